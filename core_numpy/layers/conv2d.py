@@ -1,0 +1,52 @@
+"""Conv2D from scratch: the windows of the image laid out in rows, then one matrix product (im2col)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy.contract import Array, Context, Layer, Seeds, Variables
+from core_numpy.initializers import initialize
+from core_numpy.ops.convolution import conv2d, conv2d_backward
+from core_numpy.ops.reduction import sum_rows
+from core_numpy.ops.windows import Windows
+from model_spec import layers as specs
+from model_spec.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Conv2D(Layer):
+    """The linear part of a Conv2D layer; its activation is a layer of its own (see ``build.lower``)."""
+
+    spec: specs.Conv2D
+
+    def windows(self, x: Array) -> Windows:
+        """Where the kernel stops on images x (n, h, w, c)."""
+        spec = self.spec
+        return Windows((x.shape[1], x.shape[2]), spec.kernel_size, spec.strides, spec.padding, spec.dilation_rate)
+
+    def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
+        rules = {"kernel": self.spec.kernel_initializer, "bias": self.spec.bias_initializer}
+        shapes = self.spec.parameter_shapes(input_shape)
+        return {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in shapes.items()}, {}
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        windows = self.windows(x)
+        # (n, h, w, c) -> (n, out h, out w, filters)
+        y, columns = conv2d(x, params["kernel"], windows)
+        if "bias" in params:
+            y += params["bias"]
+        return y, (columns, windows)
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        columns, windows = cache
+        dx, dkernel = conv2d_backward(params["kernel"], columns, dy, windows, need_dx)
+        grads = {"kernel": dkernel}
+        if "bias" in params:
+            # (n, out h, out w, filters) -> (filters,)
+            grads["bias"] = sum_rows(dy.reshape(-1, dy.shape[-1]))
+        return dx, grads

@@ -1,0 +1,49 @@
+"""The global poolings from scratch: one number a channel, its mean or its maximum over the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy.contract import Array, Context, Layer, Variables
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling2D(Layer):
+    """The mean of each channel over the image."""
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        # (n, h, w, c) -> (n, c)
+        return x.mean(axis=(1, 2)), x.shape
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        _, height, width, _ = cache
+        # (n, c) -> (n, 1, 1, c) -> (n, h, w, c)
+        share = (dy / dy.dtype.type(height * width))[:, None, None, :]
+        return np.broadcast_to(share, cache).copy(), {}
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling2D(Layer):
+    """The largest value of each channel; equals share the gradient evenly, as TensorFlow's reduce_max."""
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        # (n, h, w, c) -> (n, c)
+        y = x.max(axis=(1, 2))
+        return y, (x, y)
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        x, y = cache
+        # (n, h, w, c) == (n, 1, 1, c)
+        wins = (x == y[:, None, None, :]).astype(dy.dtype)
+        return wins * (dy / wins.sum(axis=(1, 2)))[:, None, None, :], {}

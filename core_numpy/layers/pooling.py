@@ -1,0 +1,56 @@
+"""The window poolings from scratch: MaxPooling2D and AveragePooling2D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core_numpy.contract import Array, Context, Layer, Variables
+from core_numpy.ops.pooling import (
+    average_pooling2d,
+    average_pooling2d_backward,
+    max_pooling2d,
+    max_pooling2d_backward,
+)
+from core_numpy.ops.windows import Windows
+from model_spec.layers.pooling import Pooling2D
+
+
+def _windows(spec: Pooling2D, x: Array) -> Windows:
+    return Windows((x.shape[1], x.shape[2]), spec.pool_size, spec.strides, spec.padding)
+
+
+@dataclass(frozen=True)
+class MaxPooling2D(Layer):
+    """The largest value of each window; the first of equals takes the gradient."""
+
+    spec: Pooling2D
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        windows = _windows(self.spec, x)
+        # (n, h, w, c) -> (n, out h, out w, c)
+        y, winner = max_pooling2d(x, windows)
+        return y, (winner, windows)
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        winner, windows = cache
+        return max_pooling2d_backward(winner, dy, windows) if need_dx else None, {}
+
+
+@dataclass(frozen=True)
+class AveragePooling2D(Layer):
+    """The mean of each window; "same" counts real cells only."""
+
+    spec: Pooling2D
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        windows = _windows(self.spec, x)
+        # (n, h, w, c) -> (n, out h, out w, c)
+        return average_pooling2d(x, windows), windows
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        return average_pooling2d_backward(dy, cache) if need_dx else None, {}

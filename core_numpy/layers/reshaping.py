@@ -1,0 +1,59 @@
+"""Layers without parameters that move, pad or rescale values: Flatten, Reshape, ZeroPadding2D, Rescaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy.contract import Array, Context, Layer, Variables
+from model_spec import layers as specs
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """The same values in another shape; Flatten is this layer with one axis."""
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        # (n, *input shape) -> (n, *output shape)
+        return x.reshape(len(x), *self.spec.output_shape(x.shape[1:])), x.shape
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        return dy.reshape(cache) if need_dx else None, {}
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(Layer):
+    """A border of zeros around the image."""
+
+    spec: specs.ZeroPadding2D
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        # (n, h, w, c) -> (n, top + h + bottom, left + w + right, c)
+        return np.pad(x, ((0, 0), *self.spec.padding, (0, 0))), x.shape
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        (top, _), (left, _) = self.spec.padding
+        _, height, width, _ = cache
+        return dy[:, top : top + height, left : left + width] if need_dx else None, {}
+
+
+@dataclass(frozen=True)
+class Rescaling(Layer):
+    """``x * scale + offset``."""
+
+    spec: specs.Rescaling
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        kind = x.dtype.type
+        return x * kind(self.spec.scale) + kind(self.spec.offset), None
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        return dy * dy.dtype.type(self.spec.scale) if need_dx else None, {}

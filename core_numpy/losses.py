@@ -1,0 +1,149 @@
+"""Losses from scratch, each giving its value and its gradient; formulas of Keras' TensorFlow backend.
+
+A loss whose network ends in softmax or sigmoid gets the LOGITS in front of it and is fused with it through
+log-sum-exp, as Keras' TensorFlow path does (``_keras_logits`` in keras/src/backend/tensorflow/nn.py): a miss by 60
+logits then costs 60, where probabilities clipped at 1e-7 could cost 16.1 at most.
+
+Every function takes (output, targets) with one row an example and returns (losses, gradients): one loss an example,
+shape (n,), and the gradient of each example's own loss, shape of output. Weights and the mean come in :func:`mean_loss`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from core_numpy.ops.activations import sigmoid
+from core_numpy.ops.softmax import log_softmax
+from model_spec import losses as rules
+
+Array = np.ndarray
+
+_CLIP = 1e-7  # keras.config.epsilon()
+
+
+def _smoothed(targets: Array, smoothing: float, share: float) -> Array:
+    kind = targets.dtype.type
+    return targets * kind(1 - smoothing) + kind(smoothing * share) if smoothing else targets
+
+
+def softmax_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
+    """``-sum(t * log_softmax(logits))``; its gradient is ``softmax(logits) * sum(t) - t``.
+
+    Targets are integer classes (n,) or rows (n, classes).
+    """
+    log_probabilities = log_softmax(logits)
+    gradients = np.exp(log_probabilities)
+    if targets.ndim == 1:
+        picked = (np.arange(len(targets)), targets)
+        gradients[picked] -= 1
+        return -log_probabilities[picked], gradients
+    targets = _smoothed(targets, smoothing, 1 / targets.shape[1])
+    gradients = gradients * targets.sum(axis=-1, keepdims=True) - targets
+    return -(targets * log_probabilities).sum(axis=-1), gradients
+
+
+def _clipped(probabilities: Array) -> tuple[Array, Array]:
+    """The probabilities kept in [1e-7, 1 - 1e-7], and True where they already were (only these pass a gradient)."""
+    kind = probabilities.dtype.type
+    low, high = kind(_CLIP), kind(1 - _CLIP)
+    return np.clip(probabilities, low, high), (probabilities >= low) & (probabilities <= high)
+
+
+def categorical_cross_entropy(probabilities: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
+    """Cross-entropy of outputs that are not a softmax's: clipped at 1e-7, as Keras.
+
+    Rows as targets: the output is divided by its sum first. Integer classes: the clipped output's logarithm is taken
+    for logits, which renormalises after the clip.
+    """
+    if targets.ndim == 1:
+        clipped, inside = _clipped(probabilities)
+        losses, gradients = softmax_cross_entropy(np.log(clipped), targets)
+        return losses, gradients / clipped * inside
+    targets = _smoothed(targets, smoothing, 1 / targets.shape[1])
+    total = probabilities.sum(axis=-1, keepdims=True)
+    shares = probabilities / total
+    clipped, inside = _clipped(shares)
+    losses = -(targets * np.log(clipped)).sum(axis=-1)
+    dshares = -targets / clipped * inside
+    return losses, (dshares - (dshares * shares).sum(axis=-1, keepdims=True)) / total
+
+
+def _mean_over_outputs(losses: Array, gradients: Array) -> tuple[Array, Array]:
+    outputs = losses.dtype.type(losses[0].size)
+    return losses.reshape(len(losses), -1).mean(axis=1), gradients / outputs
+
+
+def sigmoid_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
+    """``max(z, 0) - z * t + log(1 + exp(-abs(z)))``, mean over outputs; its gradient is ``sigmoid(z) - t``."""
+    targets = _smoothed(targets, smoothing, 0.5)
+    losses = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+    return _mean_over_outputs(losses, sigmoid(logits) - targets)
+
+
+def binary_cross_entropy(probabilities: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
+    """``-(t log p + (1 - t) log(1 - p))`` with p clipped at 1e-7, mean over outputs."""
+    targets = _smoothed(targets, smoothing, 0.5)
+    clipped, inside = _clipped(probabilities)
+    losses = -(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped))
+    return _mean_over_outputs(losses, ((1 - targets) / (1 - clipped) - targets / clipped) * inside)
+
+
+def mean_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
+    """``(output - target)**2``, mean over outputs."""
+    difference = outputs - targets
+    return _mean_over_outputs(np.square(difference), 2 * difference)
+
+
+def half_sum_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
+    """``0.5 * sum((output - target)**2)``: the course's form."""
+    difference = outputs - targets
+    half = difference.dtype.type(0.5)
+    return half * np.square(difference).reshape(len(difference), -1).sum(axis=1), difference
+
+
+LossFunction = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def takes_logits(loss: rules.Loss, last_activation: str | None) -> bool:
+    """True where the loss is computed from what stands in front of the network's last activation.
+
+    Keras hands a sigmoid's logits to categorical cross-entropy too (and a softmax's to the binary one); so do we.
+    """
+    crossentropy = isinstance(loss, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy))
+    return crossentropy and last_activation in {"softmax", "sigmoid"}
+
+
+def loss_function(loss: rules.Loss, from_logits: bool) -> LossFunction:
+    """Return the function for a loss; ``from_logits`` says what it will be given.
+
+    Raises:
+        ValueError: for a loss this backend does not know, with the list of those it knows.
+    """
+    match loss:
+        case rules.CategoricalCrossentropy(_, smoothing):
+            categorical = softmax_cross_entropy if from_logits else categorical_cross_entropy
+            return lambda output, targets: categorical(output, targets, smoothing)
+        case rules.BinaryCrossentropy(_, smoothing):
+            binary = sigmoid_cross_entropy if from_logits else binary_cross_entropy
+            return lambda output, targets: binary(output, targets, smoothing)
+        case rules.MeanSquaredError():
+            return mean_squared_error
+        case rules.HalfSumSquaredError():
+            return half_sum_squared_error
+    raise ValueError(f"no loss for {loss!r}; known are {', '.join(rules.LOSSES)}")
+
+
+def mean_loss(
+    losses: Array, gradients: Array, denominator: int, sample_weight: Array | None = None
+) -> tuple[float, Array]:
+    """Return (loss, gradient) of the mean over a batch of ``denominator`` examples, weighted where weights are given.
+
+    The denominator is an argument because a shard of a batch divides by the whole batch's size.
+    """
+    if sample_weight is not None:
+        losses = losses * sample_weight
+        gradients = gradients * sample_weight.reshape(-1, *[1] * (gradients.ndim - 1))
+    count = losses.dtype.type(denominator)
+    return float(losses.sum() / count), gradients / count

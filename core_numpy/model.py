@@ -1,0 +1,290 @@
+"""NumpyModel: a network on NumPy alone, with the face both backends share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core_numpy import losses, masks, metrics, trainer, weight_files
+from core_numpy.network import BackwardPass, ForwardPass, Network, flatten
+from core_numpy.optimizers import OptimizerState
+from core_numpy.regularizers import penalty, regularized_parameters
+from model_spec import ModelSpec, inputs
+from model_spec import losses as loss_rules
+from model_spec.callbacks import Callback
+from model_spec.protocol import Gradients, History
+from model_spec.training import TrainingSpec
+
+Array = np.ndarray
+
+_PREDICT_ROWS = 256  # bounds the memory of im2col; results do not depend on it
+
+
+class NumpyModel:
+    """A :class:`ModelSpec` computed from scratch. See :class:`model_spec.protocol.Model` for the methods.
+
+    Args:
+        spec: the network.
+        seed: initial weights; the same seed gives a KerasModel the same bits (uniform initializers).
+        dtype: "float32" or "float64"; everything is computed in it.
+        dropout_seed: seed of the dropout masks; None takes ``seed``.
+        masks: "keras" draws the masks a stock Keras Dropout draws; "fast" draws others, faster.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        seed: int = 0,
+        dtype: str = "float32",
+        dropout_seed: int | None = None,
+        masks: str = "keras",
+    ) -> None:
+        self.spec = spec
+        self.seed = seed
+        self.dtype = str(inputs.floating_dtype(dtype))
+        self.dropout_seed = seed if dropout_seed is None else dropout_seed
+        self.mask_kind = _one_of_masks(masks)
+        self.network = Network.of(spec)
+        self.loss_functions: Callable[[loss_rules.Loss, bool], losses.LossFunction] = losses.loss_function
+        self.params, self.state = self.network.build(seed, np.dtype(self.dtype))
+        self.dropout_calls = 0
+        self.loss: loss_rules.Loss = loss_rules.get(None)
+        self.optimizer: OptimizerState | None = None
+        self.history: History | None = None
+        self.stop_training = False
+        self._penalties = regularized_parameters(spec)
+
+    # Variables
+
+    def summary(self) -> str:
+        """The network as a text table."""
+        return self.spec.summary()
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Copies of all variables, {"conv2d/kernel": array, ...}, in Keras' names, layouts and order."""
+        everything = flatten(self.params) | flatten(self.state)
+        return {name: everything[name].copy() for name in self.spec.variable_shapes}
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all variables as a list, in Keras' order."""
+        return list(self.weights.values())
+
+    def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
+        """Replace all variables, all or nothing; the error lists every name and shape that differs."""
+        clean = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
+        for name, value in clean.items():
+            layer, _, variable = name.partition("/")
+            owner = self.params if name in self.spec.parameter_shapes else self.state
+            owner[layer] = {**owner[layer], variable: value}
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write all variables to an ``.npz`` file; a full disk or a kill leaves an old file as it was."""
+        weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Read all variables from an ``.npz`` file; everything is checked before the model is touched."""
+        self.set_weights(weight_files.load(path))
+
+    # Inference
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Array:
+        """The network's output in inference mode, shape (examples, *output shape)."""
+        rows = inputs.check_batch_size(batch_size, _PREDICT_ROWS)
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype, allow_empty=True)
+        return self._infer(x, rows)
+
+    def _infer(self, x: Array, rows: int) -> Array:
+        parts = [self.network.infer(self.params, self.state, x[at : at + rows]) for at in range(0, len(x), rows)]
+        if not parts:
+            return np.zeros((0, *self.spec.output_shape), self.dtype)
+        return np.concatenate(parts)
+
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+        """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy."""
+        rows = inputs.check_batch_size(batch_size, _PREDICT_ROWS)
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
+        return self.evaluate_checked(x, y, rows)
+
+    def evaluate_checked(self, x: Array, y: Array, rows: int = _PREDICT_ROWS) -> dict[str, float]:
+        """:meth:`evaluate` on data that has been checked."""
+        total, right, judged = 0.0, 0, 0
+        for at in range(0, len(x), rows):
+            targets = y[at : at + rows]
+            forward = self.network.forward(self.params, self.state, x[at : at + rows])
+            value, _, _ = self._data_loss(forward, targets, self.loss, None)
+            total += value * len(targets)
+            correct = metrics.correct(forward.output, targets, self.loss)
+            if correct is not None:
+                right += int(correct.sum())
+                judged += correct.size
+        figures = {"loss": total / len(x) + sum(cost for cost, _ in self._penalty_terms().values())}
+        if judged:
+            figures["accuracy"] = right / judged
+        return figures
+
+    def activations(
+        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
+    ) -> dict[str, Array]:
+        """{layer name: output}, and {"dense/preactivation": value} where asked for."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
+        return self._by_name(forward.values, preactivations)
+
+    def _by_name(self, values: list[Any], preactivations: bool) -> dict[str, Any]:
+        named = {}
+        for step, value in zip(self.network.steps, values[1:], strict=True):
+            if value is not None and (step.ends_layer or preactivations):
+                named[step.name if step.ends_layer else f"{step.name}/preactivation"] = value
+        return named
+
+    # Gradients
+
+    def loss_and_gradients(
+        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
+    ) -> Gradients:
+        """The loss (with regularization penalties) and all its gradients."""
+        rule = self.loss if loss is None else loss_rules.get(loss)
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
+        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
+        value, gradient, fused = self._data_loss(forward, y, rule, None)
+        backward = self.network.backward(self.params, forward, gradient, skip_last=fused)
+        return self._gradients(backward, value, with_penalties=True)
+
+    def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
+        """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        cotangent = inputs.check_cotangent(cotangent, self.spec.output_shape, self.dtype)
+        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
+        if cotangent.shape != forward.output.shape:
+            raise ValueError(f"cotangent must have shape {forward.output.shape}, got {cotangent.shape}")
+        backward = self.network.backward(self.params, forward, cotangent)
+        return self._gradients(backward, None, with_penalties=False)
+
+    def _gradients(self, backward: BackwardPass, value: float | None, with_penalties: bool) -> Gradients:
+        parameters = flatten(backward.parameters)
+        if with_penalties:
+            value, parameters = self._with_penalties(value or 0.0, parameters)
+        parameters = {name: parameters[name] for name in self.spec.trainable_parameters}
+        return Gradients(value, parameters, backward.values[0], self._by_name(backward.values, preactivations=True))
+
+    def _forward(self, x: Array, training: bool, dropout_call: int) -> ForwardPass:
+        source = masks.fast_masks if self.mask_kind == "fast" else masks.keras_masks
+        sources = source(self.dropout_seed, dropout_call) if training else None
+        return self.network.forward(self.params, self.state, x, training, sources)
+
+    def _data_loss(
+        self, forward: ForwardPass, y: Array, rule: loss_rules.Loss, sample_weight: Array | None
+    ) -> tuple[float, Array, bool]:
+        """(loss without penalties, gradient, fused): fused says that the gradient is that of the logits."""
+        fused = losses.takes_logits(rule, self.network.last_activation)
+        function = self.loss_functions(rule, fused or getattr(rule, "from_logits", False))
+        per_example, gradients = function(forward.values[-2] if fused else forward.output, y)
+        return *losses.mean_loss(per_example, gradients, len(y), sample_weight), fused
+
+    def _penalty_terms(self) -> dict[str, tuple[float, Array]]:
+        parameters = flatten(self.params) if self._penalties else {}
+        return {name: penalty(rule, parameters[name]) for name, rule in self._penalties.items()}
+
+    def _with_penalties(self, value: float, gradients: dict[str, Array]) -> tuple[float, dict[str, Array]]:
+        terms = self._penalty_terms()
+        added = {name: gradients[name] + terms[name][1] for name in terms if name in gradients}
+        return value + sum(cost for cost, _ in terms.values()), {**gradients, **added}
+
+    # Training
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        training: TrainingSpec,
+        validation_data: tuple[Any, Any] | None = None,
+        callbacks: Iterable[Callback] = (),
+        verbose: int | str = "auto",
+        *,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        **overrides: Any,
+    ) -> History:
+        """Train with a fresh optimizer and batch order; weights and dropout counters go on from where they are.
+
+        Args:
+            x: inputs (examples, *input shape).
+            y: integer classes, one-hot rows, or values like the output, as the loss needs.
+            training: how to train; ``overrides`` such as ``epochs=3`` change single fields of it.
+            validation_data: (x, y) to judge after each epoch.
+            callbacks: objects of :class:`model_spec.Callback`.
+            verbose: 0 is silent; anything else prints one line an epoch on standard error.
+            sample_weight: one weight per example.
+            class_weight: {class: weight}; classes not named weigh 1.
+        """
+        training = training.replace(**overrides)
+        data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
+        return trainer.train(self, data, training, callbacks, verbose)
+
+    def start_training(self, training: TrainingSpec) -> None:
+        """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
+        self.loss = training.loss  # type: ignore[assignment]
+        self.optimizer = OptimizerState.start(training.optimizer, self._trainable())  # type: ignore[arg-type]
+
+    def _trainable(self) -> dict[str, Array]:
+        parameters = flatten(self.params)
+        return {name: parameters[name] for name in self.spec.trainable_parameters}
+
+    def train_on_batch(self, x: Any, y: Any) -> float:
+        """Take one step on one batch; return the batch's loss before the step."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
+        return self.step(x, y)[0]
+
+    def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
+        """One training step on checked data; return (loss, right predictions or None)."""
+        if self.optimizer is None:
+            raise ValueError("no training run has been started; call start_training(TrainingSpec(...)) first, or fit")
+        forward = self._forward(x, True, self.dropout_calls)
+        value, gradient, fused = self._data_loss(forward, y, self.loss, sample_weight)
+        correct = metrics.correct(forward.output, y, self.loss)
+        self.state = self.network.next_state(self.state, forward)
+        backward = self.network.backward(self.params, forward, gradient, skip_last=fused, need_dx=False)
+        value, gradients = self._with_penalties(value, flatten(backward.parameters))
+        ordered = {name: gradients[name] for name in self.spec.trainable_parameters}
+        self.optimizer.step(self._trainable(), ordered)
+        self.dropout_calls += 1
+        return value, correct
+
+    def training_state(self) -> dict[str, Array]:
+        """Copies of all that training carries along besides the parameters.
+
+        Optimizer slots ("adam/conv2d/kernel/momentum"), iterations, moving statistics, dropout counters.
+        """
+        state = self.optimizer.to_dict() if self.optimizer is not None else {}
+        state |= {name: value.copy() for name, value in flatten(self.state).items()}
+        return state | {f"{name}/dropout_call": np.array(self.dropout_calls) for name in self._dropout_layers()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`training_state` gave, of this backend or the other; all or nothing."""
+        moving = {name: self.spec.variable_shapes[name] for name in flatten(self.state)}
+        clean = inputs.check_weights({name: state[name] for name in moving if name in state}, moving, self.dtype)
+        calls = {int(state[f"{name}/dropout_call"]) for name in self._dropout_layers()}
+        if len(calls) > 1:
+            raise ValueError(f"all dropout layers must be at the same call, got {sorted(calls)}")
+        if self.optimizer is not None:
+            self.optimizer.load(state)
+        for name, value in clean.items():
+            layer, _, variable = name.partition("/")
+            self.state[layer] = {**self.state[layer], variable: value}
+        self.dropout_calls = calls.pop() if calls else self.dropout_calls
+
+    def _dropout_layers(self) -> list[str]:
+        return [str(layer.name) for layer in self.spec.layers if type(layer).__name__ == "Dropout"]
+
+
+def _one_of_masks(kind: str) -> str:
+    if kind not in masks.MASKS:
+        raise ValueError(f"masks must be one of {', '.join(masks.MASKS)}, got {kind!r}")
+    return kind

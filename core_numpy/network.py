@@ -1,0 +1,170 @@
+"""Network: the from-scratch layers in order, run forward and backward without hidden state."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy.contract import Array, Context, Variables
+from core_numpy.layers.activation import Activation
+from core_numpy.layers.build import Step, lower
+from core_numpy.masks import MaskSources
+from model_spec import ModelSpec
+from model_spec.streams import layer_seed
+
+Params = dict[str, Variables]
+"""{layer name: {variable: array}}; layers without variables have an empty entry."""
+
+
+@dataclass
+class ForwardPass:
+    """What one forward pass left behind.
+
+    Attributes:
+        values: x, then the output of every step; ``values[-1]`` is the network's output.
+        caches: what each step keeps for backward; popped there, so a pass can be pulled back once.
+    """
+
+    values: list[Array]
+    caches: list[Any]
+
+    @property
+    def output(self) -> Array:
+        """The network's output."""
+        return self.values[-1]
+
+
+@dataclass
+class BackwardPass:
+    """Gradients of one backward pass.
+
+    Attributes:
+        parameters: {layer name: {variable: gradient}} of the trainable layers.
+        values: gradient of x, then of the output of every step; None where it was not computed.
+    """
+
+    parameters: dict[str, dict[str, Array]]
+    values: list[Array | None]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The steps of a specification. Pure: parameters, state and masks are arguments, results are results."""
+
+    spec: ModelSpec
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Network:
+        """Build the from-scratch network of a specification."""
+        return cls(spec, lower(spec))
+
+    def replace_layer(self, position: int, layer: Any) -> Network:
+        """A network with another layer at one step."""
+        steps = list(self.steps)
+        steps[position] = dataclasses.replace(steps[position], layer=layer)
+        return dataclasses.replace(self, steps=tuple(steps))
+
+    @property
+    def last_activation(self) -> str | None:
+        """Name of the activation the network ends with, or None."""
+        last = self.steps[-1].layer
+        return last.spec.activation if isinstance(last, Activation) else None
+
+    @property
+    def couples_examples(self) -> bool:
+        """True where an example's output depends on the rest of the batch."""
+        return any(step.layer.couples_examples for step in self.steps)
+
+    def build(self, seed: int, dtype: np.dtype) -> tuple[Params, Params]:
+        """Return first values (params, state) from Keras' own random streams."""
+        params: Params = {}
+        state: Params = {}
+        for step in self.steps:
+            if step.is_activation:
+                continue
+
+            def seeds(purpose: str, index: int = step.index) -> int:
+                return layer_seed(seed, index, purpose)
+
+            params[step.name], state[step.name] = step.layer.build(self.spec.input_shapes[step.index], seeds, dtype)
+        return params, state
+
+    def forward(
+        self, params: Params, state: Params, x: Array, training: bool = False, masks: MaskSources | None = None
+    ) -> ForwardPass:
+        """Run a batch x (examples, *input shape) through all steps, keeping what backward needs."""
+        values, caches = [x], []
+        for step in self.steps:
+            context = Context(training, masks(step.index) if masks else None)
+            x, cache = step.layer.forward(_own(params, step), _own(state, step), x, context)
+            values.append(x)
+            caches.append(cache)
+        return ForwardPass(values, caches)
+
+    def infer(self, params: Params, state: Params, x: Array) -> Array:
+        """The network's output in inference mode; nothing is kept."""
+        for step in self.steps:
+            x, _ = step.layer.forward(_own(params, step), _own(state, step), x, Context())
+        return x
+
+    def backward(
+        self, params: Params, forward: ForwardPass, dy: Array, *, skip_last: bool = False, need_dx: bool = True
+    ) -> BackwardPass:
+        """Pull the cotangent dy of the output back through all steps.
+
+        Args:
+            params: the parameters of the forward pass.
+            forward: the forward pass; its caches are consumed.
+            dy: gradient with respect to the output, or, with ``skip_last``, to the input of the last step (the
+                logits a fused loss was computed from).
+            skip_last: leave the last step out.
+            need_dx: False saves the gradient of x.
+        """
+        count = len(self.steps)
+        first_trained = next(
+            (at for at, step in enumerate(self.steps) if params.get(step.name) and self._trains(step)), count
+        )
+        values: list[Array | None] = [None] * (count + 1)
+        gradients: dict[str, dict[str, Array]] = {}
+        if skip_last:
+            forward.caches.pop()
+            count -= 1
+        values[count] = dy
+        for at in range(count - 1, -1, -1):
+            step = self.steps[at]
+            wanted = need_dx or at > first_trained
+            if not wanted and not (params.get(step.name) and self._trains(step)):
+                break
+            dx, grads = step.layer.backward(_own(params, step), forward.caches.pop(), dy, wanted)
+            if grads and self._trains(step):
+                gradients[step.name] = grads
+            values[at] = dx
+            if dx is None:
+                break
+            dy = dx
+        return BackwardPass(gradients, values)
+
+    def next_state(self, state: Params, forward: ForwardPass) -> Params:
+        """State after this training batch; call it before backward consumes the caches."""
+        result = dict(state)
+        for step, cache in zip(self.steps, forward.caches, strict=True):
+            if not step.is_activation:
+                result[step.name] = step.layer.next_state(state[step.name], cache)
+        return result
+
+    def _trains(self, step: Step) -> bool:
+        return self.spec.layers[step.index].trainable
+
+
+def _own(variables: Params, step: Step) -> Variables:
+    """The variables of one step; a split-off activation has none."""
+    return {} if step.is_activation else variables[step.name]
+
+
+def flatten(variables: dict[str, Any]) -> dict[str, Array]:
+    """{layer: {variable: array}} as {"layer/variable": array}."""
+    return {f"{layer}/{name}": value for layer, own in variables.items() for name, value in own.items()}

@@ -1,0 +1,42 @@
+"""Softmax on the last axis, its logarithm, and one-hot rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def log_softmax(logits: Array) -> Array:
+    """``logits - log(sum(exp(logits)))`` without overflow, same shape."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def softmax(logits: Array) -> Array:
+    """``exp(logits) / sum(exp(logits))`` without overflow, same shape.
+
+    >>> softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(y: Array, dy: Array) -> Array:
+    """Pull dy back through ``y = softmax(logits)``: ``y * (dy - sum(dy * y))``."""
+    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+
+def one_hot(labels: Array, classes: int, dtype: str | np.dtype = "float32") -> Array:
+    """Integer classes (n,) as rows with a single 1, (n, classes).
+
+    >>> one_hot(np.array([1, 0]), 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    labels = np.asarray(labels)
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise ValueError(f"labels must be 0..{classes - 1}, got {labels.min()}..{labels.max()}")
+    rows = np.zeros((*labels.shape, classes), dtype)
+    np.put_along_axis(rows, labels[..., None], 1, axis=-1)
+    return rows

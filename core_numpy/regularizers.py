@@ -1,0 +1,29 @@
+"""Penalties on the size of parameters: value and gradient, with Keras' formulas (no half in L2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model_spec import ModelSpec
+from model_spec import regularizers as rules
+
+Array = np.ndarray
+
+
+def regularized_parameters(spec: ModelSpec) -> dict[str, rules.Regularizer]:
+    """The rule of every parameter that has one, {"dense/kernel": L2(0.01)}."""
+    found = {}
+    for layer in spec.layers:
+        for variable in ("kernel", "bias"):
+            rule = getattr(layer, f"{variable}_regularizer", None)
+            if rule is not None:
+                found[f"{layer.name}/{variable}"] = rule
+    return {name: rule for name, rule in found.items() if name in spec.parameter_shapes}
+
+
+def penalty(rule: rules.Regularizer, value: Array) -> tuple[float, Array]:
+    """Return (penalty, its gradient): ``l1 * sum(abs(w)) + l2 * sum(w**2)``."""
+    l1, l2 = getattr(rule, "l1", 0.0), getattr(rule, "l2", 0.0)
+    kind = value.dtype.type
+    cost = kind(l1) * np.abs(value).sum() + kind(l2) * np.square(value).sum()
+    return float(cost), kind(l1) * np.sign(value) + kind(2 * l2) * value

@@ -1,0 +1,84 @@
+"""Weights on disk as ``.npz``: no pickle, a checksum per array, and a write that never harms the old file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_spec import ModelSpec, to_dict
+
+Array = np.ndarray
+
+SCHEMA_VERSION = 1
+_META = "__meta__"
+
+
+class WeightFileError(OSError, ValueError):
+    """A weight file that cannot be read; the message names the file and the reason."""
+
+
+def _checksum(array: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: Any) -> None:
+    """Write named arrays, the specification and a sha256 of each array.
+
+    The data goes to a temporary file beside ``path``, is flushed to disk, and takes the name in one step: a full disk
+    or a kill leaves an old file as it was.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"weights are written as .npz, got {path.name}; name the file {path.stem}.npz")
+    meta = {
+        "version": SCHEMA_VERSION,
+        "spec": to_dict(spec),
+        "numpy": np.__version__,
+        **facts,
+        "sha256": {name: _checksum(array) for name, array in weights.items()},
+    }
+    encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, allow_pickle=False, **{_META: encoded}, **weights)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | Path) -> dict[str, Array]:
+    """Read named arrays, checking every checksum.
+
+    Raises:
+        WeightFileError: the file is missing, damaged, or not one of ours.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
+    if _META not in arrays:
+        raise WeightFileError(f"{path} has no {_META} entry; it was not written by save_weights")
+    try:
+        meta = json.loads(arrays.pop(_META).tobytes().decode())
+        version, sums = meta["version"], meta["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightFileError(f"{path} has a damaged {_META} entry: {error}") from None
+    if version != SCHEMA_VERSION:
+        raise WeightFileError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}")
+    damaged = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
+    if damaged or set(sums) != set(arrays):
+        missing = sorted(set(sums) - set(arrays))
+        raise WeightFileError(f"{path} is damaged: checksum differs for {damaged}, missing are {missing}")
+    return arrays

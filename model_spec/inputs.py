@@ -1,0 +1,283 @@
+"""Guards on x and y, shared by both backends so that both refuse the same input with the same words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model_spec import losses
+from model_spec.model import ModelSpec
+from model_spec.streams import held_out
+from model_spec.training import TrainingSpec
+from model_spec.validation import non_negative_integer, positive_integer, real
+
+Array = np.ndarray
+
+
+def floating_dtype(dtype: Any) -> np.dtype:
+    """Return float32 or float64 as a NumPy dtype, or refuse anything else."""
+    clean: np.dtype
+    try:
+        clean = np.dtype(dtype)
+    except TypeError:
+        clean = np.dtype(object)
+    if clean not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
+    return clean
+
+
+def _numeric(name: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be made an array ({error}); give rows of equal shape") from None
+    if array.dtype.kind not in "buif":
+        raise ValueError(
+            f"{name} must hold numbers, got dtype {array.dtype}; convert it with np.asarray({name}, float)"
+        )
+    return array
+
+
+def _refuse_nonfinite(name: str, array: Array) -> None:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    bad = ~np.isfinite(array)
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    what = "NaN" if np.isnan(array[first]) else "Inf"
+    raise ValueError(
+        f"{name} contains {what}: {int(bad.sum())} of {array.size} values are not finite, first at {list(first)}; "
+        f"clean or drop these rows"
+    )
+
+
+def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x", allow_empty: bool = False) -> Array:
+    """Return x as a contiguous array of ``dtype`` and shape (examples, *input_shape).
+
+    Integers and other float widths are cast. NaN, infinity, a wrong shape and (unless allowed) no rows are refused.
+    """
+    array = _numeric(name, x)
+    if array.shape[1:] != tuple(input_shape) or array.ndim != len(input_shape) + 1:
+        hint = f"reshape it to (examples, {', '.join(str(size) for size in input_shape)})"
+        if array.shape[1:] == tuple(input_shape[:-1]) and input_shape[-1] == 1:
+            hint = f"add the channel axis with {name}[..., None]"
+        elif array.shape == tuple(input_shape):
+            hint = f"add the batch axis with {name}[None]"
+        raise ValueError(f"{name} must have shape (examples, *{tuple(input_shape)}), got {array.shape}; {hint}")
+    if not allow_empty and len(array) == 0:
+        raise ValueError(f"{name} has no rows (shape {array.shape}); give at least one example")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, dtype=floating_dtype(dtype))
+    _refuse_nonfinite(name, array)
+    return array
+
+
+def check_classes(y: Any, examples: int, classes: int, dtype: Any, *, name: str = "y") -> Array:
+    """Return labels as int64 classes, shape (examples,), or as rows, shape (examples, classes): whichever form came."""
+    array = _numeric(name, y)
+    if array.ndim == 2 and array.shape[1] == 1 and classes > 1:
+        array = array[:, 0]
+    if array.ndim == 1:
+        _check_row_count(array, examples, name)
+        return _check_integer_classes(array, classes, name)
+    if array.ndim != 2 or array.shape[1] != classes:
+        raise ValueError(
+            f"{name} must be integer classes of shape ({examples},) or one-hot rows of shape ({examples}, {classes}), "
+            f"got shape {array.shape}"
+        )
+    _check_row_count(array, examples, name)
+    _refuse_nonfinite(name, array)
+    sums = array.sum(axis=1, dtype=np.float64)
+    wrong = np.flatnonzero((np.abs(sums - 1) > 1e-3) | (array < 0).any(axis=1))
+    if wrong.size:
+        row = int(wrong[0])
+        raise ValueError(
+            f"each row of {name} must be probabilities that add up to 1, got sum {sums[row]:g} at index {row}; "
+            f"one-hot encode the classes, or give them as integers"
+        )
+    return array.astype(floating_dtype(dtype))
+
+
+def _check_row_count(array: Array, examples: int, name: str) -> None:
+    if len(array) != examples:
+        raise ValueError(f"x and {name} must have the same number of rows, got {examples} and {len(array)}")
+
+
+def _check_integer_classes(array: Array, classes: int, name: str) -> Array:
+    if array.dtype.kind == "f":
+        _refuse_nonfinite(name, array)
+        fractional = np.flatnonzero(array != np.floor(array))
+        if fractional.size:
+            at = int(fractional[0])
+            raise ValueError(
+                f"labels must be whole numbers in 0..{classes - 1}, got {array[at]:g} at index {at}; "
+                f'for values instead of classes train with loss="mean_squared_error"'
+            )
+    outside = np.flatnonzero((array < 0) | (array >= classes))
+    if outside.size:
+        at = int(outside[0])
+        raise ValueError(
+            f"labels must be 0..{classes - 1}, got {int(array[at])} at index {at}; "
+            f"renumber the labels or give the network more outputs"
+        )
+    return array.astype(np.int64)
+
+
+def check_y(
+    y: Any, examples: int, output_shape: tuple[int, ...], loss: losses.Loss, dtype: Any, *, name: str = "y"
+) -> Array:
+    """Return targets in the form the loss needs: classes for cross-entropy, else values shaped like the output."""
+    if losses.takes_classes(loss):
+        if len(output_shape) != 1:
+            raise ValueError(
+                f"{type(loss).__name__} needs a network whose output is one row of classes, got output shape "
+                f"{output_shape}; end the network with Flatten and Dense"
+            )
+        targets = check_classes(y, examples, output_shape[0], dtype, name=name)
+        if targets.ndim == 1 and loss.label_smoothing:  # type: ignore[attr-defined]
+            targets = np.eye(output_shape[0], dtype=floating_dtype(dtype))[targets]
+        return targets
+    array = _numeric(name, y)
+    if array.ndim == 1 and output_shape == (1,):
+        array = array[:, None]
+    if array.ndim == 1 and array.dtype.kind in "bui" and len(output_shape) == 1:
+        array = np.eye(output_shape[0])[_check_integer_classes(array, output_shape[0], name)]
+    if array.shape[1:] != tuple(output_shape) or array.ndim != len(output_shape) + 1:
+        raise ValueError(
+            f"{name} must have the shape of the network's output, ({examples}, *{tuple(output_shape)}), "
+            f"got {array.shape}"
+        )
+    _check_row_count(array, examples, name)
+    _refuse_nonfinite(name, array)
+    if isinstance(loss, losses.BinaryCrossentropy) and ((array < 0) | (array > 1)).any():
+        raise ValueError(f"{name} must lie in 0..1 for binary cross-entropy, got {array.min():g}..{array.max():g}")
+    return array.astype(floating_dtype(dtype))
+
+
+def check_cotangent(cotangent: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return the cotangent of the network's output, shape (examples, *output_shape)."""
+    return check_x(cotangent, output_shape, dtype, name="cotangent")
+
+
+def check_batch_size(batch_size: int | None, default: int) -> int:
+    """Return the batch size, or ``default`` for None."""
+    return default if batch_size is None else positive_integer("batch_size", batch_size)
+
+
+def check_dropout_call(dropout_call: int) -> int:
+    """Return which call of the dropout stream is meant, an integer of at least 0."""
+    return non_negative_integer("dropout_call", dropout_call)
+
+
+def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: Any) -> Array | None:
+    """Return one weight per example, from ``sample_weight``, from ``class_weight`` ({class: weight}), or None."""
+    if sample_weight is not None and class_weight is not None:
+        raise ValueError("give sample_weight or class_weight, not both (Keras refuses both)")
+    if sample_weight is not None:
+        weights = _numeric("sample_weight", sample_weight)
+        if weights.shape != (len(y),):
+            raise ValueError(f"sample_weight must have shape ({len(y)},), got {weights.shape}")
+        _refuse_nonfinite("sample_weight", weights)
+        return weights.astype(floating_dtype(dtype))
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight must be a dict such as {{0: 1.0, 1: 2.0}}, got {class_weight!r}")
+    labels = y if y.ndim == 1 else y.argmax(axis=1)
+    clean = {
+        non_negative_integer("a class of class_weight", label): real(f"class_weight[{label}]", weight)
+        for label, weight in class_weight.items()
+    }
+    table = np.ones(max(int(labels.max()), *clean, 0) + 1, dtype=floating_dtype(dtype))
+    for label, weight in clean.items():
+        table[label] = weight
+    weights = np.asarray(table[labels])
+    return weights
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Checked data of one training run."""
+
+    x: Array
+    y: Array
+    sample_weight: Array | None
+    validation: tuple[Array, Array] | None
+
+
+def check_fit(
+    spec: ModelSpec,
+    training: TrainingSpec,
+    x: Any,
+    y: Any,
+    dtype: Any,
+    validation_data: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+) -> FitData:
+    """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
+    x = check_x(x, spec.input_shape, dtype)
+    y = check_y(y, len(x), spec.output_shape, training.loss, dtype)  # type: ignore[arg-type]
+    weights = check_sample_weight(sample_weight, class_weight, y, dtype)
+    validation = None
+    if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise ValueError("validation_data must be a pair (x, y)")
+        x_val = check_x(validation_data[0], spec.input_shape, dtype, name="validation x")
+        y_val = check_y(
+            validation_data[1],
+            len(x_val),
+            spec.output_shape,
+            training.loss,  # type: ignore[arg-type]
+            dtype,
+            name="validation y",
+        )
+        validation = (x_val, y_val)
+    elif training.validation_split:
+        kept = held_out(len(x), training.validation_split)
+        validation = (x[kept:], y[kept:])
+        x, y = x[:kept], y[:kept]
+        weights = None if weights is None else weights[:kept]
+    stopping = training.early_stopping
+    if stopping is not None and stopping.monitor.startswith("val_") and validation is None:
+        raise ValueError(
+            f"early stopping watches {stopping.monitor!r}, but there is no validation data; "
+            f"give validation_data=(x, y), validation_split, or monitor='loss'"
+        )
+    return FitData(x, y, weights, validation)
+
+
+def check_weights(
+    given: dict[str, Any] | list[Any] | tuple[Any, ...], expected: dict[str, tuple[int, ...]], dtype: Any
+) -> dict[str, Array]:
+    """Return named weights as arrays of ``dtype``; every difference in names and shapes is listed in one error.
+
+    Nothing is changed by this function: callers store the result only after it returned.
+    """
+    if not isinstance(given, dict):
+        if len(given) != len(expected):
+            raise ValueError(
+                f"{len(given)} weight arrays were given, this network has {len(expected)}: {', '.join(expected)}"
+            )
+        given = dict(zip(expected, given, strict=True))
+    problems = [f"{name}: missing" for name in expected if name not in given]
+    problems += [f"{name}: unknown here" for name in given if name not in expected]
+    kind = floating_dtype(dtype)
+    arrays = {}
+    for name, size in expected.items():
+        if name not in given:
+            continue
+        with np.errstate(over="ignore"):
+            array = np.array(_numeric(name, given[name]), dtype=kind)
+        arrays[name] = array
+        if array.shape != tuple(size):
+            problems.append(f"{name}: expected shape {tuple(size)}, got {array.shape}")
+        elif not np.isfinite(array).all():
+            problems.append(f"{name}: contains values that are not finite in {kind}")
+    if problems:
+        raise ValueError(
+            f"these weights do not fit this network ({'; '.join(problems)}); "
+            f"the model is unchanged - use weights of the same architecture"
+        )
+    return arrays

@@ -1,0 +1,52 @@
+"""The layers a network is written with: frozen dataclasses with Keras' names, arguments and defaults."""
+
+from model_spec.layers.activation import Activation
+from model_spec.layers.base import LayerSpec
+from model_spec.layers.batch_normalization import BatchNormalization
+from model_spec.layers.conv2d import Conv2D
+from model_spec.layers.dense import Dense
+from model_spec.layers.dropout import Dropout
+from model_spec.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
+from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
+
+LAYERS: dict[str, type[LayerSpec]] = {
+    layer.__name__: layer
+    for layer in (
+        Dense,
+        Conv2D,
+        MaxPooling2D,
+        AveragePooling2D,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling2D,
+        ZeroPadding2D,
+        Flatten,
+        Reshape,
+        Rescaling,
+        Dropout,
+        BatchNormalization,
+        Activation,
+    )
+}
+
+__all__ = [
+    "LAYERS",
+    "Activation",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "LayerSpec",
+    "MaxPooling2D",
+    "Rescaling",
+    "Reshape",
+    "ZeroPadding2D",
+]

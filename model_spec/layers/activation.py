@@ -1,0 +1,20 @@
+"""Activation: one function applied to every value (softmax: to every row of the last axis)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_spec.activations import ACTIVATIONS
+from model_spec.layers.base import LayerSpec
+from model_spec.validation import one_of
+
+
+@dataclass(frozen=True)
+class Activation(LayerSpec):
+    """A named activation function as a layer of its own, as ``keras.layers.Activation``."""
+
+    activation: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(activation=one_of("activation", self.activation or "linear", ACTIVATIONS))

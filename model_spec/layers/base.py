@@ -1,0 +1,70 @@
+"""What every layer specification has: a name, whether it is trained, and its shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_spec.shapes import Shape
+from model_spec.validation import boolean
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """Hyper-parameters of one layer. Shapes never include the batch axis.
+
+    Args:
+        name: the layer's name in the model; None lets the model choose one in Keras' style.
+        trainable: False freezes its parameters, as in Keras.
+    """
+
+    name: str | None = field(default=None, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        boolean("trainable", self.trainable)
+        if self.name is None:
+            return
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", self.name):
+            raise ValueError(f"a layer's name takes letters, digits and _.- (no slash or space), got {self.name!r}")
+
+    def _set(self, **values: Any) -> None:
+        """Store normalised field values; only for ``__post_init__``, where a frozen dataclass allows no assignment."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for this input shape; ValueError where the layer cannot take it."""
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Shapes of the variables that training changes, in Keras' order."""
+        return {}
+
+    def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Shapes of the variables that are carried along but have no gradient (moving statistics)."""
+        return {}
+
+    def describe(self) -> str:
+        """The layer as one would write it in Python, without what is at its default."""
+        items = [item for item in dataclasses.fields(self) if item.name != "name"]
+        required = {item.name: getattr(self, item.name) for item in items if item.default is dataclasses.MISSING}
+        plain = type(self)(**required)
+        shown = [repr(value) for value in required.values()]
+        for item in items:
+            value = getattr(self, item.name)
+            if item.name not in required and value != getattr(plain, item.name):
+                shown.append(f"{item.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def snake_case(class_name: str) -> str:
+    """Keras' automatic layer name for a class (keras/src/utils/naming.py).
+
+    >>> snake_case("MaxPooling2D"), snake_case("Conv2D"), snake_case("BatchNormalization")
+    ('max_pooling2d', 'conv2d', 'batch_normalization')
+    """
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

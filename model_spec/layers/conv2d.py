@@ -1,0 +1,65 @@
+"""Conv2D: one small kernel slides over the image and every position gets the same weighted sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model_spec import initializers, regularizers
+from model_spec.activations import ACTIVATIONS
+from model_spec.layers.base import LayerSpec
+from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
+from model_spec.validation import boolean, integer_pair, one_of, positive_integer
+
+
+@dataclass(frozen=True)
+class Conv2D(LayerSpec):
+    """2-D cross-correlation, as ``keras.layers.Conv2D`` (channels last).
+
+    Shapes: input (height, width, channels), kernel (kernel height, kernel width, channels, filters), bias (filters,),
+    output (new height, new width, filters).
+    """
+
+    filters: int
+    kernel_size: Pair
+    strides: Pair = (1, 1)
+    padding: str = "valid"
+    dilation_rate: Pair = (1, 1)
+    activation: str | None = "linear"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(
+            filters=positive_integer("filters", self.filters),
+            kernel_size=integer_pair("kernel_size", self.kernel_size),
+            strides=integer_pair("strides", self.strides),
+            padding=one_of("padding", self.padding, ("valid", "same")),
+            dilation_rate=integer_pair("dilation_rate", self.dilation_rate),
+            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            use_bias=boolean("use_bias", self.use_bias),
+            kernel_initializer=initializers.get(self.kernel_initializer),
+            bias_initializer=initializers.get(self.bias_initializer),
+            kernel_regularizer=regularizers.get(self.kernel_regularizer),
+            bias_regularizer=regularizers.get(self.bias_regularizer),
+        )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"strides and dilation_rate cannot both exceed 1 (Keras refuses it), got strides={self.strides} "
+                f"and dilation_rate={self.dilation_rate}; set one of them to 1"
+            )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        image = image_shape(input_shape)
+        size = windowed_shape(image, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        return (*size, self.filters)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {"kernel": (*self.kernel_size, input_shape[-1], self.filters)}
+        if self.use_bias:
+            shapes["bias"] = (self.filters,)
+        return shapes

@@ -1,0 +1,49 @@
+"""Dense: every output is a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model_spec import initializers, regularizers
+from model_spec.activations import ACTIVATIONS
+from model_spec.layers.base import LayerSpec
+from model_spec.shapes import Shape
+from model_spec.validation import boolean, one_of, positive_integer
+
+
+@dataclass(frozen=True)
+class Dense(LayerSpec):
+    """``activation(x @ kernel + bias)`` on the last axis, as ``keras.layers.Dense``.
+
+    Shapes: input (..., inputs), kernel (inputs, units), bias (units,), output (..., units).
+    """
+
+    units: int
+    activation: str | None = "linear"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(
+            units=positive_integer("units", self.units),
+            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            use_bias=boolean("use_bias", self.use_bias),
+            kernel_initializer=initializers.get(self.kernel_initializer),
+            bias_initializer=initializers.get(self.bias_initializer),
+            kernel_regularizer=regularizers.get(self.kernel_regularizer),
+            bias_regularizer=regularizers.get(self.bias_regularizer),
+        )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {"kernel": (input_shape[-1], self.units)}
+        if self.use_bias:
+            shapes["bias"] = (self.units,)
+        return shapes

@@ -1,0 +1,91 @@
+"""Layers without parameters that move, pad or rescale values: Flatten, Reshape, ZeroPadding2D, Rescaling."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+from model_spec.layers.base import LayerSpec
+from model_spec.shapes import Shape, element_count, image_shape
+from model_spec.validation import non_negative_integer, positive_integer, real
+
+
+@dataclass(frozen=True)
+class Flatten(LayerSpec):
+    """All values of an example in one row, last axis fastest, as ``keras.layers.Flatten``."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (element_count(input_shape),)
+
+
+@dataclass(frozen=True)
+class Reshape(LayerSpec):
+    """The same values in another shape, as ``keras.layers.Reshape``; one axis may be -1."""
+
+    target_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        target = self.target_shape
+        if isinstance(target, numbers.Integral):
+            target = (target,)
+        if not isinstance(target, (tuple, list)) or not target or list(target).count(-1) > 1:
+            raise ValueError(f"target_shape must be a tuple with at most one -1, got {self.target_shape!r}")
+        sizes = (size if size == -1 else positive_integer(f"target_shape[{i}]", size) for i, size in enumerate(target))
+        self._set(target_shape=tuple(int(size) for size in sizes))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        count = element_count(input_shape)
+        known = element_count(tuple(size for size in self.target_shape if size != -1))
+        fits = count % known == 0 if -1 in self.target_shape else count == known
+        if not fits:
+            raise ValueError(
+                f"target_shape {self.target_shape} cannot hold the {count} values of shape {input_shape}; "
+                f"choose sizes whose product is {count}"
+            )
+        return tuple(count // known if size == -1 else size for size in self.target_shape)
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(LayerSpec):
+    """A border of zeros, as ``keras.layers.ZeroPadding2D``.
+
+    ``padding`` is one integer, (height, width), or ((top, bottom), (left, right)), in cells.
+    """
+
+    padding: Any = ((1, 1), (1, 1))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        value = self.padding
+        if isinstance(value, numbers.Integral):
+            value = (int(value), int(value))
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            raise ValueError(
+                f"padding must be an integer, (height, width) or ((top, bottom), (left, right)), got {self.padding!r}"
+            )
+        sides = []
+        for axis, side in enumerate(value):
+            both = (side, side) if isinstance(side, numbers.Integral) else side
+            if not isinstance(both, (tuple, list)) or len(both) != 2:
+                raise ValueError(f"padding[{axis}] must be an integer or a pair (before, after), got {side!r}")
+            sides.append(tuple(non_negative_integer(f"padding[{axis}]", cells) for cells in both))
+        self._set(padding=(sides[0], sides[1]))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        height, width, channels = image_shape(input_shape)
+        (top, bottom), (left, right) = self.padding
+        return (height + top + bottom, width + left + right, channels)
+
+
+@dataclass(frozen=True)
+class Rescaling(LayerSpec):
+    """``x * scale + offset``, as ``keras.layers.Rescaling``."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(scale=real("scale", self.scale), offset=real("offset", self.offset))

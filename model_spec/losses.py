@@ -1,0 +1,86 @@
+"""What training makes small: names, options and formulas are Keras' (keras/src/losses)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model_spec.validation import boolean, real
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A mean over examples of how far the network's output is from the target."""
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Loss):
+    """``-sum(target * log(probability))`` over classes.
+
+    The targets may be integer classes or one-hot rows: the form is read from y.
+
+    Args:
+        from_logits: True where the network's last layer gives logits instead of probabilities. A last softmax is
+            recognised and fused with the loss through log-sum-exp whatever this says, as Keras' TensorFlow path does.
+        label_smoothing: targets become ``target * (1 - s) + s / classes``.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        boolean("from_logits", self.from_logits)
+        smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
+        if smoothing > 1:
+            raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
+        object.__setattr__(self, "label_smoothing", smoothing)
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(Loss):
+    """``-(target * log(p) + (1 - target) * log(1 - p))``, mean over the outputs of an example."""
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        boolean("from_logits", self.from_logits)
+        smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
+        if smoothing > 1:
+            raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
+        object.__setattr__(self, "label_smoothing", smoothing)
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """``(output - target)**2``, mean over the outputs of an example."""
+
+
+@dataclass(frozen=True)
+class HalfSumSquaredError(Loss):
+    """``0.5 * sum((output - target)**2)`` over the outputs of an example: the course's form, not in Keras."""
+
+
+LOSSES: dict[str, type[Loss]] = {
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": CategoricalCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy,
+    "mean_squared_error": MeanSquaredError,
+    "half_sum_squared_error": HalfSumSquaredError,
+}
+
+
+def get(identifier: Any) -> Loss:
+    """Return the loss for a name such as ``"categorical_crossentropy"``, None (cross-entropy) or a :class:`Loss`."""
+    if identifier is None:
+        return CategoricalCrossentropy()
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, str) and identifier in LOSSES:
+        return LOSSES[identifier]()
+    raise ValueError(f"unknown loss {identifier!r}; use one of {', '.join(LOSSES)} or an object of model_spec.losses")
+
+
+def takes_classes(loss: Loss) -> bool:
+    """True where the targets are classes (integers or one-hot rows), False where they are values like the output."""
+    return isinstance(loss, CategoricalCrossentropy)

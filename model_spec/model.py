@@ -1,0 +1,135 @@
+"""ModelSpec: a network as data, written once for every backend."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+from model_spec.layers import LayerSpec
+from model_spec.layers.base import snake_case
+from model_spec.shapes import Shape, element_count
+from model_spec.validation import shape
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A stack of layers, checked when it is written.
+
+    Args:
+        name: the model's name.
+        input_shape: shape of one example, without the batch axis, channels last.
+        layers: the layers in order. Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
+
+    Raises:
+        ValueError: names the layer, its position, the shape that came, what was expected and how to fix it.
+    """
+
+    name: str
+    input_shape: Shape
+    layers: tuple[LayerSpec, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"a model's name must be a non-empty string, got {self.name!r}")
+        object.__setattr__(self, "input_shape", shape("input_shape", self.input_shape))
+        layers = tuple(self.layers)
+        if not layers:
+            raise ValueError(f"model {self.name!r} has no layers; give at least one")
+        for position, layer in enumerate(layers):
+            if not isinstance(layer, LayerSpec):
+                raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {layer!r}")
+        object.__setattr__(self, "layers", _with_unique_names(layers))
+        self.output_shapes  # noqa: B018 - computing the shapes is the check
+
+    @cached_property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """Shape after each layer, without the batch axis."""
+        shapes: list[Shape] = []
+        current = self.input_shape
+        for position, layer in enumerate(self.layers):
+            try:
+                current = layer.output_shape(current)
+            except ValueError as error:
+                raise ValueError(
+                    f"model {self.name!r}, layer {position} {layer.name!r} ({layer.describe()}) "
+                    f"cannot take input of shape {current}: {error}"
+                ) from None
+            shapes.append(current)
+        return tuple(shapes)
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Shape in front of each layer, without the batch axis."""
+        return (self.input_shape, *self.output_shapes[:-1])
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the network's output, without the batch axis."""
+        return self.output_shapes[-1]
+
+    @cached_property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Shapes of all parameters, ``{"conv2d/kernel": (3, 3, 1, 8), ...}``, in Keras' order."""
+        return {
+            f"{layer.name}/{variable}": size
+            for layer, before in zip(self.layers, self.input_shapes, strict=True)
+            for variable, size in layer.parameter_shapes(before).items()
+        }
+
+    @cached_property
+    def trainable_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that training changes."""
+        frozen = {layer.name for layer in self.layers if not layer.trainable}
+        return tuple(name for name in self.parameter_shapes if name.partition("/")[0] not in frozen)
+
+    @cached_property
+    def variable_shapes(self) -> dict[str, Shape]:
+        """Shapes of parameters and moving statistics, in the order of Keras' ``get_weights``."""
+        return {
+            f"{layer.name}/{variable}": size
+            for layer, before in zip(self.layers, self.input_shapes, strict=True)
+            for variable, size in (layer.parameter_shapes(before) | layer.state_shapes(before)).items()
+        }
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of values in all parameters (moving statistics not counted)."""
+        return sum(element_count(size) for size in self.parameter_shapes.values())
+
+    def summary(self) -> str:
+        """The layers with output shapes and parameter counts, as a text table."""
+        rows = [("Layer", "Output shape", "Parameters")]
+        for layer, before, after in zip(self.layers, self.input_shapes, self.output_shapes, strict=True):
+            count = sum(element_count(size) for size in layer.parameter_shapes(before).values())
+            rows.append((f"{layer.name}: {layer.describe()}", str(after), f"{count:,}"))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        frozen = self.parameter_count - sum(
+            element_count(self.parameter_shapes[name]) for name in self.trainable_parameters
+        )
+        lines.insert(1, "-" * len(lines[0]))
+        lines.insert(0, f"Model {self.name}: input {self.input_shape}")
+        lines.append(f"Parameters: {self.parameter_count:,}" + (f" (frozen: {frozen:,})" if frozen else ""))
+        return "\n".join(lines)
+
+
+def _with_unique_names(layers: tuple[LayerSpec, ...]) -> tuple[LayerSpec, ...]:
+    """Give every unnamed layer a Keras-style name; refuse a name that is given twice."""
+    given = [layer.name for layer in layers if layer.name is not None]
+    for name in given:
+        if given.count(name) > 1:
+            raise ValueError(f"layer name {name!r} is used {given.count(name)} times; give every layer its own name")
+    taken = set(given)
+    named = []
+    for layer in layers:
+        if layer.name is None:
+            base = snake_case(type(layer).__name__)
+            name, number = base, 0
+            while name in taken:
+                number += 1
+                name = f"{base}_{number}"
+            taken.add(name)
+            layer = dataclasses.replace(layer, name=name)
+        named.append(layer)
+    return tuple(named)

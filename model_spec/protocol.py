@@ -1,0 +1,116 @@
+"""The one face of both backends: what a model can do, and what its methods return."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from model_spec.callbacks import Callback
+from model_spec.model import ModelSpec
+from model_spec.training import TrainingSpec
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What one backward pass gives. Arrays have the shape of the value they belong to.
+
+    Attributes:
+        loss: the loss, or None for a pullback.
+        parameters: {"conv2d/kernel": gradient}, trainable ones only.
+        inputs: gradient of x.
+        activations: {layer name: gradient of its output}; the last layer's is there for a pullback only. Under a
+            fused softmax cross-entropy "dense/preactivation" is the gradient of the logits.
+    """
+
+    loss: float | None
+    parameters: dict[str, Any]
+    inputs: Any
+    activations: dict[str, Any]
+
+
+@dataclass
+class History:
+    """The course of one training run, in Keras' keys, as Python floats.
+
+    Attributes:
+        history: {"loss": [...], "accuracy": [...], "val_loss": [...], ...}, one entry an epoch.
+        epoch: the epochs that were finished, counted from 0.
+        best_epoch: the epoch early stopping held for the best, or None without early stopping.
+        stopped_epoch: the epoch in which early stopping stopped, or None if it did not.
+        seconds: wall-clock time of the run.
+    """
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    epoch: list[int] = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped_epoch: int | None = None
+    seconds: float = 0.0
+
+    def append(self, epoch: int, logs: dict[str, float]) -> None:
+        """Add the figures of one epoch."""
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists and numbers."""
+        return dict(vars(self))
+
+    def to_json(self) -> str:
+        """Everything as JSON text."""
+        return json.dumps(self.to_dict())
+
+
+class Model(Protocol):
+    """What ``core_numpy.NumpyModel`` and ``keras_models.KerasModel`` both do. Images are NHWC, kernels as in Keras."""
+
+    spec: ModelSpec
+    dtype: str
+    dropout_seed: int
+    stop_training: bool
+
+    def summary(self) -> str:
+        """The network as a text table."""
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """Copies of all variables, {"conv2d/kernel": array}, in Keras' names, layouts and order."""
+
+    def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
+        """Replace all variables, all or nothing."""
+
+    def get_weights(self) -> list[Any]:
+        """Copies of all variables as a list, in Keras' order."""
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+        """The network's output in inference mode, shape (examples, *output shape)."""
+
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+        """{"loss": ..., "accuracy": ...} in inference mode."""
+
+    def activations(
+        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
+    ) -> dict[str, Any]:
+        """{layer name: output}, and {"dense/preactivation": value} where asked for."""
+
+    def loss_and_gradients(
+        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
+    ) -> Gradients:
+        """The loss (with regularization penalties) and all its gradients."""
+
+    def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
+        """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        training: TrainingSpec,
+        validation_data: tuple[Any, Any] | None = None,
+        callbacks: Iterable[Callback] = (),
+        verbose: int | str = "auto",
+        **overrides: Any,
+    ) -> History:
+        """Train with a fresh optimizer and batch order; weights and dropout counters go on from where they are."""

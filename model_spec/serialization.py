@@ -1,0 +1,132 @@
+"""Specifications to and from JSON, and from TOML files that people write by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from model_spec import initializers, losses, optimizers, regularizers, schedules
+from model_spec.layers import LAYERS
+from model_spec.model import ModelSpec
+from model_spec.training import EarlyStopping, TrainingSpec
+
+SCHEMA_VERSION = 1
+
+_CLASSES: dict[str, type] = {
+    **LAYERS,
+    **optimizers.OPTIMIZERS,
+    **schedules.SCHEDULES,
+    **{rule.__name__: rule for rule in initializers.INITIALIZERS.values()},
+    **{rule.__name__: rule for rule in regularizers.REGULARIZERS.values()},
+    **{rule.__name__: rule for rule in losses.LOSSES.values()},
+    "EarlyStopping": EarlyStopping,
+    "TrainingSpec": TrainingSpec,
+}
+
+
+def to_dict(specification: Any) -> dict[str, Any]:
+    """Return a model, a training run or any part of them as plain dicts, lists, numbers and strings."""
+    if isinstance(specification, ModelSpec):
+        return {
+            "version": SCHEMA_VERSION,
+            "name": specification.name,
+            "input_shape": list(specification.input_shape),
+            "layers": [to_dict(layer) for layer in specification.layers],
+        }
+    entry: dict[str, Any] = {"type": type(specification).__name__}
+    for item in dataclasses.fields(specification):
+        entry[item.name] = _plain(getattr(specification, item.name))
+    return entry
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def from_dict(entry: Any) -> Any:
+    """Build the part that :func:`to_dict` wrote (any dict with a ``type``)."""
+    if not isinstance(entry, dict) or "type" not in entry:
+        raise ValueError(f"expected a table with a type such as 'Dense', got {entry!r}")
+    kind = entry["type"]
+    if not isinstance(kind, str) or kind not in _CLASSES:
+        raise ValueError(f"unknown type {kind!r}; known are {', '.join(_CLASSES)}")
+    known = {item.name for item in dataclasses.fields(_CLASSES[kind])}
+    options = {name: _restored(value) for name, value in entry.items() if name != "type"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(f"{kind} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    try:
+        return _CLASSES[kind](**options)
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict) and "type" in value:
+        return from_dict(value)
+    if isinstance(value, list):
+        return tuple(_restored(part) for part in value)
+    return value
+
+
+def model_from_dict(entry: dict[str, Any]) -> ModelSpec:
+    """Build a :class:`ModelSpec` from what :func:`to_dict` wrote or a TOML file holds."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"a model must be a table with name, input_shape and layers, got {entry!r}")
+    version = entry.get("version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise ValueError(
+            f"this model has schema version {version!r}, this program reads {SCHEMA_VERSION}; update the program"
+        )
+    unknown = sorted(set(entry) - {"version", "name", "input_shape", "layers"})
+    missing = sorted({"name", "input_shape", "layers"} - set(entry))
+    if unknown or missing:
+        raise ValueError(
+            f"a model has name, input_shape and layers; missing: {', '.join(missing) or 'none'}, "
+            f"unknown: {', '.join(unknown) or 'none'}"
+        )
+    if not isinstance(entry["layers"], (list, tuple)):
+        raise ValueError(f"layers must be a list of tables such as {{type = 'Flatten'}}, got {entry['layers']!r}")
+    layers = []
+    for position, layer in enumerate(entry["layers"]):
+        try:
+            layers.append(from_dict(layer))
+        except ValueError as error:
+            raise ValueError(f"model {entry['name']!r}, layer {position}: {error}") from None
+    return ModelSpec(entry["name"], entry["input_shape"], tuple(layers))
+
+
+def to_json(specification: Any) -> str:
+    """Return a specification as JSON text."""
+    return json.dumps(to_dict(specification), indent=2)
+
+
+def model_from_json(text: str) -> ModelSpec:
+    """Build a :class:`ModelSpec` from JSON text."""
+    return model_from_dict(json.loads(text))
+
+
+def load_model(path: str | Path) -> ModelSpec:
+    """Read a model from a ``.toml`` or ``.json`` file.
+
+    Raises:
+        ValueError: names the file and what is wrong in it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        entry = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        return model_from_dict(entry)
+    except FileNotFoundError:
+        raise ValueError(f"no file {path}; give a zoo name or the path of a .toml or .json model") from None
+    except (OSError, tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

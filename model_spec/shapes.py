@@ -1,0 +1,117 @@
+"""The one place where window, stride and padding arithmetic is done.
+
+Formulas: Keras' ``compute_conv_output_shape`` and TensorFlow's SAME rule (keras/src/ops/operation_utils.py,
+tensorflow/core/framework/common_shape_fns.cc); both are checked against the installed Keras in the tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+"""A shape without its batch axis."""
+
+Pair: TypeAlias = Any
+"""(height, width); a layer also takes one integer for both and stores the pair."""
+
+
+def window_extent(window: int, dilation: int = 1) -> int:
+    """Cells that a window of ``window`` taps spans when its taps lie ``dilation`` apart.
+
+    >>> window_extent(3, 2)
+    5
+    """
+    return (window - 1) * dilation + 1
+
+
+def output_size(size: int, window: int, stride: int = 1, padding: str = "valid", dilation: int = 1) -> int:
+    """Positions a window takes along an axis of ``size`` cells; 0 or less where it does not fit.
+
+    >>> output_size(28, 3), output_size(28, 3, padding="same"), output_size(28, 5, stride=2)
+    (26, 28, 12)
+    """
+    if padding == "same":
+        return -(-size // stride)
+    return (size - window_extent(window, dilation)) // stride + 1
+
+
+def same_padding(size: int, window: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Cells added (before, after) an axis by ``padding="same"``; the odd cell goes after.
+
+    >>> same_padding(28, 3), same_padding(28, 3, stride=2), same_padding(28, 5, stride=2)
+    ((1, 1), (0, 1), (1, 2))
+    """
+    positions = output_size(size, window, stride, "same")
+    total = max((positions - 1) * stride + window_extent(window, dilation) - size, 0)
+    return total // 2, total - total // 2
+
+
+def padding_amount(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
+    """Cells added (before, after) an axis under either rule: none for ``"valid"``."""
+    return same_padding(size, window, stride, dilation) if padding == "same" else (0, 0)
+
+
+def padding_that_keeps_size(window: int, dilation: int = 1) -> int:
+    """Cells to add on EACH side so that a window of stride 1 keeps the size; the inverse of :func:`output_size`.
+
+    >>> padding_that_keeps_size(3), padding_that_keeps_size(5)
+    (1, 2)
+    """
+    extent = window_extent(window, dilation)
+    if extent % 2 == 0:
+        raise ValueError(
+            f"no equal padding on both sides keeps the size under an even window extent, got {extent}; "
+            f'use padding="same", which puts the odd cell after'
+        )
+    return (extent - 1) // 2
+
+
+def windowed_shape(
+    input_shape: Shape,
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[int, int]:
+    """(height, width) of a 2-D sliding window's output; an error where the window does not fit.
+
+    >>> windowed_shape((28, 28, 1), (3, 3), (1, 1), "valid")
+    (26, 26)
+    """
+    height, width = (
+        output_size(input_shape[axis], window[axis], strides[axis], padding, dilation[axis]) for axis in (0, 1)
+    )
+    if height < 1 or width < 1:
+        extents = tuple(window_extent(window[axis], dilation[axis]) for axis in (0, 1))
+        raise ValueError(
+            f"a window spanning {extents} does not fit into {input_shape[:2]}; "
+            f'use a smaller window, padding="same" or a larger input'
+        )
+    return height, width
+
+
+def image_shape(input_shape: Shape) -> tuple[int, int, int]:
+    """Return the shape as (height, width, channels), or say that an image was expected.
+
+    >>> image_shape((28, 28, 1))
+    (28, 28, 1)
+    """
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"an image (height, width, channels) was expected, got shape {input_shape}; "
+            f"add a Reshape in front, or give the input its channel axis, e.g. (28, 28, 1)"
+        )
+    height, width, channels = input_shape
+    return height, width, channels
+
+
+def element_count(shape: Shape) -> int:
+    """Number of values in one example of this shape.
+
+    >>> element_count((28, 28, 1))
+    784
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -1,0 +1,77 @@
+"""The checks every specification shares: each returns the clean value or says what came and what was expected."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Return ``value`` as an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    return int(value)
+
+
+def non_negative_integer(name: str, value: Any) -> int:
+    """Return ``value`` as an int of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
+        raise ValueError(f"{name} must be an integer of at least 0, got {value!r}")
+    return int(value)
+
+
+def integer_pair(name: str, value: Any) -> tuple[int, int]:
+    """Return ``(height, width)`` from one integer or a pair of integers, each at least 1."""
+    if isinstance(value, numbers.Integral):
+        value = (value, value)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name} must be one integer or a pair (height, width), got {value!r}")
+    return positive_integer(f"{name}[0]", value[0]), positive_integer(f"{name}[1]", value[1])
+
+
+def real(name: str, value: Any, *, minimum: float | None = None, below: float | None = None) -> float:
+    """Return ``value`` as a finite float with ``minimum <= value < below``."""
+    bounds = []
+    if minimum is not None:
+        bounds.append(f"at least {minimum:g}")
+    if below is not None:
+        bounds.append(f"below {below:g}")
+    expected = " and ".join(["a finite number", *bounds])
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    number = float(value)
+    if (minimum is not None and number < minimum) or (below is not None and number >= below):
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    return number
+
+
+def positive_real(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float above 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not (0 < float(value) < math.inf):
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+    return float(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
+    """Return ``value`` if it is one of the ``allowed`` words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(sorted(allowed))}, got {value!r}")
+    return str(value)
+
+
+def shape(name: str, value: Any) -> tuple[int, ...]:
+    """Return a shape without its batch axis, as a tuple of integers of at least 1."""
+    if isinstance(value, numbers.Integral):
+        value = (value,)
+    if not isinstance(value, (tuple, list)) or not value:
+        raise ValueError(f"{name} must be a tuple such as (28, 28, 1), without the batch axis, got {value!r}")
+    return tuple(positive_integer(f"{name}[{axis}]", size) for axis, size in enumerate(value))
