@@ -20,7 +20,8 @@ def floating_dtype(dtype: Any) -> np.dtype:
     """Return float32 or float64 as a NumPy dtype, or refuse anything else."""
     clean: np.dtype
     try:
-        clean = np.dtype(dtype)
+        # np.dtype(None) is float64: a forgotten dtype would pass as a chosen one.
+        clean = np.dtype(object if dtype is None else dtype)
     except TypeError:
         clean = np.dtype(object)
     if clean not in (np.dtype("float32"), np.dtype("float64")):

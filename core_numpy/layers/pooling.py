@@ -16,18 +16,23 @@ from core_numpy.ops.windows import Windows
 from model_spec.layers.pooling import Pooling2D
 
 
-def _windows(spec: Pooling2D, x: Array) -> Windows:
-    return Windows((x.shape[1], x.shape[2]), spec.pool_size, spec.strides, spec.padding)
-
-
 @dataclass(frozen=True)
-class MaxPooling2D(Layer):
-    """The largest value of each window; the first of equals takes the gradient."""
+class WindowPooling(Layer):
+    """The common part of both: where the window stops."""
 
     spec: Pooling2D
 
+    def windows(self, x: Array) -> Windows:
+        """Where the pool stops on images x (n, h, w, c)."""
+        return Windows((x.shape[1], x.shape[2]), self.spec.pool_size, self.spec.strides, self.spec.padding)
+
+
+@dataclass(frozen=True)
+class MaxPooling2D(WindowPooling):
+    """The largest value of each window; the first of equals takes the gradient."""
+
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
-        windows = _windows(self.spec, x)
+        windows = self.windows(x)
         # (n, h, w, c) -> (n, out h, out w, c)
         y, winner = max_pooling2d(x, windows)
         return y, (winner, windows)
@@ -40,13 +45,11 @@ class MaxPooling2D(Layer):
 
 
 @dataclass(frozen=True)
-class AveragePooling2D(Layer):
+class AveragePooling2D(WindowPooling):
     """The mean of each window; "same" counts real cells only."""
 
-    spec: Pooling2D
-
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
-        windows = _windows(self.spec, x)
+        windows = self.windows(x)
         # (n, h, w, c) -> (n, out h, out w, c)
         return average_pooling2d(x, windows), windows
 

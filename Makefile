@@ -1,0 +1,32 @@
+# The few commands of daily work; each is one plain line that also works without make.
+PYTHON ?= python3
+
+.PHONY: compare test lint format clean
+
+# python3 -m venv .venv
+# .venv/bin/pip install -c constraints.txt -e ".[all]"
+.venv: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q -c constraints.txt -e ".[all]" || { rm -rf .venv; exit 1; }
+	touch .venv
+
+# .venv/bin/crosscheck compare all
+compare: .venv
+	.venv/bin/crosscheck compare all
+
+# .venv/bin/python -m pytest -q
+test: .venv
+	.venv/bin/python -m pytest -q
+
+# .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy model_spec core_numpy bridge
+lint: .venv
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy model_spec core_numpy bridge
+
+format: .venv
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:
+	rm -rf .venv .ci-venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

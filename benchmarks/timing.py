@@ -1,0 +1,212 @@
+"""Fair timing of one task done in several ways: interleaved samples, and a ratio with its interval."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from model_spec.validation import positive_integer, positive_real
+
+MARGIN = 0.05
+"""Ratios within 5 % of 1 are not worth a word: "no demonstrable difference"."""
+
+Arm = Callable[[], object]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class ArmTiming:
+    """The samples of one arm.
+
+    Attributes:
+        samples: seconds per call, one entry a sample, two samples a block.
+        calls_per_sample: calls in the inner loop of each sample.
+        median: median of the samples.
+        mad: median absolute deviation of the samples from their median.
+    """
+
+    samples: tuple[float, ...]
+    calls_per_sample: int
+    median: float
+    mad: float
+
+
+@dataclass(frozen=True)
+class SpeedRatio:
+    """How long one arm takes, compared with the first.
+
+    Attributes:
+        arm: the arm in question.
+        baseline: the first arm.
+        ratio: median seconds of the arm over those of the baseline; below 1 is faster.
+        low: lower end of the 95 % bootstrap interval of the blocks' median ratio.
+        high: upper end.
+        verdict: "faster", "slower", "no demonstrable difference" (interval within 5 % of 1) or "inconclusive".
+    """
+
+    arm: str
+    baseline: str
+    ratio: float
+    low: float
+    high: float
+    verdict: str
+
+    def __str__(self) -> str:
+        words = {"faster": "faster than", "slower": "slower than"}.get(self.verdict, f"{self.verdict} from")
+        if self.verdict == "inconclusive":
+            words = "inconclusive against"
+        return f"{self.arm}: {words} {self.baseline}, ratio {self.ratio:.3g} (95 % {self.low:.3g}..{self.high:.3g})"
+
+
+@dataclass(frozen=True)
+class SpeedComparison:
+    """All arms, and each later arm compared with the first."""
+
+    arms: dict[str, ArmTiming]
+    ratios: tuple[SpeedRatio, ...]
+    blocks: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        arms = {name: {**asdict(arm), "samples": list(arm.samples)} for name, arm in self.arms.items()}
+        return {"blocks": self.blocks, "arms": arms, "ratios": [asdict(ratio) for ratio in self.ratios]}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{name}: {arm.median:.4g} s a call, MAD {arm.mad:.2g}, {len(arm.samples)} samples"
+            for name, arm in self.arms.items()
+        ]
+        return "\n".join([*lines, *(str(ratio) for ratio in self.ratios)])
+
+
+def compare_speed(
+    arms: Mapping[str, Arm],
+    *,
+    blocks: int = 15,
+    minimum_sample_seconds: float = 0.05,
+    warmup_seconds: float = 0.5,
+    clock: Clock = time.perf_counter,
+) -> SpeedComparison:
+    """Time the arms against each other and say which is faster, where that can be said.
+
+    Every arm is warmed up (at least 3 calls and ``warmup_seconds``). Samples are taken in blocks, A B B A, so that a
+    machine that grows slower or faster treats all arms alike; garbage collection is off during a sample. The interval
+    is a bootstrap over blocks of the log-ratio within a block, whose partners ran side by side.
+
+    Args:
+        arms: {name: function without arguments}; the first is the baseline. An arm must finish its work before it
+            returns (for TensorFlow: fetch the result).
+        blocks: number of A B B A blocks, at least 5: fewer carry no 95 % interval.
+        minimum_sample_seconds: calls are repeated within a sample until it takes this long.
+        warmup_seconds: least time of warm-up for each arm.
+        clock: returns seconds; for tests.
+
+    Raises:
+        ValueError: no arms, or an argument out of range.
+        ImportError: two or more arms and no scipy.
+    """
+    if not arms:
+        raise ValueError("no arms were given; give at least one function to time, {'name': function}")
+    if positive_integer("blocks", blocks) < 5:
+        raise ValueError(f"blocks must be at least 5, got {blocks}; fewer carry no 95 % interval")
+    positive_real("minimum_sample_seconds", minimum_sample_seconds)
+    positive_real("warmup_seconds", warmup_seconds)
+    bootstrap = _bootstrap() if len(arms) > 1 else None
+
+    calls = {}
+    for name, arm in arms.items():
+        _warm_up(arm, warmup_seconds, clock)
+        calls[name] = _calibrate(arm, minimum_sample_seconds, clock)
+
+    samples: dict[str, list[float]] = {name: [] for name in arms}
+    order = [*arms, *reversed(list(arms))]
+    for _ in range(blocks):
+        for name in order:
+            samples[name].append(_sample(arms[name], calls[name], clock) / calls[name])
+
+    timings = {name: _summarise(samples[name], calls[name]) for name in arms}
+    baseline, *others = arms
+    ratios = tuple(_compare(name, baseline, timings, bootstrap) for name in others)
+    return SpeedComparison(timings, ratios, blocks)
+
+
+def verdict(low: float, high: float) -> str:
+    """Return the word for a 95 % interval of a ratio.
+
+    >>> verdict(0.4, 0.6), verdict(1.8, 2.2), verdict(0.98, 1.03), verdict(0.9, 1.2)
+    ('faster', 'slower', 'no demonstrable difference', 'inconclusive')
+    """
+    if 1 - MARGIN <= low and high <= 1 + MARGIN:
+        return "no demonstrable difference"
+    if high < 1:
+        return "faster"
+    return "slower" if low > 1 else "inconclusive"
+
+
+def _warm_up(arm: Arm, seconds: float, clock: Clock) -> None:
+    start, done = clock(), 0
+    while done < 3 or clock() - start < seconds:
+        arm()
+        done += 1
+
+
+def _calibrate(arm: Arm, minimum_seconds: float, clock: Clock) -> int:
+    """Calls for which one sample takes at least ``minimum_seconds``."""
+    calls = 1
+    while (seconds := _sample(arm, calls, clock)) < minimum_seconds:
+        # A tenth more than needed, so that ordinary jitter does not fall below; at most ten times as many, because
+        # the first guesses rest on hardly more than the clock's resolution.
+        wanted = calls * minimum_seconds / seconds * 1.1 if seconds > 0 else math.inf
+        calls = min(max(math.ceil(wanted), calls + 1), calls * 10) if math.isfinite(wanted) else calls * 10
+    return calls
+
+
+def _sample(arm: Arm, calls: int, clock: Clock) -> float:
+    """Seconds for ``calls`` calls in a row."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        start = clock()
+        for _ in range(calls):
+            arm()
+        return clock() - start
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _summarise(samples: list[float], calls: int) -> ArmTiming:
+    median = float(np.median(samples))
+    mad = float(np.median(np.abs(np.asarray(samples) - median)))
+    return ArmTiming(tuple(samples), calls, median, mad)
+
+
+def _compare(arm: str, baseline: str, timings: dict[str, ArmTiming], bootstrap: Any) -> SpeedRatio:
+    # The two samples of a block are averaged as logarithms: A B B A then cancels a steady drift of the machine.
+    logs = {name: np.log(timings[name].samples).reshape(-1, 2).mean(axis=1) for name in (arm, baseline)}
+    log_ratios = logs[arm] - logs[baseline]
+    if np.ptp(log_ratios) == 0:
+        low = high = float(log_ratios[0])
+    else:
+        # The median with the percentile method: one block that the machine disturbed moves neither.
+        interval = bootstrap(
+            (log_ratios,), np.median, confidence_level=0.95, method="percentile", rng=np.random.default_rng(0)
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    low, high = math.exp(low), math.exp(high)
+    ratio = timings[arm].median / timings[baseline].median
+    return SpeedRatio(arm, baseline, ratio, low, high, verdict(low, high))
+
+
+def _bootstrap() -> Any:
+    try:
+        from scipy.stats import bootstrap
+    except ImportError:
+        raise ImportError('comparing speeds needs scipy: pip install "crosscheck[data]"') from None
+    return bootstrap

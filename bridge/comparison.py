@@ -1,0 +1,201 @@
+"""Compare two models on one batch: every activation, the loss and every gradient, against a derived bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
+from bridge.faults import Fault, find
+from bridge.report import ParityReport
+from bridge.verdict import Row, judge
+from bridge.weights import copy_weights, random_weights
+from core_numpy import NumpyModel
+from core_numpy.masks import keras_masks
+from core_numpy.network import Network, Params
+from model_spec import Gradients, ModelSpec, inputs
+from model_spec import losses as loss_rules
+from model_spec.layers import Dropout
+
+Array = np.ndarray
+
+DTYPES = ("float64", "float32")
+
+
+def compare(
+    spec: ModelSpec,
+    x: Any,
+    y: Any,
+    seed: int = 0,
+    dtype: str | Sequence[str] = DTYPES,
+    loss: Any = None,
+    fault: str | Fault | None = None,
+) -> ParityReport:
+    """Build the network on both backends and compare everything it computes.
+
+    The comparison is hard to pass by accident: every variable gets random values, the two models are built from
+    different seeds and get the same weights only through :func:`copy_weights`, cotangents are random, and inference
+    and training mode (dropout on) are both run.
+
+    Args:
+        spec: the network.
+        x: inputs (examples, *input shape).
+        y: targets in the form the loss needs.
+        seed: of the random variables and cotangents.
+        dtype: one precision or several; both by default. float64 proves the algorithm, float32 says which side is
+            nearer to the float64 truth.
+        loss: a loss or its name; cross-entropy by default.
+        fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
+    """
+    from keras_models import KerasModel
+
+    dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype)
+    report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
+    values = random_weights(spec, seed)
+    for precision in dtypes:
+        ours = NumpyModel(spec, seed=seed + 1, dtype=precision, dropout_seed=seed)
+        theirs = KerasModel(spec, seed=seed + 2, dtype=precision, dropout_seed=seed)
+        ours.set_weights(values)
+        copy_weights(ours, theirs)
+        if fault is not None:
+            planted = find(fault).plant(ours)
+            report.fault = f"{find(fault).name} in {planted}"
+        part = compare_models(ours, theirs, x, y, seed=seed, loss=loss)
+        report.rows += part.rows
+        report.uncertain += part.uncertain
+    return report
+
+
+def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: Any = None) -> ParityReport:
+    """Compare two models that hold the same weights, on everything both of them can do.
+
+    A model that has ``predict`` alone is compared on outputs. The float64 truth is computed from the first model's
+    specification and weights; so one side must have them.
+
+    Raises:
+        ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
+    """
+    reference = next((model for model in (a, b) if hasattr(model, "spec") and hasattr(model, "weights")), None)
+    if reference is None:
+        raise ValueError("neither model has .spec and .weights, so there is no truth to judge by; give one that has")
+    _refuse_different_weights(a, b)
+    spec, dtype = reference.spec, str(reference.dtype)
+    rule = loss_rules.get(loss)
+    x = inputs.check_x(x, spec.input_shape, dtype)
+    y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
+    params, state = _as_float64(spec, reference.weights)
+    random = np.random.default_rng([seed, 1])
+    cotangent = random.standard_normal((len(x), *spec.output_shape)).astype(dtype)
+    report = ParityReport(spec=spec, seed=seed, sides=(type(a).__name__, type(b).__name__))
+    for mode in ("inference", "training"):
+        training = mode == "training"
+        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)}
+        if training and len(seeds) > 1 and any(isinstance(layer, Dropout) for layer in spec.layers):
+            raise ValueError(
+                f"the models drop by different seeds {sorted(seeds)}; build both with one dropout_seed to compare training mode"
+            )
+        model = RoundingModel(
+            Network.of(spec),
+            params,
+            state,
+            dtype,
+            x.astype(np.float64),
+            training,
+            keras_masks(reference.dropout_seed, 0, stream_dtype=dtype) if training else None,
+        )
+        place = {"dtype": dtype, "mode": mode, "path": "eager"}
+        report.rows += _compare_forward(a, b, x, model, training, place)
+        if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
+            sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
+            expected = model.loss_gradients(np.asarray(y, np.float64) if y.ndim > 1 else y, rule)
+            report.uncertain += expected.uncertain
+            report.rows += _compare_gradients(sides, expected, spec, model, place | {"stage": "loss gradient"})
+        if all(hasattr(side, "pullback") for side in (a, b)):
+            sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
+            expected = model.pullback(cotangent.astype(np.float64))
+            report.rows += _compare_gradients(sides, expected, spec, model, place | {"stage": "pullback"})
+    return report
+
+
+def _refuse_different_weights(a: Any, b: Any) -> None:
+    if not (hasattr(a, "weights") and hasattr(b, "weights")):
+        return
+    first, second = a.weights, b.weights
+    differing = [name for name in first if name not in second or not np.array_equal(first[name], second[name])]
+    differing += [name for name in second if name not in first]
+    if differing:
+        raise ValueError(
+            f"the two models hold different weights ({', '.join(differing)}), so their results cannot be compared; "
+            f"call bridge.copy_weights(source, target) first"
+        )
+
+
+def _as_float64(spec: ModelSpec, weights: dict[str, Array]) -> tuple[Params, Params]:
+    """Weights as the network takes them, (params, state), cast up to float64."""
+    params: Params = {str(layer.name): {} for layer in spec.layers}
+    state: Params = {str(layer.name): {} for layer in spec.layers}
+    for name, value in weights.items():
+        layer, _, variable = name.partition("/")
+        owner = params if name in spec.parameter_shapes else state
+        owner[layer] = {**owner[layer], variable: np.asarray(value, np.float64)}
+    return params, state
+
+
+def _compare_forward(
+    a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: dict[str, str]
+) -> list[Row]:
+    expected = model.forward()
+    place = place | {"stage": "forward"}
+    if not all(hasattr(side, "activations") for side in (a, b)):
+        if training:
+            return []
+        last = model.network.steps[-1].name
+        tensors = expected[last]
+        return [judge(a.predict(x), b.predict(x), tensors, tensor=last, layer=last, **place)]
+    sides = [side.activations(x, training=training, preactivations=True) for side in (a, b)]
+    rows = []
+    for step in model.network.steps:
+        name = value_name(step)
+        if all(name in side for side in sides):
+            rows.append(judge(sides[0][name], sides[1][name], expected[name], tensor=name, layer=step.name, **place))
+    return rows
+
+
+def _compare_gradients(
+    sides: Sequence[Gradients],
+    expected: ExpectedGradients,
+    spec: ModelSpec,
+    model: RoundingModel,
+    place: dict[str, str],
+) -> list[Row]:
+    """Rows in the order in which a backward pass computes them, each blamed on the layer that computed it."""
+    rows = []
+    a, b = sides
+    if expected.loss is not None:
+        losses = (np.asarray(a.loss), np.asarray(b.loss))
+        rows.append(judge(*losses, expected.loss, tensor="loss", layer="loss", **place))
+    producer = "loss"
+    for step in reversed(model.network.steps):
+        name = value_name(step)
+        if expected.loss is None and producer == "loss":
+            # The cotangent of a pullback is given, not computed
+            producer = step.name
+        elif name in expected.activations and name in a.activations and name in b.activations:
+            tensors = (a.activations[name], b.activations[name], expected.activations[name])
+            rows.append(judge(*tensors, tensor=f"gradient of {name}", layer=producer, **place))
+        for parameter in _parameters_of(step, expected.parameters):
+            tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
+            rows.append(judge(*tensors, tensor=f"gradient of {parameter}", layer=step.name, **place))
+        if name in expected.activations:
+            producer = step.name
+    if expected.inputs is not None:
+        rows.append(judge(a.inputs, b.inputs, expected.inputs, tensor="gradient of x", layer=producer, **place))
+    return rows
+
+
+def _parameters_of(step: Any, expected: dict[str, Expected]) -> Iterable[str]:
+    if step.is_activation:
+        return []
+    return [name for name in expected if name.partition("/")[0] == step.name]

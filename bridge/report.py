@@ -1,0 +1,151 @@
+"""ParityReport: the verdict of a comparison first, then the numbers, as text, JSON and HTML."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.bounds import SAFETY
+from bridge.verdict import TIE, Row
+from model_spec import ModelSpec, to_dict
+
+_SHOWN_FAILURES = 12
+
+
+@dataclass
+class ParityReport:
+    """Everything one comparison found.
+
+    Attributes:
+        spec: the network.
+        seed: of the random variables and cotangents.
+        sides: names of the two sides.
+        rows: one per tensor, in computing order.
+        fault: the planted fault, if one was planted.
+        uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
+    """
+
+    spec: ModelSpec
+    seed: int
+    sides: tuple[str, str]
+    rows: list[Row] = field(default_factory=list)
+    fault: str | None = None
+    uncertain: int = 0
+
+    @property
+    def failures(self) -> list[Row]:
+        """The rows that no rounding and no tie explains."""
+        return [row for row in self.rows if not row.agrees]
+
+    @property
+    def passed(self) -> bool:
+        """True where something was compared and every tensor agrees."""
+        return bool(self.rows) and not self.failures
+
+    @property
+    def verdict(self) -> str:
+        """AGREE, DIFFER, or NOTHING COMPARED."""
+        return "AGREE" if self.passed else "DIFFER" if self.rows else "NOTHING COMPARED"
+
+    @property
+    def first_divergence(self) -> Row | None:
+        """The first failing tensor in computing order: forward, loss, then backward from the last layer."""
+        return next(iter(self.failures), None)
+
+    def worst(self, rows: Iterable[Row], figure: str) -> Row | None:
+        """The row with the largest ``figure``, an attribute name of :class:`Row`."""
+        return max(rows, key=lambda row: getattr(row, figure), default=None)
+
+    def select(self, **wanted: str) -> list[Row]:
+        """Rows with these attribute values, e.g. ``select(dtype="float32", stage="forward")``."""
+        return [row for row in self.rows if all(getattr(row, name) == value for name, value in wanted.items())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        first = self.first_divergence
+        return {
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "spec": to_dict(self.spec),
+            "seed": self.seed,
+            "sides": list(self.sides),
+            "safety": SAFETY,
+            "fault": self.fault,
+            "uncertain_kinks_and_ties": self.uncertain,
+            "first_divergence": None if first is None else first.to_dict(),
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+    def to_json(self) -> str:
+        """Everything as JSON text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _lines(self) -> list[str]:
+        compared = f"{len(self.rows)} tensors compared"
+        lines = [f"{self.verdict}: {self.spec.name} {self.spec.input_shape}, {' and '.join(self.sides)}, {compared}"]
+        if self.fault:
+            lines.append(f"planted fault: {self.fault}")
+        first = self.first_divergence
+        if first is not None:
+            lines.append(
+                f"first divergence: layer {first.layer!r}, {first.stage}, {first.tensor} ({first.dtype}, {first.mode})"
+            )
+        ties = sum(row.verdict == TIE for row in self.rows)
+        lines.append(
+            f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding; "
+            f"{ties} tensors differ by ties ({self.uncertain} kinks and ties within rounding)"
+        )
+        lines.append(f"{'':28}{'error/scale':>12}{'error/bound':>12}  worst tensor")
+        for dtype in dict.fromkeys(row.dtype for row in self.rows):
+            for mode in dict.fromkeys(row.mode for row in self.rows):
+                for stage in dict.fromkeys(row.stage for row in self.rows):
+                    lines += self._summary_line(dtype, mode, stage)
+        lines += self._nearer_lines()
+        lines += self._failure_lines()
+        return lines
+
+    def _summary_line(self, dtype: str, mode: str, stage: str) -> list[str]:
+        rows = self.select(dtype=dtype, mode=mode, stage=stage)
+        scale, ratio = self.worst(rows, "error_over_scale"), self.worst(rows, "error_over_bound")
+        if scale is None or ratio is None:
+            return []
+        label = f"{dtype} {mode} {stage.replace('loss gradient', 'gradients')}"
+        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12.3f}"
+        return [f"{label:<28}{figures}  {ratio.tensor}"]
+
+    def _nearer_lines(self) -> list[str]:
+        rows = [row for row in self.select(dtype="float32") if row.nearer != "equal"]
+        if not rows:
+            return []
+        counts = [sum(row.nearer == side for row in rows) for side in ("first", "second")]
+        return [
+            f"nearer to the float64 truth (float32 tensors): {self.sides[0]} {counts[0]}, {self.sides[1]} {counts[1]}"
+        ]
+
+    def _failure_lines(self) -> list[str]:
+        failures = self.failures
+        if not failures:
+            return []
+        lines = [f"{len(failures)} failing tensors:"]
+        for row in failures[:_SHOWN_FAILURES]:
+            a, b, truth = row.values
+            place = f"{row.dtype} {row.mode} {row.stage}: {row.tensor}{list(row.index) if row.index else ''}"
+            lines.append(
+                f"  {row.verdict} {place} = {a:.9g} and {b:.9g}, truth {truth:.9g}; error/bound "
+                f"{row.error_over_bound:.3g}, {row.failing} of {row.size} entries; nearer: {self._side(row.nearer)}"
+            )
+        if len(failures) > _SHOWN_FAILURES:
+            lines.append(f"  ... and {len(failures) - _SHOWN_FAILURES} more (all in report.json)")
+        return lines
+
+    def _side(self, nearer: str) -> str:
+        return {"first": self.sides[0], "second": self.sides[1]}.get(nearer, "neither")

@@ -1,0 +1,132 @@
+"""The verdict on one tensor: equal, within rounding, a tie, or a bug, with the numbers that led to it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bridge.bounds import KINK_SAFETY, SAFETY, Expected
+
+Array = np.ndarray
+
+EXACT, ROUNDING, TIE, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "BUG", "VACUOUS"
+AGREEING = (EXACT, ROUNDING, TIE)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor of one comparison.
+
+    Attributes:
+        dtype, mode, path: precision, "inference" or "training", and Keras' numeric path.
+        stage: "forward", "loss gradient" or "pullback".
+        tensor: what it is, e.g. "conv2d" (an output), "gradient of conv2d/kernel".
+        layer: the layer whose forward or backward produced it, or "loss".
+        verdict: EXACT, ROUNDING, TIE, BUG, or VACUOUS (the reference is all zero, so the check proves nothing).
+        error: largest absolute difference.
+        error_over_scale: that, over the reference's largest absolute value.
+        error_over_bound: largest ratio of difference to derived bound; at most 1 is rounding.
+        index: where the ratio is largest.
+        values: first side, second side and float64 truth at that place.
+        nearer: which side's root-mean-square distance to the truth is smaller, "first", "second" or "equal".
+        distance_ratio: the first side's distance to the truth over the second's.
+        failing: number of entries beyond the bound.
+        size: number of entries.
+    """
+
+    dtype: str
+    mode: str
+    path: str
+    stage: str
+    tensor: str
+    layer: str
+    verdict: str
+    error: float
+    error_over_scale: float
+    error_over_bound: float
+    index: tuple[int, ...]
+    values: tuple[float, float, float]
+    nearer: str
+    distance_ratio: float
+    failing: int
+    size: int
+
+    @property
+    def agrees(self) -> bool:
+        """True where the difference has an innocent explanation."""
+        return self.verdict in AGREEING
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers and strings; a ratio that is not finite becomes a string."""
+        entry = asdict(self)
+        for name in ("error", "error_over_scale", "error_over_bound", "distance_ratio"):
+            if not np.isfinite(entry[name]):
+                entry[name] = str(entry[name])
+        entry["values"] = [value if np.isfinite(value) else str(value) for value in self.values]
+        entry["index"] = list(self.index)
+        return entry
+
+
+def bound(expected: Expected, dtype: str) -> Array:
+    """Largest difference of two correct implementations, by rounding alone."""
+    # Numbers below the smallest normal one may be flushed to zero
+    tiny = float(np.finfo(dtype).tiny)
+    return SAFETY * np.sqrt(2 * expected.variance) + SAFETY * tiny
+
+
+def judge(first: Array, second: Array, expected: Expected, dtype: str, **place: str) -> Row:
+    """Compare one tensor of two implementations; ``place`` fills mode, path, stage, tensor and layer of the row.
+
+    Raises:
+        ValueError: the two have different shapes.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    truth = np.asarray(expected.value)
+    if first.shape != second.shape or first.shape != truth.shape:
+        raise ValueError(
+            f"{place.get('tensor')}: the two sides have shapes {first.shape} and {second.shape}, "
+            f"the specification says {truth.shape}; compare models of one specification"
+        )
+    difference = np.abs(first - second)
+    allowed = bound(expected, dtype)
+    # A NaN on either side makes the difference NaN, which must count as beyond any bound
+    ratio = np.where(np.isnan(difference), np.inf, difference / allowed)
+    scale = float(np.abs(truth).max(initial=0))
+    failing = ratio > 1
+    verdict = EXACT if not difference.any() else ROUNDING
+    if failing.any():
+        widened = allowed + KINK_SAFETY * np.sqrt(expected.kink)
+        explained = difference <= widened
+        verdict = TIE if bool(explained[failing].all()) else BUG
+        if verdict == BUG:
+            failing = ~explained
+            ratio = np.where(explained, 0, ratio)
+    if scale == 0:
+        verdict = VACUOUS if not difference.any() else BUG
+    worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.size else ()
+    nearer, distance_ratio = _nearer(first, second, truth)
+    error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0))
+    return Row(
+        dtype=dtype,
+        verdict=verdict,
+        error=error,
+        error_over_scale=error / scale if scale else float("inf") * error if error else 0.0,
+        error_over_bound=float(ratio.max(initial=0)),
+        index=tuple(int(i) for i in worst),
+        values=(float(first[worst]), float(second[worst]), float(truth[worst])),
+        nearer=nearer,
+        distance_ratio=distance_ratio,
+        failing=int(failing.sum()),
+        size=first.size,
+        **place,
+    )
+
+
+def _nearer(first: Array, second: Array, truth: Array) -> tuple[str, float]:
+    distances = [float(np.sqrt(np.mean(np.square(side - truth)))) for side in (first, second)]
+    if distances[0] == distances[1]:
+        return "equal", 1.0
+    ratio = distances[0] / distances[1] if distances[1] else float("inf")
+    return ("first" if distances[0] < distances[1] else "second"), ratio

@@ -1,0 +1,6 @@
+"""How Keras computes a network of model_spec: real Keras layers, compile and fit behind the common face."""
+
+from keras_models.model import KerasModel
+from keras_models.runtime import environment, floatx, set_threads
+
+__all__ = ["KerasModel", "environment", "floatx", "set_threads"]

@@ -1,0 +1,133 @@
+"""Keras callbacks of one run: the history, early stopping, the neutral callbacks and the stop signals."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from keras_models.batches import OrderedBatches
+from keras_models.runtime import keras
+from model_spec import Callback, EarlyStopping, History
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes every finished epoch into a :class:`History` and, if wanted, one line to standard error."""
+
+    def __init__(self, history: History, epochs: int, verbose: bool) -> None:
+        super().__init__()
+        self._history = history
+        self._epochs = epochs
+        self._verbose = verbose
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the epoch's clock."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch."""
+        figures = plain_logs(logs)
+        self._history.append(epoch, figures)
+        if self._verbose:
+            shown = " ".join(f"{name}={value:.4f}" for name, value in figures.items())
+            seconds = time.perf_counter() - self._started
+            print(f"epoch {epoch + 1}/{self._epochs} {shown} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+
+
+class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Keras' EarlyStopping with one rule more: NaN is never an improvement."""
+
+    def _is_improvement(self, monitor_value: Any, reference_value: Any) -> bool:
+        if math.isnan(float(monitor_value)):
+            return False
+        return bool(super()._is_improvement(monitor_value, reference_value))
+
+    @property
+    def held_epoch(self) -> int | None:
+        """The epoch held for the best, None before there is one."""
+        return None if self.best is None and self.best_weights is None else int(self.best_epoch)
+
+    def restore(self) -> None:
+        """Put the best weights back, where asked for and where there are some; Keras does it at the end only."""
+        if self.restore_best_weights and self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+def keras_early_stopping(stopping: EarlyStopping) -> NanAwareEarlyStopping:
+    """Return the Keras callback of an early-stopping rule, with its direction spelled out."""
+    return NanAwareEarlyStopping(
+        monitor=stopping.monitor,
+        min_delta=stopping.min_delta,
+        patience=stopping.patience,
+        verbose=0,
+        mode="max" if stopping.larger_is_better else "min",
+        baseline=stopping.baseline,
+        restore_best_weights=stopping.restore_best_weights,
+        start_from_epoch=stopping.start_from_epoch,
+    )
+
+
+class StepLimit(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the run after the last batch of an epoch that ``steps`` cuts short.
+
+    Keras fixes the number of batches once a run, but leaves its batch loop when ``stop_training`` is set; validation
+    and ``on_epoch_end`` of that epoch still happen.
+    """
+
+    def __init__(self, batches: OrderedBatches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stop where this epoch's batches end before Keras expects it."""
+        if batch + 1 == self._batches.batches_in_epoch < self._batches.num_batches:
+            self.model.stop_training = True
+
+
+class NeutralCallbacks(keras.callbacks.Callback):  # type: ignore[misc]
+    """Passes the stages of a run on to :class:`model_spec.Callback` objects, and their wish to stop back to Keras."""
+
+    def __init__(self, callbacks: Iterable[Callback], owner: Any, stopper: NanAwareEarlyStopping | None) -> None:
+        super().__init__()
+        self._callbacks = tuple(callbacks)
+        self._owner = owner
+        self._stopper = stopper
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Introduce the model, then pass on."""
+        for callback in self._callbacks:
+            callback.set_model(self._owner)
+        self._each(lambda callback: callback.on_train_begin(plain_logs(logs)))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Pass on; best weights are already back in place."""
+        self._each(lambda callback: callback.on_train_end(plain_logs(logs)))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Pass on."""
+        self._each(lambda callback: callback.on_epoch_begin(epoch, plain_logs(logs)))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Pass on, then tell Keras if the run shall stop.
+
+        Only here, for a ``stop_training`` that Keras sees earlier would cut the epoch short after one batch.
+        """
+        if self._stopper is not None and self._stopper.stopped_epoch > 0:
+            self._owner.stop_training = True
+        self._each(lambda callback: callback.on_epoch_end(epoch, plain_logs(logs)))
+        if self._owner.stop_training:
+            self.model.stop_training = True
+
+    def _each(self, call: Callable[[Callback], None]) -> None:
+        for callback in self._callbacks:
+            call(callback)
+
+
+def plain_logs(logs: dict[str, Any] | None) -> dict[str, float]:
+    """Keras' figures as Python floats, the loss in front; Keras sorts them by name."""
+    figures = {name: float(value) for name, value in (logs or {}).items()}
+    order = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in figures]
+    return {name: figures[name] for name in (*order, *(name for name in figures if name not in order))}

@@ -1,0 +1,268 @@
+"""KerasModel: a network of model_spec as a real Keras model, behind the face both backends share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from keras_models import gradients, trainer, weight_files
+from keras_models import training_state as states
+from keras_models.build import build_sequential
+from keras_models.losses import keras_loss, keras_metrics
+from keras_models.optimizers import keras_optimizer
+from keras_models.runtime import floatx
+from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, inputs, losses
+from model_spec.validation import boolean, non_negative_integer
+
+PREDICTION_BATCH_SIZE = 256
+"""Rows of a batch in predict and evaluate where none is asked for."""
+
+
+class KerasModel:
+    """A network that Keras computes; see :class:`model_spec.Model` for what each method promises.
+
+    Args:
+        spec: the network.
+        seed: governs first weights.
+        dtype: "float32" or "float64", from the inputs to the learning rate.
+        dropout_seed: governs dropout masks; None takes ``seed``.
+
+    Attributes:
+        keras_model: the real ``keras.Sequential``.
+        history: the :class:`model_spec.History` of the last fit, also of an interrupted one; None before.
+        stop_training: set to True by a callback, it ends training after the current epoch.
+    """
+
+    def __init__(self, spec: ModelSpec, seed: int = 0, dtype: Any = "float32", dropout_seed: int | None = None) -> None:
+        if not isinstance(spec, ModelSpec):
+            raise ValueError(f"spec must be a ModelSpec, got {spec!r}; write one or take one of model_spec.zoo")
+        self.spec = spec
+        self.seed = non_negative_integer("seed", seed)
+        self.dtype = str(inputs.floating_dtype(dtype))
+        self.dropout_seed = self.seed if dropout_seed is None else non_negative_integer("dropout_seed", dropout_seed)
+        self.stop_training = False
+        self.history: History | None = None
+        self.keras_model = build_sequential(spec, self.seed, self.dropout_seed, self.dtype)
+        self._loss: losses.Loss = losses.get(None)
+        self._compiled: tuple[losses.Loss, bool, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"KerasModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
+
+    def summary(self) -> str:
+        """Return the network as a text table."""
+        return self.spec.summary()
+
+    # ---- weights
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        """{"conv2d/kernel": Keras variable}, in Keras' order."""
+        return dict(zip(self.spec.variable_shapes, self.keras_model.weights, strict=True))
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Copies of all variables, {"conv2d/kernel": array}, in Keras' names, layouts and order."""
+        return {name: np.array(variable.numpy()) for name, variable in self._variables.items()}
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of all variables as a list, in Keras' order."""
+        return list(self.weights.values())
+
+    def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
+        """Replace all variables, all or nothing; ValueError lists every name and shape that does not fit."""
+        checked = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
+        for name, variable in self._variables.items():
+            variable.assign(checked[name])
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights to a ``.weights.h5`` file, whole or not at all."""
+        with floatx(self.dtype):
+            weight_files.save_weights(self.keras_model, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Read the weights of a ``.weights.h5`` file; a file that does not fit leaves the model as it is.
+
+        Dropout counters go on from where they are: a weight file sets weights only.
+        """
+        scratch = build_sequential(self.spec, self.seed, self.dropout_seed, self.dtype)
+        with floatx(self.dtype):
+            arrays = weight_files.load_weights(scratch, path)
+        try:
+            self.set_weights(arrays)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+    # ---- inference
+
+    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Return the network's output in inference mode, shape (examples, *output shape), by Keras' own predict."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype, allow_empty=True)
+        size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
+        if len(x) == 0:
+            return np.zeros((0, *self.spec.output_shape), self.dtype)
+        with floatx(self.dtype):
+            return np.asarray(self.keras_model.predict(x, batch_size=size, verbose=0))
+
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+        """Return {"loss": ..., "accuracy": ...} by Keras' own evaluate; no accuracy for losses on values."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
+        size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
+        with floatx(self.dtype):
+            self._compile(self._loss, y)
+            figures = self.keras_model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
+        return {name: float(value) for name, value in figures.items()}
+
+    def activations(
+        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return {layer name: output}, and {"dense/preactivation": value} of nonlinear layers where asked for."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        call = inputs.check_dropout_call(dropout_call)
+        with floatx(self.dtype):
+            return gradients.activations(
+                self.keras_model, x, boolean("training", training), call, boolean("preactivations", preactivations)
+            )
+
+    # ---- gradients
+
+    @property
+    def _trainable(self) -> dict[str, Any]:
+        variables = self._variables
+        return {name: variables[name] for name in self.spec.trainable_parameters}
+
+    def loss_and_gradients(
+        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
+    ) -> Gradients:
+        """Return the loss (with regularization penalties) and all its gradients, by tf.GradientTape.
+
+        ``activations`` holds every layer output and nonlinear preactivation the loss depends on. Behind a fused
+        softmax or sigmoid there is no gradient of the last output; "dense/preactivation" is that of the logits.
+        """
+        rule = self._loss if loss is None else losses.get(loss)
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
+        call = inputs.check_dropout_call(dropout_call)
+        with floatx(self.dtype):
+            return gradients.loss_and_gradients(
+                self.keras_model,
+                x,
+                y,
+                keras_loss(rule, y.ndim > 1, self.spec),
+                self._trainable,
+                boolean("training", training),
+                call,
+            )
+
+    def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
+        """Return all gradients of ``sum(cotangent * output)``; ``cotangent`` has shape (examples, *output shape)."""
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        cotangent = inputs.check_cotangent(cotangent, self.spec.output_shape, self.dtype)
+        if len(cotangent) != len(x):
+            raise ValueError(f"x and cotangent must have the same number of rows, got {len(x)} and {len(cotangent)}")
+        call = inputs.check_dropout_call(dropout_call)
+        with floatx(self.dtype):
+            return gradients.pullback(
+                self.keras_model, x, cotangent, self._trainable, boolean("training", training), call
+            )
+
+    # ---- training
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        training: TrainingSpec,
+        validation_data: tuple[Any, Any] | None = None,
+        callbacks: Iterable[Callback] = (),
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        **overrides: Any,
+    ) -> History:
+        """Train by Keras' own fit with a fresh optimizer and batch order; weights and dropout counters go on.
+
+        Args:
+            x: shape (examples, *input shape).
+            y: integer classes, one-hot rows or values, as the loss takes them.
+            training: how to train; ``overrides`` such as ``epochs=3`` replace its fields.
+            validation_data: a pair (x, y) evaluated after each epoch.
+            callbacks: neutral callbacks.
+            verbose: 0 is silent; 1, 2 and "auto" write one line an epoch to standard error.
+            sample_weight: one weight per example.
+            class_weight: {class: weight}.
+
+        Raises:
+            ValueError: for anything in the data or the options that cannot be trained on.
+            KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
+        """
+        training = self._check_training(training).replace(**overrides)
+        trainer.check_monitor(training)
+        shown = trainer.check_verbose(verbose)
+        data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
+        self.stop_training = False
+        self.history = History()
+        with floatx(self.dtype):
+            self._prepare(training, data.y)
+            trainer.fit(self.keras_model, data, training, callbacks, shown, self, self.history)
+        return self.history
+
+    def start_training(self, training: TrainingSpec) -> None:
+        """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
+        training = self._check_training(training)
+        with floatx(self.dtype):
+            self._prepare(training, None)
+
+    def train_on_batch(self, x: Any, y: Any) -> float:
+        """Take one training step on one batch; return the batch's loss before the step, penalties included."""
+        if getattr(self.keras_model, "optimizer", None) is None:
+            raise ValueError("no training was started; call start_training(training_spec) first")
+        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
+        with floatx(self.dtype):
+            self._compile(self._loss, y)
+            return trainer.train_on_batch(self.keras_model, x, y)
+
+    def training_state(self) -> dict[str, np.ndarray]:
+        """Return optimizer slots, iterations, moving statistics and dropout counters, as copies."""
+        return states.training_state(self.keras_model)
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Put back what :meth:`training_state` gave, all or nothing; start the same training first."""
+        states.set_training_state(self.keras_model, state, self.dtype)
+
+    @staticmethod
+    def _check_training(training: Any) -> TrainingSpec:
+        if not isinstance(training, TrainingSpec):
+            raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
+        return training
+
+    def _prepare(self, training: TrainingSpec, y: np.ndarray | None) -> None:
+        """Compile with a fresh optimizer and make its slots, so that they can be read before the first step."""
+        self._loss = training.loss  # type: ignore[assignment]
+        optimizer = keras_optimizer(training.optimizer, self.dtype)  # type: ignore[arg-type]
+        optimizer.build(self.keras_model.trainable_variables)
+        self._compile(self._loss, y, optimizer)
+
+    def _compile(self, loss: losses.Loss, y: np.ndarray | None, optimizer: Any = None) -> None:
+        """Compile for this loss and form of targets, keeping the optimizer where no new one is given.
+
+        Nothing happens where Keras is already compiled so: compiling throws its traced functions away.
+        """
+        one_hot = y is not None and y.ndim > 1
+        current = self.keras_model.loss if self.keras_model.compiled else None
+        if optimizer is None and self._compiled is not None and self._compiled == (loss, one_hot, current):
+            return
+        built = keras_loss(loss, one_hot, self.spec)
+        self.keras_model.compile(
+            optimizer=getattr(self.keras_model, "optimizer", None) if optimizer is None else optimizer,
+            loss=built,
+            metrics=keras_metrics(loss, one_hot),
+            # XLA draws other random numbers, and Keras would choose it by itself where it can.
+            jit_compile=False,
+        )
+        self._compiled = (loss, one_hot, built)

@@ -1,0 +1,95 @@
+"""The one place that prepares TensorFlow and Keras: backend, log level, default float width, threads, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from model_spec.inputs import floating_dtype
+from model_spec.validation import positive_integer
+
+
+def _prepare_environment() -> None:
+    """Choose Keras' backend before Keras is imported; it reads these variables only once."""
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise ImportError(
+            f"keras_models compares with Keras on TensorFlow, but KERAS_BACKEND is {backend!r}; "
+            f"unset it or start with KERAS_BACKEND=tensorflow"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+_prepare_environment()
+
+try:
+    import keras
+    import tensorflow
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] not in {"keras", "tensorflow"}:
+        raise
+    raise ImportError(
+        f'keras_models needs Keras and TensorFlow ({error.name} is missing): pip install "crosscheck[keras]"'
+    ) from error
+
+# Another module may have imported Keras before the variable above was set, with a backend from Keras' own file.
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"keras_models compares with Keras on TensorFlow, but Keras was already started on "
+        f"{keras.backend.backend()!r}; import keras_models first, or set KERAS_BACKEND=tensorflow"
+    )
+
+
+@contextmanager
+def floatx(dtype: Any) -> Iterator[str]:
+    """Make ``dtype`` ("float32" or "float64") Keras' default float width, and restore the former one afterwards.
+
+    Building, compiling, fitting and evaluating happen inside: with the layers' own ``dtype=`` alone, inputs, loss and
+    learning rate would stay float32.
+    """
+    name = str(floating_dtype(dtype))
+    former = keras.config.floatx()
+    keras.config.set_floatx(name)
+    try:
+        yield name
+    finally:
+        keras.config.set_floatx(former)
+
+
+def set_threads(threads: int) -> None:
+    """Let TensorFlow use this many threads, inside one operation and between operations.
+
+    Raises:
+        ValueError: TensorFlow has already run something; it takes the number of threads only before.
+    """
+    count = positive_integer("threads", threads)
+    threading = tensorflow.config.threading
+    if (threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()) == (count, count):
+        return
+    try:
+        threading.set_intra_op_parallelism_threads(count)
+        threading.set_inter_op_parallelism_threads(count)
+    except RuntimeError as error:
+        raise ValueError(
+            f"TensorFlow takes the number of threads (asked for: {count}) only before its first operation; "
+            f"call set_threads right after the import, or start a new process"
+        ) from error
+
+
+def environment() -> dict[str, Any]:
+    """What a Keras result depends on besides the model: versions, oneDNN and threads (0: TensorFlow chooses)."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tensorflow.__version__,
+        "keras_backend": keras.backend.backend(),
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "intra_op_threads": tensorflow.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tensorflow.config.threading.get_inter_op_parallelism_threads(),
+    }

@@ -1,0 +1,107 @@
+"""Training by Keras' own fit, with the batch order, early stopping and callbacks of model_spec."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from keras_models import callbacks as adapters
+from keras_models.batches import OrderedBatches
+from keras_models.losses import has_accuracy, weights_for
+from model_spec import Callback, History, TrainingSpec
+from model_spec.inputs import FitData
+from model_spec.streams import epoch_count
+
+VALIDATION_BATCH_SIZE = 256
+"""Rows of a validation batch; larger than a training batch, for no gradients are kept."""
+
+
+def check_verbose(verbose: Any) -> bool:
+    """Return whether each epoch shall be reported: 0 is silent, 1, 2 and "auto" are one line an epoch."""
+    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
+        return bool(verbose)
+    raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+
+
+def check_monitor(training: TrainingSpec) -> None:
+    """Refuse early stopping on an accuracy that a run with this loss does not report."""
+    stopping = training.early_stopping
+    if stopping is not None and stopping.monitor.endswith("accuracy") and not has_accuracy(training.loss):
+        raise ValueError(
+            f"early stopping watches {stopping.monitor!r}, but {type(training.loss).__name__} has no accuracy; "
+            f"use monitor='val_loss' or 'loss'"
+        )
+
+
+@contextmanager
+def frozen_model_accepted() -> Iterator[None]:
+    """Let a model whose layers are all frozen train: its moving statistics and figures still mean something."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
+        yield
+
+
+def fit(
+    model: Any,
+    data: FitData,
+    training: TrainingSpec,
+    callbacks: Iterable[Callback],
+    verbose: bool,
+    owner: Any,
+    history: History,
+) -> None:
+    """Train the compiled ``model`` and fill ``history``.
+
+    Args:
+        model: a compiled ``keras.Sequential``.
+        data: checked data.
+        training: how to train.
+        callbacks: neutral callbacks; they see ``owner`` as their model.
+        verbose: whether to report each epoch.
+        owner: the KerasModel, whose ``stop_training`` callbacks set.
+        history: filled epoch by epoch, so that an interrupted run keeps what it finished.
+
+    Raises:
+        KeyboardInterrupt: passed on after the best weights were restored, where asked for.
+    """
+    epochs = epoch_count(training, len(data.x))
+    batches = OrderedBatches(training, data, weights_for(training.loss, data.sample_weight, owner.spec.output_shape))
+    stopper = None
+    stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.StepLimit(batches)]
+    if training.early_stopping is not None:
+        stopper = adapters.keras_early_stopping(training.early_stopping)
+        stages.append(stopper)
+    stages.append(adapters.NeutralCallbacks(callbacks, owner, stopper))
+    started = time.perf_counter()
+    try:
+        with frozen_model_accepted():
+            model.fit(
+                batches,
+                epochs=epochs,
+                verbose=0,
+                callbacks=stages,
+                validation_data=data.validation,
+                validation_batch_size=VALIDATION_BATCH_SIZE,
+                shuffle=False,
+            )
+    except KeyboardInterrupt:
+        if stopper is not None:
+            stopper.restore()
+        raise
+    finally:
+        history.seconds = time.perf_counter() - started
+        if stopper is not None:
+            history.best_epoch = stopper.held_epoch
+            history.stopped_epoch = stopper.stopped_epoch or None
+
+
+def train_on_batch(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+    """One step of the compiled model on one batch, through Keras' own train_on_batch; return the batch's loss."""
+    with frozen_model_accepted():
+        # Keras resets its metrics at the start of train_on_batch, so that "loss" is this batch's alone.
+        return float(model.train_on_batch(x, y, return_dict=True)["loss"])

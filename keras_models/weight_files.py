@@ -1,0 +1,82 @@
+"""Weights on disk in Keras' own format, written whole or not at all, and checked before a model is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_models.runtime import keras
+
+SUFFIX = ".weights.h5"
+
+
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a weight file, whose name must end as Keras wants it."""
+    clean = Path(path)
+    if not clean.name.endswith(SUFFIX) or clean.name == SUFFIX:
+        raise ValueError(f"Keras writes weights to names that end in {SUFFIX}, got {str(path)!r}; add the ending")
+    return clean
+
+
+def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write the weights of a Keras model; a full disk or a kill leaves an old file of that name as it was.
+
+    Raises:
+        ValueError: a name without the ending, or a file that cannot be written, with the cause.
+    """
+    target = check_path(path)
+    temporary = target.with_name(f".{target.name[: -len(SUFFIX)]}.{os.getpid()}{SUFFIX}")
+    try:
+        with warnings.catch_warnings():
+            # Keras turns its variables into arrays the way NumPy 1 wanted it; NumPy 2 says so each time.
+            warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+            model.save_weights(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ValueError(f"{target} cannot be written: {error}; check the directory and the space on it") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(scratch: Any, path: str | os.PathLike[str]) -> list[np.ndarray]:
+    """Return the weights of a file, in Keras' order, by way of a ``scratch`` model of the expected architecture.
+
+    Raises:
+        ValueError: names the file and the cause: missing, damaged, or written by another architecture.
+    """
+    source = check_path(path)
+    if not source.is_file():
+        raise ValueError(f"{source}: no such file; save the weights first or check the path")
+    try:
+        count = _stored_arrays(source)
+        if count != len(scratch.weights):
+            raise ValueError(f"it holds {count} weight arrays, this network has {len(scratch.weights)}")
+        scratch.load_weights(source)
+    except Exception as error:
+        # Keras and h5py raise many kinds for a damaged file, KeyError and RuntimeError among them.
+        raise ValueError(
+            f"{source} cannot be loaded into this network, which is unchanged: {error}; "
+            f"the file may be damaged or of another architecture"
+        ) from error
+    return [np.array(variable.numpy()) for variable in scratch.weights]
+
+
+def _stored_arrays(source: Path) -> int:
+    """Count a file's weight arrays: Keras itself overlooks layers that are in the file but not in the model."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        editor = keras.saving.KerasFileEditor(str(source))
+    return _count(editor.weights_dict.get("layers", {}))
+
+
+def _count(entry: Any) -> int:
+    if not isinstance(entry, dict):
+        return 1
+    return sum(_count(part) for name, part in entry.items() if name != "seed_generator")
