@@ -54,11 +54,16 @@ def floatx(dtype: Any) -> Iterator[str]:
     """
     name = str(floating_dtype(dtype))
     former = keras.config.floatx()
+    # Keras makes its global policy from floatx when the first layer asks for it, and keeps it from then on: without
+    # this, a first model in float64 would turn the user's later layers into float64 ones.
+    former_policy = keras.config.dtype_policy()
     keras.config.set_floatx(name)
+    keras.config.set_dtype_policy(name)
     try:
         yield name
     finally:
         keras.config.set_floatx(former)
+        keras.config.set_dtype_policy(former_policy)
 
 
 def set_threads(threads: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.bounds.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.bounds.rounding import PLAIN_BLOCK, Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 
 
@@ -32,7 +32,7 @@ class BatchNormalizationRule:
     @staticmethod
     def _mean_variance(rounding: Rounding, x: Array, variance: Array) -> Array:
         count = len(x)
-        collected = rounding.sum_of(np.square(x).sum(axis=0), x.sum(axis=0), count)
+        collected = rounding.sum_of(np.square(x).sum(axis=0), x.sum(axis=0), count, PLAIN_BLOCK)
         return (variance.sum(axis=0) + collected) / count**2
 
     @staticmethod
@@ -40,7 +40,7 @@ class BatchNormalizationRule:
         """Relative variance of sqrt(var + epsilon): a fourth of that of its square."""
         count = len(centred)
         carried = (4 * np.square(centred) * variance).sum(axis=0)
-        collected = rounding.sum_of((centred**4).sum(axis=0), np.square(centred).sum(axis=0), count)
+        collected = rounding.sum_of((centred**4).sum(axis=0), np.square(centred).sum(axis=0), count, PLAIN_BLOCK)
         return (carried + collected) / count**2 * inverse**4 / 4
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
@@ -64,7 +64,9 @@ class BatchNormalizationRule:
         squares = {"beta": np.square(dy).sum(axis=0), "gamma": np.square(dy * normalized).sum(axis=0)}
         # Some implementations sum dy * x before they centre it
         squares["gamma"] = squares["gamma"] + squares["beta"] * np.square(mean * inverse)
-        sum_variances = {name: carried_sums[name] + rounding.sum_of(squares[name], sums[name], count) for name in sums}
+        sum_variances = {
+            name: carried_sums[name] + rounding.sum_of(squares[name], sums[name], count, PLAIN_BLOCK) for name in sums
+        }
         sum_kinks = {"beta": kink.sum(axis=0), "gamma": (kink * np.square(normalized)).sum(axis=0)}
         carried, carried_kink, local = squared_scale * variance, squared_scale * kink, 4 * np.square(dy)
         if of_batch:

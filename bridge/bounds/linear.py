@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.bounds.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.bounds.rounding import PLAIN_BLOCK, PRODUCT_BLOCK, Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 
 
@@ -38,8 +38,10 @@ class LinearRule:
         _, from_x = layer.backward(squared, of_variance, np.square(dy), need_dx=False)
         _, totals = layer.backward(site.params, cache, dy, need_dx=False)
         positions = dy.size // dy.shape[-1]
+        blocks = {"kernel": PRODUCT_BLOCK, "bias": PLAIN_BLOCK}
         variances = {
-            name: carried[name] + rounding.sum_of(squares[name], totals[name], positions) for name in site.params
+            name: carried[name] + rounding.sum_of(squares[name], totals[name], positions, blocks[name])
+            for name in site.params
         }
         variances["kernel"] = variances["kernel"] + from_x["kernel"]
         # dx sums over every filter and window cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.bounds.rounding import SAFETY, Cotangent, Pulled, Rounding, Site
+from bridge.bounds.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, real_cell_counts
 
@@ -17,7 +17,7 @@ class MaxPoolingRule:
         padded, padded_variance = windows.pad(site.x, -np.inf), windows.pad(site.x_variance)
         largest = np.zeros_like(site.y)
         for _, _, seen in windows.taps():
-            near = site.y - padded[seen] <= SAFETY * np.sqrt(2 * padded_variance[seen])
+            near = site.y - padded[seen] < SAFETY * np.sqrt(2 * padded_variance[seen])
             largest = np.maximum(largest, np.where(near, padded_variance[seen], 0))
         return largest
 
@@ -27,7 +27,7 @@ class MaxPoolingRule:
         close = []
         for _, _, seen in windows.taps():
             reach = SAFETY * np.sqrt(padded_variance[seen] + site.y_variance)
-            close.append(site.y - padded[seen] <= reach)
+            close.append(site.y - padded[seen] < reach)
         tied = np.sum(close, axis=0) > 1
         possible = np.zeros_like(padded)
         for (_, _, seen), near in zip(windows.taps(), close, strict=True):
@@ -46,7 +46,7 @@ class AveragePoolingRule:
         carried = average_pooling2d(site.x_variance, windows) / counts
         squares = average_pooling2d(np.square(site.x), windows) / counts
         cells = windows.window[0] * windows.window[1]
-        return carried + rounding.sum_of(squares, site.y, cells) + rounding.unit * np.square(site.y)
+        return carried + rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK) + rounding.unit * np.square(site.y)
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         windows = site.layer.windows(site.x)  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ class AveragePoolingRule:
         squares = average_pooling2d_backward(np.square(cotangent.value) / counts, windows)
         carried = average_pooling2d_backward(cotangent.variance / counts, windows)
         kink = average_pooling2d_backward(cotangent.kink / counts, windows)
-        return Pulled(carried + rounding.sum_of(squares, dx, cells), kink)
+        return Pulled(carried + rounding.sum_of(squares, dx, cells, PLAIN_BLOCK), kink)
 
 
 class GlobalAveragePoolingRule:
@@ -65,7 +65,7 @@ class GlobalAveragePoolingRule:
         cells = site.x.shape[1] * site.x.shape[2]
         carried = site.x_variance.mean(axis=(1, 2)) / cells
         squares = np.square(site.x).mean(axis=(1, 2)) / cells
-        return carried + rounding.sum_of(squares, site.y, cells) + rounding.unit * np.square(site.y)
+        return carried + rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK) + rounding.unit * np.square(site.y)
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         cells = site.x.shape[1] * site.x.shape[2]
@@ -79,14 +79,14 @@ class GlobalMaxPoolingRule:
     """y = max(x) over the image; exact equals share the gradient."""
 
     def forward(self, rounding: Rounding, site: Site) -> Array:
-        near = site.y[:, None, None, :] - site.x <= SAFETY * np.sqrt(2 * site.x_variance)
+        near = site.y[:, None, None, :] - site.x < SAFETY * np.sqrt(2 * site.x_variance)
         return np.where(near, site.x_variance, 0).max(axis=(1, 2))
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         # (n, c) -> (n, 1, 1, c)
         y, dy, kink = (value[:, None, None, :] for value in (site.y, cotangent.value, cotangent.kink))
         reach = SAFETY * np.sqrt(site.x_variance + site.y_variance[:, None, None, :])
-        near = y - site.x <= reach
+        near = y - site.x < reach
         tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1)
         possible = np.where(tied, np.square(dy), 0) + np.where(near, kink, 0)
         share = np.where(near, cotangent.variance[:, None, None, :], 0)

@@ -7,8 +7,8 @@ over random orders these add up to about
 
     u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 64)
 
-(64: linear algebra libraries sum in blocks), the first part from terms that cancel, the second from terms of one
-sign. All values are those of a float64 run. Variances are carried, not worst cases: a worst case explodes with depth
+(64: linear algebra libraries sum products in blocks; plain sums, such as a bias gradient's, get 1024), the first part
+from terms that cancel, the second from terms of one sign. All values are those of a float64 run. Variances are carried, not worst cases: a worst case explodes with depth
 and would prove nothing.
 
 The tolerance of one value is ``SAFETY * sqrt(variance)``, and ``SAFETY * sqrt(2 * variance)`` for the difference of
@@ -25,6 +25,9 @@ import numpy as np
 from core_numpy.contract import Array, Context, Layer, Variables
 
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
+
+PRODUCT_BLOCK, PLAIN_BLOCK = 64, 1024
+"""Terms a matrix product, or a plain sum, adds up in one go before it adds up the partial sums."""
 
 SAFETY = 32.0
 """The model's one constant: how many standard deviations an error may reach."""
@@ -44,9 +47,9 @@ class Rounding:
         """Relative variance of one rounding, u**2 / 3."""
         return self.unit_roundoff**2 / 3
 
-    def sum_of(self, squares: Array, total: Array, length: int) -> Array:
-        """Variance a sum of ``length`` products collects: ``squares`` = sum(t**2), ``total`` = sum(t)."""
-        partial = min(length, 64)
+    def sum_of(self, squares: Array, total: Array, length: int, block: int = PRODUCT_BLOCK) -> Array:
+        """Variance a sum of ``length`` terms collects: ``squares`` = sum(t**2), ``total`` = sum(t)."""
+        partial = min(length, block)
         return self.unit * (squares * (1 + partial / 6) + np.square(total) * (1 + partial / 3))
 
     def function(self, y: Array) -> Array:

@@ -4,7 +4,9 @@ from core_numpy.ops.convolution import (
     conv2d,
     conv2d_backward,
     convolve1d,
+    convolve2d,
     correlate1d,
+    correlate2d,
 )
 from core_numpy.ops.pooling import (
     average_pooling2d,
@@ -22,7 +24,9 @@ __all__ = [
     "conv2d",
     "conv2d_backward",
     "convolve1d",
+    "convolve2d",
     "correlate1d",
+    "correlate2d",
     "im2col",
     "log_softmax",
     "max_pooling2d",

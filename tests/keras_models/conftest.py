@@ -67,17 +67,14 @@ def rows():
 
 @pytest.fixture
 def images():
-    """Five 6x6 images of two channels, and their classes."""
-    random = np.random.default_rng(6)
+    """Five 6x6 images of two channels, and their classes; no near tie under max pooling spoils finite differences."""
+    random = np.random.default_rng(8)
     return random.normal(size=(5, 6, 6, 2)), random.integers(3, size=5)
 
 
 @pytest.fixture
 def randomized():
-    """Give every variable of a model a random value, positive where it is a variance.
-
-    Small ones: a saturated tanh in front of max pooling makes near ties, at which finite differences are off.
-    """
+    """Give every variable of a model a random value, positive where it is a variance."""
 
     def fill(model, seed=0):
         random = np.random.default_rng(seed)

@@ -30,6 +30,20 @@ def test_floatx_is_set_and_restored_even_after_an_error():
         pass
 
 
+def test_a_first_model_in_float64_leaves_later_layers_alone():
+    code = (
+        "import keras, keras_models as k, model_spec as m;"
+        "model = k.KerasModel(m.ModelSpec('m', (2,), (m.Dense(3),)), dtype='float64');"
+        "layer = keras.layers.Dense(1); layer.build((None, 2));"
+        "print(model.keras_model.compute_dtype, layer.kernel.dtype, keras.config.floatx());"
+        "keras.config.set_dtype_policy('mixed_float16');"
+        "model.predict([[1.0, 2.0]]); k.KerasModel(model.spec);"
+        "print(keras.config.dtype_policy().name)"
+    )
+    result = run(code)
+    assert result.stdout == "float64 float32 float32\nmixed_float16\n", result.stderr
+
+
 def test_environment_names_versions_and_threads():
     found = keras_models.environment()
     assert found["keras"] == keras.__version__

@@ -1,0 +1,128 @@
+"""Train both backends from the same weights on the same batches, and say whether they learned the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy import NumpyModel
+from model_spec import Callback, History, ModelSpec, TrainingSpec
+
+Array = np.ndarray
+
+SIGNIFICANCE = 0.01
+"""Below this probability a difference of accuracies is not chance."""
+
+
+@dataclass(frozen=True)
+class TrainedBackend:
+    """One backend after training: its history, and how it does on the test set."""
+
+    name: str
+    history: History
+    test: dict[str, float]
+    probabilities: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the probabilities, as plain dicts, lists and numbers."""
+        return {"name": self.name, "history": self.history.to_dict(), "test": self.test}
+
+
+@dataclass(frozen=True)
+class AccuracyComparison:
+    """Two backends trained alike.
+
+    Attributes:
+        backends: NumPy and Keras, trained.
+        only: how many test examples only the first, and only the second, got right.
+        p_value: of the exact McNemar test: the chance of so uneven a split if both were equally good.
+        largest_probability_difference: over all test examples and classes.
+    """
+
+    spec: ModelSpec
+    training: TrainingSpec
+    backends: tuple[TrainedBackend, TrainedBackend]
+    only: tuple[int, int]
+    p_value: float
+    largest_probability_difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """True where the accuracies differ by no more than chance."""
+        return self.p_value >= SIGNIFICANCE
+
+    @property
+    def difference(self) -> float:
+        """First accuracy minus second."""
+        return self.backends[0].test["accuracy"] - self.backends[1].test["accuracy"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists and numbers."""
+        return {
+            "backends": [backend.to_dict() for backend in self.backends],
+            "difference": self.difference,
+            "only_one_right": list(self.only),
+            "p_value": self.p_value,
+            "agrees": self.agrees,
+            "largest_probability_difference": self.largest_probability_difference,
+        }
+
+
+class Announce(Callback):
+    """Hands each finished epoch to a function, for progress lines."""
+
+    def __init__(self, name: str, epochs: int, show: Any) -> None:
+        self.name, self.epochs, self.show = name, epochs, show
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        figures = " ".join(f"{key}={value:.4f}" for key, value in (logs or {}).items())
+        self.show(f"{self.name} epoch {epoch + 1}/{self.epochs} {figures}")
+
+
+def train_both(
+    spec: ModelSpec,
+    training: TrainingSpec,
+    train: tuple[Array, Array],
+    test: tuple[Array, Array],
+    seed: int = 0,
+    show: Any = None,
+) -> AccuracyComparison:
+    """Train a NumpyModel and a KerasModel from one seed (the same weights, batches and dropout masks).
+
+    Args:
+        spec: the network.
+        training: how to train.
+        train: (x, y); the validation part is split off as ``training`` says.
+        test: (x, y), labels as integer classes.
+        seed: of both models.
+        show: a function that takes progress lines, or None.
+    """
+    from scipy.stats import binomtest
+
+    from keras_models import KerasModel
+
+    trained = []
+    for name, kind in (("NumPy", NumpyModel), ("Keras", KerasModel)):
+        model: Any = kind(spec, seed=seed)
+        callbacks = [Announce(name, training.epochs, show)] if show else []
+        history = model.fit(*train, training, callbacks=callbacks, verbose=0)
+        trained.append(TrainedBackend(name, history, model.evaluate(*test), model.predict(test[0])))
+    first, second = trained
+    right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]
+    only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    p_value = float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
+    difference = float(np.abs(first.probabilities - second.probabilities).max())
+    return AccuracyComparison(spec, training, (first, second), only, p_value, difference)
+
+
+@contextmanager
+def blas_threads(threads: int) -> Iterator[None]:
+    """Let NumPy's linear algebra use this many threads inside the block."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        yield

@@ -1,0 +1,46 @@
+"""Pictures of results, as SVG text that can stand in a page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+COLOURS = ("#0072b2", "#d55e00")  # blue and vermilion of the Okabe-Ito palette: told apart by everyone
+
+
+def learning_curves(histories: Sequence[tuple[str, dict[str, list[float]]]]) -> str:
+    """Loss and accuracy of several backends over the epochs: solid on training data, dashed on validation data.
+
+    Args:
+        histories: (name, Keras-style history) of each backend.
+
+    Returns:
+        An ``<svg>`` element as text.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axes, figure_name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for (name, history), colour in zip(histories, COLOURS, strict=False):
+            for key, style in ((figure_name, "-"), (f"val_{figure_name}", "--")):
+                if key in history:
+                    epochs = range(1, len(history[key]) + 1)
+                    label = f"{name} {'validation' if key.startswith('val_') else 'training'}"
+                    axes.plot(epochs, history[key], style, color=colour, label=label, alpha=0.8)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(figure_name)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return as_svg(figure)
+
+
+def as_svg(figure: Any) -> str:
+    """The figure as an ``<svg>`` element, without the XML header; the same figure gives the same text."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "crosscheck", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
