@@ -61,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
         _parity_options,
         _fault_option,
     )
-    _add(commands, "train", train, "train both backends alike and compare accuracies", _model_options, _training_options)
+    _add(
+        commands, "train", train, "train both backends alike and compare accuracies", _model_options, _training_options
+    )
     _add(commands, "list", show_lists, "what there is: networks, data sets, faults")
     return parser
 

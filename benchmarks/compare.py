@@ -113,7 +113,7 @@ def default_training(data: Data, epochs: int | None, batch_size: int | None, see
         epochs=epochs if epochs is not None else (40 if small else 3),
         seed=seed,
         validation_split=0.1,
-        early_stopping=EarlyStopping(patience=5, restore_best_weights=True),
+        early_stopping=EarlyStopping(patience=10 if small else 5, restore_best_weights=True),
     )
 
 

@@ -30,7 +30,7 @@ def end_of_progress() -> None:
 
 @contextmanager
 def without_import_chatter() -> Iterator[None]:
-    """Keep what C++ libraries print while they are imported off the terminal (TensorFlow greets before it can be told not to).
+    """Keep off the terminal what C++ libraries print while they are imported; TensorFlow cannot be told in time.
 
     Python's own messages and errors are not touched: only file descriptor 2 is turned away meanwhile.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
 from bridge.faults import Fault, find
 from bridge.report import ParityReport
-from bridge.verdict import Row, judge
+from bridge.verdict import Place, Row, judge
 from bridge.weights import copy_weights, random_weights
 from core_numpy import NumpyModel
 from core_numpy.masks import keras_masks
@@ -94,7 +95,8 @@ def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: A
         seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)}
         if training and len(seeds) > 1 and any(isinstance(layer, Dropout) for layer in spec.layers):
             raise ValueError(
-                f"the models drop by different seeds {sorted(seeds)}; build both with one dropout_seed to compare training mode"
+                f"the models drop by different seeds {sorted(seeds)}; "
+                f"build both with one dropout_seed to compare training mode"
             )
         model = RoundingModel(
             Network.of(spec),
@@ -105,17 +107,17 @@ def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: A
             training,
             keras_masks(reference.dropout_seed, 0, stream_dtype=dtype) if training else None,
         )
-        place = {"dtype": dtype, "mode": mode, "path": "eager"}
+        place = Place(dtype, mode, "eager", "forward")
         report.rows += _compare_forward(a, b, x, model, training, place)
         if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
             sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
             expected = model.loss_gradients(np.asarray(y, np.float64) if y.ndim > 1 else y, rule)
             report.uncertain += expected.uncertain
-            report.rows += _compare_gradients(sides, expected, spec, model, place | {"stage": "loss gradient"})
+            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
         if all(hasattr(side, "pullback") for side in (a, b)):
             sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
             expected = model.pullback(cotangent.astype(np.float64))
-            report.rows += _compare_gradients(sides, expected, spec, model, place | {"stage": "pullback"})
+            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
     return report
 
 
@@ -143,23 +145,20 @@ def _as_float64(spec: ModelSpec, weights: dict[str, Array]) -> tuple[Params, Par
     return params, state
 
 
-def _compare_forward(
-    a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: dict[str, str]
-) -> list[Row]:
+def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
     expected = model.forward()
-    place = place | {"stage": "forward"}
     if not all(hasattr(side, "activations") for side in (a, b)):
         if training:
             return []
         last = model.network.steps[-1].name
         tensors = expected[last]
-        return [judge(a.predict(x), b.predict(x), tensors, tensor=last, layer=last, **place)]
+        return [judge(a.predict(x), b.predict(x), tensors, place, last, last)]
     sides = [side.activations(x, training=training, preactivations=True) for side in (a, b)]
     rows = []
     for step in model.network.steps:
         name = value_name(step)
         if all(name in side for side in sides):
-            rows.append(judge(sides[0][name], sides[1][name], expected[name], tensor=name, layer=step.name, **place))
+            rows.append(judge(sides[0][name], sides[1][name], expected[name], place, name, step.name))
     return rows
 
 
@@ -168,14 +167,13 @@ def _compare_gradients(
     expected: ExpectedGradients,
     spec: ModelSpec,
     model: RoundingModel,
-    place: dict[str, str],
+    place: Place,
 ) -> list[Row]:
     """Rows in the order in which a backward pass computes them, each blamed on the layer that computed it."""
     rows = []
     a, b = sides
     if expected.loss is not None:
-        losses = (np.asarray(a.loss), np.asarray(b.loss))
-        rows.append(judge(*losses, expected.loss, tensor="loss", layer="loss", **place))
+        rows.append(judge(a.loss, b.loss, expected.loss, place, "loss", "loss"))
     producer = "loss"
     for step in reversed(model.network.steps):
         name = value_name(step)
@@ -184,14 +182,14 @@ def _compare_gradients(
             producer = step.name
         elif name in expected.activations and name in a.activations and name in b.activations:
             tensors = (a.activations[name], b.activations[name], expected.activations[name])
-            rows.append(judge(*tensors, tensor=f"gradient of {name}", layer=producer, **place))
+            rows.append(judge(*tensors, place, f"gradient of {name}", producer))
         for parameter in _parameters_of(step, expected.parameters):
             tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
-            rows.append(judge(*tensors, tensor=f"gradient of {parameter}", layer=step.name, **place))
+            rows.append(judge(*tensors, place, f"gradient of {parameter}", step.name))
         if name in expected.activations:
             producer = step.name
     if expected.inputs is not None:
-        rows.append(judge(a.inputs, b.inputs, expected.inputs, tensor="gradient of x", layer=producer, **place))
+        rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producer))
     return rows
 
 

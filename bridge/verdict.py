@@ -16,12 +16,27 @@ AGREEING = (EXACT, ROUNDING, TIE)
 
 
 @dataclass(frozen=True)
-class Row:
+class Place:
+    """Where in a comparison a tensor was taken.
+
+    Attributes:
+        dtype: precision of both sides.
+        mode: "inference" or "training".
+        path: Keras' numeric path, "eager", "graph" or "xla".
+        stage: "forward", "loss gradient" or "pullback".
+    """
+
+    dtype: str
+    mode: str
+    path: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Row(Place):
     """One tensor of one comparison.
 
     Attributes:
-        dtype, mode, path: precision, "inference" or "training", and Keras' numeric path.
-        stage: "forward", "loss gradient" or "pullback".
         tensor: what it is, e.g. "conv2d" (an output), "gradient of conv2d/kernel".
         layer: the layer whose forward or backward produced it, or "loss".
         verdict: EXACT, ROUNDING, TIE, BUG, or VACUOUS (the reference is all zero, so the check proves nothing).
@@ -36,10 +51,6 @@ class Row:
         size: number of entries.
     """
 
-    dtype: str
-    mode: str
-    path: str
-    stage: str
     tensor: str
     layer: str
     verdict: str
@@ -76,8 +87,8 @@ def bound(expected: Expected, dtype: str) -> Array:
     return SAFETY * np.sqrt(2 * expected.variance) + SAFETY * tiny
 
 
-def judge(first: Array, second: Array, expected: Expected, dtype: str, **place: str) -> Row:
-    """Compare one tensor of two implementations; ``place`` fills mode, path, stage, tensor and layer of the row.
+def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str, layer: str) -> Row:
+    """Compare one tensor of two implementations; ``layer`` is the one to blame for it.
 
     Raises:
         ValueError: the two have different shapes.
@@ -86,11 +97,11 @@ def judge(first: Array, second: Array, expected: Expected, dtype: str, **place: 
     truth = np.asarray(expected.value)
     if first.shape != second.shape or first.shape != truth.shape:
         raise ValueError(
-            f"{place.get('tensor')}: the two sides have shapes {first.shape} and {second.shape}, "
+            f"{tensor}: the two sides have shapes {first.shape} and {second.shape}, "
             f"the specification says {truth.shape}; compare models of one specification"
         )
     difference = np.abs(first - second)
-    allowed = bound(expected, dtype)
+    allowed = bound(expected, place.dtype)
     # A NaN on either side makes the difference NaN, which must count as beyond any bound
     ratio = np.where(np.isnan(difference), np.inf, difference / allowed)
     scale = float(np.abs(truth).max(initial=0))
@@ -109,7 +120,9 @@ def judge(first: Array, second: Array, expected: Expected, dtype: str, **place: 
     nearer, distance_ratio = _nearer(first, second, truth)
     error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0))
     return Row(
-        dtype=dtype,
+        **asdict(place),
+        tensor=tensor,
+        layer=layer,
         verdict=verdict,
         error=error,
         error_over_scale=error / scale if scale else float("inf") * error if error else 0.0,
@@ -120,7 +133,6 @@ def judge(first: Array, second: Array, expected: Expected, dtype: str, **place: 
         distance_ratio=distance_ratio,
         failing=int(failing.sum()),
         size=first.size,
-        **place,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from model_spec.training import EarlyStopping
 
 
@@ -34,9 +36,10 @@ class EarlyStoppingState:
             return False
         if reference is None:
             return True
+        # Keras compares in float32
         if self.rule.larger_is_better:
-            return value - self.rule.min_delta > reference
-        return value + self.rule.min_delta < reference
+            return bool(np.float32(value - self.rule.min_delta) > np.float32(reference))
+        return bool(np.float32(value + self.rule.min_delta) < np.float32(reference))
 
     def update(self, epoch: int, value: float) -> bool:
         """Take the figure of an epoch; return True where the weights of this epoch are the ones to keep."""

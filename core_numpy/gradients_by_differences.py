@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class GradientRow:
         computed: what the backward pass says.
         measured: the central difference.
         error: their difference relative to the gradient's size.
-        verdict: "agrees", "differs", or "kink": not differentiable here, and the computed value is a valid choice.
+        verdict: "agrees", "differs", or "kink": not differentiable here, so that differences cannot judge it.
     """
 
     tensor: str
@@ -65,7 +66,14 @@ class GradientReport:
             f"(computed {row.computed:.6g}, measured {row.measured:.6g})"
             for row in self.rows
         ]
-        return "\n".join([*lines, "gradients agree" if self.passed else "gradients differ"])
+        kinks = [row.tensor for row in self.rows if row.verdict == "kink"]
+        if not self.passed:
+            lines.append("gradients differ")
+        elif kinks:
+            lines.append(f"gradients agree, but {', '.join(kinks)} met a kink: try other inputs and random biases")
+        else:
+            lines.append("gradients agree")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,11 @@ class _Problem:
     tensors: Tensors
     value: Callable[[Tensors], float]
     gradients: Tensors
+
+    @cached_property
+    def center(self) -> float:
+        """The function at the point itself."""
+        return self.value(self.tensors)
 
     def along(self, name: str, direction: Array) -> Callable[[float], float]:
         """The function on a straight line through the point, changing one tensor."""
@@ -236,32 +249,28 @@ def _judge(problem: _Problem, name: str, where: str, direction: Array, tolerance
     gradient = problem.gradients[name]
     computed = float((gradient * direction).sum())
     line = problem.along(name, direction)
-    center = line(0.0)
     # The size a directional derivative typically has, so that one that cancels to nearly 0 is not held to 1e-6 of it.
     typical = float(np.sqrt(np.square(gradient).mean()) * np.sqrt(np.square(direction).sum()))
-
-    def error(measured: float, step: float) -> float:
-        # Values of size |f| carry rounding errors of a few eps * |f| each, which the division by the step enlarges.
-        rounding = 50 * np.finfo(np.float64).eps * (1 + abs(center)) / step
-        scale = max(abs(measured), abs(computed), typical)
-        return float(abs(measured - computed) / (scale + rounding / tolerance))
-
-    verdict = "differs"
+    verdict = "kink"
     for step in (STEP, STEP / _FINER):
-        coarse, fine = _slopes(line, center, step), _slopes(line, center, step / 2)
-        measured = fine.central
-        found = error(measured, step / 2)
-        if found <= tolerance:
+        coarse = _slopes(line, problem.center, step)
+        measured = coarse.central
+        # Values of size |f| carry rounding errors of a few eps * |f| each, which the division by the step enlarges.
+        rounding = 100 * np.finfo(np.float64).eps * (1 + abs(problem.center)) / step
+        scale = max(abs(measured), abs(computed), typical) + rounding / tolerance
+        error = abs(measured - computed) / scale
+        if error <= tolerance:
             verdict = "agrees"
             break
         # Where the function is smooth, the one-sided slopes close in on each other as the step shrinks and the central
-        # ones do not move; at a kink they stay apart, and near one the central slope moves.
-        allowed = tolerance * max(abs(measured), abs(computed), typical)
-        at_kink = fine.gap > 0.75 * coarse.gap and fine.gap > allowed
-        near_kink = abs(fine.central - coarse.central) > allowed
-        between = min(fine.left, fine.right) - allowed <= computed <= max(fine.left, fine.right) + allowed
-        verdict = "kink" if (at_kink or near_kink) and between else "differs"
-    return GradientRow(name, where, computed, measured, found, verdict)
+        # ones do not move; at a kink the former stay apart, and near one the latter move.
+        fine = _slopes(line, problem.center, step / 2)
+        stays_apart = fine.gap > max(0.75 * coarse.gap, tolerance * scale)
+        moves = abs(fine.central - coarse.central) > tolerance * scale
+        if not (stays_apart or moves):
+            verdict = "differs"
+            break
+    return GradientRow(name, where, computed, measured, float(error), verdict)
 
 
 @dataclass(frozen=True)

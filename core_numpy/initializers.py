@@ -33,8 +33,8 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def _scaled_uniform(seed: int, shape: Shape, dtype: np.dtype, low: float, high: float) -> Array:
-    kind = dtype.type
-    low, high = kind(low), kind(high)
+    # Keras passes the limits through float32, in float64 networks too
+    low, high = dtype.type(np.float32(low)), dtype.type(np.float32(high))
     return stateless_uniform((seed, 0), shape, dtype) * (high - low) + low
 
 

@@ -5,7 +5,8 @@ log-sum-exp, as Keras' TensorFlow path does (``_keras_logits`` in keras/src/back
 logits then costs 60, where probabilities clipped at 1e-7 could cost 16.1 at most.
 
 Every function takes (output, targets) with one row an example and returns (losses, gradients): one loss an example,
-shape (n,), and the gradient of each example's own loss, shape of output. Weights and the mean come in :func:`mean_loss`.
+shape (n,), and the gradient of each example's own loss, shape of output. Weights and the mean come in
+:func:`mean_loss`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 
 from core_numpy.contract import MaskSource
 from core_numpy.philox import stateless_uniform
+from model_spec.shapes import element_count
 from model_spec.streams import layer_seed
 
 Array = np.ndarray
@@ -47,11 +48,11 @@ class FastMask:
 
     def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
         generator = np.random.Generator(np.random.SFC64([self.seed, self.call]))
-        width = np.uint8 if (rate * 256).is_integer() else np.uint16
-        threshold = round(rate * (np.iinfo(width).max + 1))
-        count = int(np.prod(shape))
-        bits = np.frombuffer(generator.bytes(count * np.dtype(width).itemsize), width)
-        return (bits >= threshold).reshape(shape)
+        bytes_each = 1 if (rate * 256).is_integer() else 2
+        levels = 256**bytes_each
+        threshold = min(round(rate * levels), levels - 1)
+        drawn = generator.bytes(element_count(shape) * bytes_each)
+        return (np.frombuffer(drawn, f"u{bytes_each}") >= threshold).reshape(shape)
 
 
 def keras_masks(seed: int, call: int, stream_dtype: str | None = None) -> MaskSources:

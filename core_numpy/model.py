@@ -14,7 +14,9 @@ from core_numpy.optimizers import OptimizerState
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
+from model_spec import optimizers as optimizer_rules
 from model_spec.callbacks import Callback
+from model_spec.layers import Dropout
 from model_spec.protocol import Gradients, History
 from model_spec.training import TrainingSpec
 
@@ -159,10 +161,8 @@ class NumpyModel:
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
-        cotangent = inputs.check_cotangent(cotangent, self.spec.output_shape, self.dtype)
+        cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
-        if cotangent.shape != forward.output.shape:
-            raise ValueError(f"cotangent must have shape {forward.output.shape}, got {cotangent.shape}")
         backward = self.network.backward(self.params, forward, cotangent)
         return self._gradients(backward, None, with_penalties=False)
 
@@ -223,14 +223,16 @@ class NumpyModel:
             sample_weight: one weight per example.
             class_weight: {class: weight}; classes not named weigh 1.
         """
-        training = training.replace(**overrides)
+        training = inputs.check_training(training).replace(**overrides)
+        shown = inputs.check_verbose(verbose)
         data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
-        return trainer.train(self, data, training, callbacks, verbose)
+        return trainer.train(self, data, training, callbacks, shown)
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
-        self.loss = training.loss  # type: ignore[assignment]
-        self.optimizer = OptimizerState.start(training.optimizer, self._trainable())  # type: ignore[arg-type]
+        training = inputs.check_training(training)
+        self.loss = loss_rules.get(training.loss)
+        self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), self._trainable())
 
     def _trainable(self) -> dict[str, Array]:
         parameters = flatten(self.params)
@@ -245,7 +247,7 @@ class NumpyModel:
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
         """One training step on checked data; return (loss, right predictions or None)."""
         if self.optimizer is None:
-            raise ValueError("no training run has been started; call start_training(TrainingSpec(...)) first, or fit")
+            raise ValueError("no training was started; call start_training(TrainingSpec(...)) first")
         forward = self._forward(x, True, self.dropout_calls)
         value, gradient, fused = self._data_loss(forward, y, self.loss, sample_weight)
         correct = metrics.correct(forward.output, y, self.loss)
@@ -281,7 +283,7 @@ class NumpyModel:
         self.dropout_calls = calls.pop() if calls else self.dropout_calls
 
     def _dropout_layers(self) -> list[str]:
-        return [str(layer.name) for layer in self.spec.layers if type(layer).__name__ == "Dropout"]
+        return [str(layer.name) for layer in self.spec.layers if isinstance(layer, Dropout) and layer.rate > 0]
 
 
 def _one_of_masks(kind: str) -> str:

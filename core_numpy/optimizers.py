@@ -21,6 +21,11 @@ from model_spec import optimizers as rules
 Array = np.ndarray
 Slots = dict[str, Array]
 
+# Keras casts the decay of Nadam's momentum to the variable's dtype, which on TensorFlow goes through float32; the
+# running product multiplies by the full number.
+_NADAM_PRODUCT_DECAY = 0.96
+_NADAM_STEP_DECAY = float(np.float32(0.96))
+
 
 def sgd(rule: rules.SGD, w: Array, g: Array, slots: Slots, rate: Any, t: int) -> None:
     """m = momentum * m - rate * g; w += m, or with Nesterov w += momentum * m - rate * g."""
@@ -100,9 +105,9 @@ def adamax(rule: rules.Adamax, w: Array, g: Array, slots: Slots, rate: Any, t: i
     w -= rate * m / ((1 - kind(rule.beta_1) ** kind(t)) * (u + kind(rule.epsilon)))
 
 
-def nadam_momentum(rule: rules.Nadam, t: int, kind: Any) -> Any:
-    """b1 * (1 - 0.5 * 0.96**t), the momentum of step t (Dozat, 2016)."""
-    return kind(rule.beta_1) * (1 - kind(0.5) * kind(0.96) ** kind(t))
+def nadam_momentum(rule: rules.Nadam, t: int, kind: Any, decay: float) -> Any:
+    """b1 * (1 - 0.5 * decay**t), the momentum of step t (Dozat, 2016)."""
+    return kind(rule.beta_1) * (1 - kind(0.5) * kind(decay) ** kind(t))
 
 
 def nadam(rule: rules.Nadam, w: Array, g: Array, slots: Slots, rate: Any, t: int) -> None:
@@ -112,7 +117,7 @@ def nadam(rule: rules.Nadam, w: Array, g: Array, slots: Slots, rate: Any, t: int
     all momenta so far (the shared slot "u_product").
     """
     kind = w.dtype.type
-    u, following = nadam_momentum(rule, t, kind), nadam_momentum(rule, t + 1, kind)
+    u, following = (nadam_momentum(rule, step, kind, _NADAM_STEP_DECAY) for step in (t, t + 1))
     product = slots["u_product"]
     m, v = slots["momentum"], slots["velocity"]
     m += (g - m) * kind(1 - rule.beta_1)
@@ -142,12 +147,8 @@ UPDATE_RULES: dict[type[rules.Optimizer], UpdateRule] = {
         ),
     ),
     rules.Adadelta: UpdateRule(adadelta, lambda rule: ("accumulated_grad", "accumulated_delta_var")),
-    rules.Adam: UpdateRule(
-        adam, lambda rule: ("momentum", "velocity", *(("velocity_hat",) if rule.amsgrad else ()))
-    ),
-    rules.AdamW: UpdateRule(
-        adam, lambda rule: ("momentum", "velocity", *(("velocity_hat",) if rule.amsgrad else ()))
-    ),
+    rules.Adam: UpdateRule(adam, lambda rule: ("momentum", "velocity", *(("velocity_hat",) if rule.amsgrad else ()))),
+    rules.AdamW: UpdateRule(adam, lambda rule: ("momentum", "velocity", *(("velocity_hat",) if rule.amsgrad else ()))),
     rules.Adamax: UpdateRule(adamax, lambda rule: ("momentum", "norm")),
     rules.Nadam: UpdateRule(nadam, lambda rule: ("momentum", "velocity")),
 }
@@ -222,7 +223,7 @@ class OptimizerState:
         rate = self.current_learning_rate()
         if isinstance(rule, rules.Nadam):
             product = self.shared["u_product"]
-            product *= nadam_momentum(rule, t, product.dtype.type)
+            product *= nadam_momentum(rule, t, product.dtype.type, _NADAM_PRODUCT_DECAY)
         for name, g in gradients.items():
             w = parameters[name]
             kind = w.dtype.type

@@ -11,14 +11,14 @@ Array = np.ndarray
 
 
 def regularized_parameters(spec: ModelSpec) -> dict[str, rules.Regularizer]:
-    """The rule of every parameter that has one, {"dense/kernel": L2(0.01)}."""
+    """The rule of every trainable parameter that has one, {"dense/kernel": L2(0.01)}; frozen layers add no penalty."""
     found = {}
     for layer in spec.layers:
         for variable in ("kernel", "bias"):
             rule = getattr(layer, f"{variable}_regularizer", None)
             if rule is not None:
                 found[f"{layer.name}/{variable}"] = rule
-    return {name: rule for name, rule in found.items() if name in spec.parameter_shapes}
+    return {name: rule for name, rule in found.items() if name in spec.trainable_parameters}
 
 
 def penalty(rule: rules.Regularizer, value: Array) -> tuple[float, Array]:

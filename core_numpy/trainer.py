@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from core_numpy.callbacks import EarlyStoppingState
 from model_spec import streams
 from model_spec.callbacks import Callback
 from model_spec.inputs import FitData
+from model_spec.progress import print_epoch
 from model_spec.protocol import History
 from model_spec.training import TrainingSpec
 
@@ -27,7 +27,7 @@ def train(
     data: FitData,
     training: TrainingSpec,
     callbacks: Iterable[Callback] = (),
-    verbose: int | str = "auto",
+    verbose: bool = True,
 ) -> History:
     """Train the model on checked data, and return the course of the run.
 
@@ -37,6 +37,7 @@ def train(
     started = time.perf_counter()
     history = model.history = History()
     callbacks = list(callbacks)
+    epochs = streams.epoch_count(training, len(data.x))
     stopping = EarlyStoppingState(training.early_stopping) if training.early_stopping else None
     snapshot: dict[str, Array] | None = None
     model.start_training(training)
@@ -46,7 +47,7 @@ def train(
         callback.on_train_begin()
     logs: dict[str, float] = {}
     try:
-        for epoch in range(streams.epoch_count(training, len(data.x))):
+        for epoch in range(epochs):
             epoch_started = time.perf_counter()
             for callback in callbacks:
                 callback.on_epoch_begin(epoch)
@@ -59,8 +60,8 @@ def train(
                 if stopping.update(epoch, logs[training.early_stopping.monitor]):
                     snapshot = model.weights if training.early_stopping.restore_best_weights else None
                 model.stop_training |= stopping.stopped_epoch is not None
-            if verbose not in (0, False):
-                _print_line(epoch, streams.epoch_count(training, len(data.x)), logs, epoch_started)
+            if verbose:
+                print_epoch(epoch, epochs, logs, time.perf_counter() - epoch_started)
             for callback in callbacks:
                 callback.on_epoch_end(epoch, dict(logs))
             if model.stop_training:
@@ -92,8 +93,3 @@ def _run_epoch(model: NumpyModel, data: FitData, training: TrainingSpec, epoch: 
     if judged:
         logs["accuracy"] = right / judged
     return logs
-
-
-def _print_line(epoch: int, epochs: int, logs: dict[str, float], started: float) -> None:
-    figures = " ".join(f"{name}={value:.4f}" for name, value in logs.items())
-    print(f"epoch {epoch + 1}/{epochs} {figures} ({time.perf_counter() - started:.1f} s)", file=sys.stderr, flush=True)

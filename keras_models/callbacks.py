@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from keras_models.batches import OrderedBatches
 from keras_models.runtime import keras
 from model_spec import Callback, EarlyStopping, History
+from model_spec.progress import print_epoch
 
 
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
@@ -32,9 +32,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         figures = plain_logs(logs)
         self._history.append(epoch, figures)
         if self._verbose:
-            shown = " ".join(f"{name}={value:.4f}" for name, value in figures.items())
-            seconds = time.perf_counter() - self._started
-            print(f"epoch {epoch + 1}/{self._epochs} {shown} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+            print_epoch(epoch, self._epochs, figures, time.perf_counter() - self._started)
 
 
 class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]

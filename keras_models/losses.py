@@ -51,11 +51,6 @@ def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
     raise ValueError(f"unknown loss {loss!r}; supported are {known}")
 
 
-def has_accuracy(loss: losses.Loss) -> bool:
-    """True where a run with this loss also reports "accuracy"."""
-    return isinstance(loss, (losses.CategoricalCrossentropy, losses.BinaryCrossentropy))
-
-
 def keras_metrics(loss: losses.Loss, one_hot: bool) -> list[Any]:
     """Return the metrics of a loss: one named "accuracy" where the targets are classes or bits, else none."""
     if isinstance(loss, losses.CategoricalCrossentropy):

@@ -161,9 +161,7 @@ class KerasModel:
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Return all gradients of ``sum(cotangent * output)``; ``cotangent`` has shape (examples, *output shape)."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
-        cotangent = inputs.check_cotangent(cotangent, self.spec.output_shape, self.dtype)
-        if len(cotangent) != len(x):
-            raise ValueError(f"x and cotangent must have the same number of rows, got {len(x)} and {len(cotangent)}")
+        cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with floatx(self.dtype):
             return gradients.pullback(
@@ -200,9 +198,8 @@ class KerasModel:
             ValueError: for anything in the data or the options that cannot be trained on.
             KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
         """
-        training = self._check_training(training).replace(**overrides)
-        trainer.check_monitor(training)
-        shown = trainer.check_verbose(verbose)
+        training = inputs.check_training(training).replace(**overrides)
+        shown = inputs.check_verbose(verbose)
         data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         self.stop_training = False
         self.history = History()
@@ -213,14 +210,14 @@ class KerasModel:
 
     def start_training(self, training: TrainingSpec) -> None:
         """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
-        training = self._check_training(training)
+        training = inputs.check_training(training)
         with floatx(self.dtype):
             self._prepare(training, None)
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one training step on one batch; return the batch's loss before the step, penalties included."""
         if getattr(self.keras_model, "optimizer", None) is None:
-            raise ValueError("no training was started; call start_training(training_spec) first")
+            raise ValueError("no training was started; call start_training(TrainingSpec(...)) first")
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         with floatx(self.dtype):
@@ -234,12 +231,6 @@ class KerasModel:
     def set_training_state(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`training_state` gave, all or nothing; start the same training first."""
         states.set_training_state(self.keras_model, state, self.dtype)
-
-    @staticmethod
-    def _check_training(training: Any) -> TrainingSpec:
-        if not isinstance(training, TrainingSpec):
-            raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
-        return training
 
     def _prepare(self, training: TrainingSpec, y: np.ndarray | None) -> None:
         """Compile with a fresh optimizer and make its slots, so that they can be read before the first step."""

@@ -12,30 +12,13 @@ import numpy as np
 
 from keras_models import callbacks as adapters
 from keras_models.batches import OrderedBatches
-from keras_models.losses import has_accuracy, weights_for
+from keras_models.losses import weights_for
 from model_spec import Callback, History, TrainingSpec
 from model_spec.inputs import FitData
 from model_spec.streams import epoch_count
 
 VALIDATION_BATCH_SIZE = 256
 """Rows of a validation batch; larger than a training batch, for no gradients are kept."""
-
-
-def check_verbose(verbose: Any) -> bool:
-    """Return whether each epoch shall be reported: 0 is silent, 1, 2 and "auto" are one line an epoch."""
-    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
-        return bool(verbose)
-    raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
-
-
-def check_monitor(training: TrainingSpec) -> None:
-    """Refuse early stopping on an accuracy that a run with this loss does not report."""
-    stopping = training.early_stopping
-    if stopping is not None and stopping.monitor.endswith("accuracy") and not has_accuracy(training.loss):
-        raise ValueError(
-            f"early stopping watches {stopping.monitor!r}, but {type(training.loss).__name__} has no accuracy; "
-            f"use monitor='val_loss' or 'loss'"
-        )
 
 
 @contextmanager

@@ -156,9 +156,25 @@ def check_y(
     return array.astype(floating_dtype(dtype))
 
 
-def check_cotangent(cotangent: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+def check_cotangent(cotangent: Any, examples: int, output_shape: tuple[int, ...], dtype: Any) -> Array:
     """Return the cotangent of the network's output, shape (examples, *output_shape)."""
-    return check_x(cotangent, output_shape, dtype, name="cotangent")
+    array = check_x(cotangent, output_shape, dtype, name="cotangent")
+    _check_row_count(array, examples, "cotangent")
+    return array
+
+
+def check_training(training: Any) -> TrainingSpec:
+    """Return the training run, or say that a TrainingSpec was expected."""
+    if not isinstance(training, TrainingSpec):
+        raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
+    return training
+
+
+def check_verbose(verbose: Any) -> bool:
+    """Return whether each epoch shall be reported: 0 is silent; 1, 2 and "auto" are one line an epoch."""
+    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
+        return bool(verbose)
+    raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
 
 
 def check_batch_size(batch_size: int | None, default: int) -> int:
@@ -218,8 +234,9 @@ def check_fit(
     class_weight: Any = None,
 ) -> FitData:
     """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
+    loss = losses.get(training.loss)
     x = check_x(x, spec.input_shape, dtype)
-    y = check_y(y, len(x), spec.output_shape, training.loss, dtype)  # type: ignore[arg-type]
+    y = check_y(y, len(x), spec.output_shape, loss, dtype)
     weights = check_sample_weight(sample_weight, class_weight, y, dtype)
     validation = None
     if validation_data is not None:
@@ -230,7 +247,7 @@ def check_fit(
             validation_data[1],
             len(x_val),
             spec.output_shape,
-            training.loss,  # type: ignore[arg-type]
+            loss,
             dtype,
             name="validation y",
         )
@@ -245,6 +262,11 @@ def check_fit(
         raise ValueError(
             f"early stopping watches {stopping.monitor!r}, but there is no validation data; "
             f"give validation_data=(x, y), validation_split, or monitor='loss'"
+        )
+    if stopping is not None and stopping.monitor.endswith("accuracy") and not losses.has_accuracy(loss):
+        raise ValueError(
+            f"early stopping watches {stopping.monitor!r}, but {type(loss).__name__} has no accuracy; "
+            f"use monitor='val_loss' or 'loss'"
         )
     return FitData(x, y, weights, validation)
 

@@ -20,8 +20,9 @@ class CategoricalCrossentropy(Loss):
     The targets may be integer classes or one-hot rows: the form is read from y.
 
     Args:
-        from_logits: True where the network's last layer gives logits instead of probabilities. A last softmax is
-            recognised and fused with the loss through log-sum-exp whatever this says, as Keras' TensorFlow path does.
+        from_logits: True where the network's last layer gives logits instead of probabilities. A last softmax (or
+            sigmoid) is recognised and its input taken for the logits whatever this says, as Keras' TensorFlow path
+            does.
         label_smoothing: targets become ``target * (1 - s) + s / classes``.
     """
 
@@ -79,6 +80,11 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, str) and identifier in LOSSES:
         return LOSSES[identifier]()
     raise ValueError(f"unknown loss {identifier!r}; use one of {', '.join(LOSSES)} or an object of model_spec.losses")
+
+
+def has_accuracy(loss: Loss) -> bool:
+    """True where a training run with this loss reports an accuracy: its outputs can be right or wrong."""
+    return isinstance(loss, (CategoricalCrossentropy, BinaryCrossentropy))
 
 
 def takes_classes(loss: Loss) -> bool:

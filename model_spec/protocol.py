@@ -20,8 +20,9 @@ class Gradients:
         loss: the loss, or None for a pullback.
         parameters: {"conv2d/kernel": gradient}, trainable ones only.
         inputs: gradient of x.
-        activations: {layer name: gradient of its output}; the last layer's is there for a pullback only. Under a
-            fused softmax cross-entropy "dense/preactivation" is the gradient of the logits.
+        activations: {layer name: gradient of its output}, and "dense/preactivation" in front of a nonlinear
+            activation. A loss that is fused with the last softmax gives the gradient of the logits, and none of
+            the probabilities.
     """
 
     loss: float | None

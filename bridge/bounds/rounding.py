@@ -8,8 +8,8 @@ over random orders these add up to about
     u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 64)
 
 (64: linear algebra libraries sum products in blocks; plain sums, such as a bias gradient's, get 1024), the first part
-from terms that cancel, the second from terms of one sign. All values are those of a float64 run. Variances are carried, not worst cases: a worst case explodes with depth
-and would prove nothing.
+from terms that cancel, the second from terms of one sign. All values are those of a float64 run. Variances are
+carried, not worst cases: a worst case explodes with depth and would prove nothing.
 
 The tolerance of one value is ``SAFETY * sqrt(variance)``, and ``SAFETY * sqrt(2 * variance)`` for the difference of
 two implementations, each of which rounds in its own way.
@@ -38,7 +38,7 @@ KINK_SAFETY = 4.0
 
 @dataclass(frozen=True)
 class Rounding:
-    """The arithmetic of the judged implementations: ``unit_roundoff`` is half the distance from 1 to the next number."""
+    """The judged implementations' arithmetic; ``unit_roundoff`` is half the distance from 1 to the next number."""
 
     unit_roundoff: float
 

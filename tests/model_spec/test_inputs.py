@@ -129,7 +129,9 @@ def test_sizes_and_calls():
     with pytest.raises(ValueError, match="dropout_call must be an integer of at least 0, got -1"):
         inputs.check_dropout_call(-1)
     with pytest.raises(ValueError, match=r"cotangent must have shape \(examples, \*\(3,\)\), got \(2, 4\)"):
-        inputs.check_cotangent(np.zeros((2, 4)), (3,), "float32")
+        inputs.check_cotangent(np.zeros((2, 4)), 2, (3,), "float32")
+        with pytest.raises(ValueError, match="x and cotangent must have the same number of rows, got 3 and 2"):
+            inputs.check_cotangent(np.zeros((2, 4)), 3, (4,), "float32")
 
 
 def test_example_weights():
