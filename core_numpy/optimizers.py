@@ -8,7 +8,6 @@ Sources: keras/src/optimizers/{sgd,adagrad,rmsprop,adadelta,adam,adamax,nadam,ba
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from core_numpy.schedules import learning_rate_at
 from model_spec import optimizers as rules
+from model_spec.schedules import Schedule
 
 Array = np.ndarray
 Slots = dict[str, Array]
@@ -212,9 +212,9 @@ class OptimizerState:
 
     def current_learning_rate(self) -> float:
         """The rate of the next step."""
-        if isinstance(self.rule.learning_rate, (int, float)):
-            return self.learning_rate
-        return learning_rate_at(self.rule.learning_rate, self.iterations)
+        if isinstance(self.rule.learning_rate, Schedule):
+            return learning_rate_at(self.rule.learning_rate, self.iterations)
+        return self.learning_rate
 
     def step(self, parameters: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Change the parameters in place by one step along these gradients."""
@@ -246,7 +246,7 @@ class OptimizerState:
         }
         state |= {f"{self.name}/{slot}": value.copy() for slot, value in self.shared.items()}
         state[f"{self.name}/iterations"] = np.array(self.iterations)
-        if math.isfinite(self.learning_rate):
+        if not isinstance(self.rule.learning_rate, Schedule):
             state[f"{self.name}/learning_rate"] = np.array(self.learning_rate)
         return state
 
@@ -254,12 +254,11 @@ class OptimizerState:
         """Take over slots written by :meth:`to_dict`, of this backend or the other; all or nothing."""
         fresh = {}
         for name, mine in self.to_dict().items():
-            if name == f"{self.name}/learning_rate" and name not in state:
-                continue
-            if name not in state or np.shape(state[name]) != mine.shape:
-                found = np.shape(state[name]) if name in state else "nothing"
-                raise ValueError(f"optimizer state {name}: expected shape {mine.shape}, got {found}")
-            fresh[name] = state[name]
+            value = np.asarray(state[name]) if name in state else None
+            if value is None or value.shape != mine.shape or value.dtype.kind not in "iuf":
+                found = "nothing" if value is None else f"shape {value.shape} of {value.dtype}"
+                raise ValueError(f"optimizer state {name}: expected numbers of shape {mine.shape}, got {found}")
+            fresh[name] = value
         for parameter, own in self.slots.items():
             for slot, value in own.items():
                 value[...] = fresh[f"{self.name}/{parameter}/{slot}"]

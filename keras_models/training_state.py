@@ -26,7 +26,7 @@ SLOTS = (
 def optimizer_variables(model: Any) -> dict[str, Any]:
     """The optimizer's Keras variables {"adam/dense/kernel/momentum": variable, "adam/iterations": ...}.
 
-    Empty where no optimizer is set. The learning rate is no state: it comes from the training specification.
+    Empty where no optimizer is set. The learning rate is among them unless it follows a schedule.
     """
     # Keras sets the attribute when a model is first compiled.
     optimizer = getattr(model, "optimizer", None)
@@ -48,7 +48,9 @@ def optimizer_variables(model: Any) -> dict[str, Any]:
         elif isinstance(optimizer, keras.optimizers.Nadam) and variable.name.startswith("variable"):
             # Nadam's running product of momenta has no name of its own in Keras.
             named[f"{prefix}/u_product"] = variable
-        elif variable.name != "learning_rate":
+        elif variable.name == "learning_rate":
+            named[f"{prefix}/learning_rate"] = variable
+        else:
             raise ValueError(
                 f"Keras' {type(optimizer).__name__} keeps a variable {variable.path!r} this program does not know; "
                 f"Keras {keras.__version__} may be newer than it"

@@ -9,18 +9,19 @@ from core_numpy.ops.activations import FUNCTIONS
 from model_spec.activations import ACTIVATIONS
 
 E = math.e
+SLOPE = float(np.float32(0.2))  # TensorFlow keeps the slope of leaky relu in float32, in float64 networks too
 KNOWN = {
     "linear": [(-2.0, -2.0), (3.0, 3.0)],
     "step": [(-2.0, 0.0), (0.0, 0.0), (0.5, 1.0)],
     "relu": [(-2.0, 0.0), (0.0, 0.0), (3.0, 3.0)],
-    "leaky_relu": [(-2.0, -0.4), (0.0, 0.0), (3.0, 3.0)],
+    "leaky_relu": [(-2.0, -2 * SLOPE), (0.0, 0.0), (3.0, 3.0)],
     "elu": [(-1.0, 1 / E - 1), (0.0, 0.0), (3.0, 3.0)],
     "softplus": [(0.0, math.log(2)), (1.0, math.log(1 + E)), (-1.0, math.log(1 + 1 / E))],
     "sigmoid": [(0.0, 0.5), (1.0, E / (E + 1)), (-1.0, 1 / (E + 1)), (math.log(3), 0.75)],
     "tanh": [(0.0, 0.0), (math.log(2), 0.6), (-math.log(2), -0.6)],
     "softmax": [(0.0, 1.0), (7.0, 1.0)],
 }
-DERIVATIVES_AT_0 = {"relu": 0.0, "leaky_relu": 0.2, "elu": 1.0, "softplus": 0.5, "sigmoid": 0.25, "tanh": 1.0}
+DERIVATIVES_AT_0 = {"relu": 0.0, "leaky_relu": SLOPE, "elu": 1.0, "softplus": 0.5, "sigmoid": 0.25, "tanh": 1.0}
 smooth = [name for name in ACTIVATIONS if name != "step"]
 
 

@@ -1,0 +1,140 @@
+"""The comparison passes on equal networks, and cannot be passed by accident."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bridge
+from bridge.bounds import SAFETY
+from core_numpy import NumpyModel
+from keras_models import KerasModel
+from model_spec import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    ModelSpec,
+    regularizers,
+    zoo,
+)
+
+
+@pytest.mark.parametrize("name", list(zoo.ZOO))
+def test_zoo_agrees_in_both_precisions_and_modes(name, digits):
+    report = bridge.compare(zoo.build(name, (8, 8, 1)), *digits)
+    assert report.passed, str(report)
+    assert {(row.dtype, row.mode) for row in report.rows} == {
+        (dtype, mode) for dtype in ("float64", "float32") for mode in ("inference", "training")
+    }
+    double = report.select(dtype="float64")
+    assert max(row.error_over_scale for row in double if row.stage == "forward") < 1e-12
+    assert max(row.error_over_scale for row in double if row.stage != "forward") < 1e-11
+    single = report.select(dtype="float32")
+    assert max(row.error_over_bound for row in single) < 1
+    # A bound that nothing comes near proves nothing
+    assert np.median([row.error_over_bound for row in single]) > 0.01
+
+
+def test_every_tensor_is_compared(digits):
+    spec = zoo.lenet((8, 8, 1))
+    report = bridge.compare(spec, *digits, dtype="float32")
+    for stage in ("loss gradient", "pullback"):
+        tensors = {row.tensor for row in report.select(stage=stage, mode="training")}
+        assert {f"gradient of {name}" for name in spec.parameter_shapes} <= tensors
+        assert {f"gradient of {layer.name}" for layer in spec.layers[:-1]} <= tensors
+        assert "gradient of x" in tensors
+    forward = {row.tensor for row in report.select(stage="forward", mode="training")}
+    assert {layer.name for layer in spec.layers} <= forward
+    assert "dense_1/preactivation" in forward
+    assert [row.tensor for row in report.select(tensor="loss")] == ["loss", "loss"]
+
+
+def test_batch_normalization_regularizers_and_average_pooling_agree(digits):
+    spec = ModelSpec(
+        "mixed",
+        (8, 8, 1),
+        (
+            Conv2D(4, 3, padding="same", kernel_regularizer=regularizers.L2(0.02)),
+            BatchNormalization(),
+            AveragePooling2D(3, 2, padding="same"),
+            Flatten(),
+            Dropout(0.3),
+            Dense(10, activation="softmax", bias_regularizer=regularizers.L1(0.1)),
+        ),
+    )
+    report = bridge.compare(spec, *digits)
+    assert report.passed, str(report)
+
+
+def test_a_change_of_one_weight_in_its_last_bits_is_seen(digits):
+    spec = zoo.mlp((8, 8, 1))
+    ours, theirs = NumpyModel(spec, 1, "float64"), KerasModel(spec, 1, "float64")
+    bridge.copy_weights(ours, theirs)
+    weights = theirs.weights
+    weights["dense/kernel"][3, 2] *= 1 + 1e-12
+    theirs.set_weights(weights)
+    with pytest.raises(ValueError, match="hold different weights \\(dense/kernel\\)"):
+        bridge.compare_models(ours, theirs, *digits)
+
+
+def test_different_dropout_seeds_are_refused(digits):
+    spec = zoo.lenet((8, 8, 1))
+    ours, theirs = NumpyModel(spec, seed=1), KerasModel(spec, seed=2)
+    bridge.copy_weights(ours, theirs)
+    with pytest.raises(ValueError, match="drop by different seeds \\[1, 2\\]; build both with one dropout_seed"):
+        bridge.compare_models(ours, theirs, *digits)
+
+
+def test_foreign_model_with_predict_alone_is_compared_on_outputs(digits):
+    spec = zoo.cnn((8, 8, 1))
+    reference = NumpyModel(spec, seed=5)
+
+    class Foreign:
+        factor = 1.0
+
+        def predict(self, x):
+            return reference.predict(x) * self.factor
+
+    foreign = Foreign()
+    assert bridge.compare_models(reference, foreign, *digits).passed
+    foreign.factor = 1.0001
+    report = bridge.compare_models(reference, foreign, *digits)
+    assert not report.passed
+    assert report.first_divergence.layer == "dense"
+
+
+def test_float64_comparison_would_see_float32_arithmetic(digits):
+    spec = zoo.cnn((8, 8, 1))
+    ours = NumpyModel(spec, 1, "float64")
+    ours.set_weights(bridge.random_weights(spec, 1))
+    single = NumpyModel(spec, 1, "float32")
+    bridge.copy_weights(ours, single)
+
+    class Rounded:
+        spec, dtype, dropout_seed = ours.spec, "float64", 1
+
+        def predict(self, x):
+            return single.predict(x)
+
+    report = bridge.compare_models(ours, Rounded(), digits[0])
+    assert not report.passed
+    assert report.rows[0].error_over_bound > 1000
+
+
+def test_report_as_text_and_json(digits):
+    report = bridge.compare(zoo.mlp((8, 8, 1)), *digits, fault="dropped-bias-gradient")
+    text = str(report)
+    assert text.startswith("DIFFER: mlp (8, 8, 1)")
+    assert "first divergence: layer 'dense', loss gradient, gradient of dense/bias (float64, inference)" in text
+    assert len(text.splitlines()) < 60
+    entry = json.loads(report.to_json())
+    assert entry["verdict"] == "DIFFER"
+    assert entry["safety"] == SAFETY
+    assert entry["first_divergence"]["layer"] == "dense"
+    failing = [row for row in entry["rows"] if row["verdict"] == "BUG"]
+    assert {row["tensor"] for row in failing} == {"gradient of dense/bias"}
+    assert all(len(row["values"]) == 3 for row in failing)
+    assert report._repr_html_().startswith("<pre>DIFFER")
