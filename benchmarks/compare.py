@@ -109,7 +109,7 @@ def default_training(data: Data, epochs: int | None, batch_size: int | None, see
     small = len(data.train[0]) < 5000
     return TrainingSpec(
         optimizer="adam",
-        batch_size=batch_size or (32 if small else 128),
+        batch_size=batch_size if batch_size is not None else (32 if small else 128),
         epochs=epochs if epochs is not None else (40 if small else 3),
         seed=seed,
         validation_split=0.1,

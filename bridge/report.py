@@ -119,7 +119,9 @@ class ParityReport:
         if scale is None or ratio is None:
             return []
         label = f"{dtype} {mode} {stage.replace('loss gradient', 'gradients')}"
-        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12.3f}"
+        # A bound of nearly zero makes a ratio of hundreds of digits
+        shape = ".3f" if ratio.error_over_bound < 1e6 else ".2e"
+        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12{shape}}"
         return [f"{label:<28}{figures}  {ratio.tensor}"]
 
     def _nearer_lines(self) -> list[str]:

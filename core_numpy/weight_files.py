@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,13 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
         raise
 
 
+def _archive(file: Any) -> Any:
+    archive = np.load(file, allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise ValueError("it holds a single array without a name")
+    return archive
+
+
 def load(path: str | Path) -> dict[str, Array]:
     """Read named arrays, checking every checksum.
 
@@ -64,15 +70,16 @@ def load(path: str | Path) -> dict[str, Array]:
         WeightFileError: the file is missing, damaged, or not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        # Opened here, because np.load leaves a file open that it cannot read.
+        with open(path, "rb") as file, _archive(file) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file, NotImplementedError included
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
     if _META not in arrays:
         raise WeightFileError(f"{path} has no {_META} entry; it was not written by save_weights")
     try:
         meta = json.loads(arrays.pop(_META).tobytes().decode())
-        version, sums = meta["version"], meta["sha256"]
+        version, sums = meta["version"], dict(meta["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise WeightFileError(f"{path} has a damaged {_META} entry: {error}") from None
     if version != SCHEMA_VERSION:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bridge.bounds.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
@@ -33,7 +35,12 @@ class MaxPoolingRule:
         for (_, _, seen), near in zip(windows.taps(), close, strict=True):
             possible[seen] += np.where(near & tied, np.square(cotangent.value), 0)
         kink = site.pull(cotangent.kink) + windows.crop(possible)
-        return Pulled(site.pull(cotangent.variance), kink, uncertain=int(tied.sum()))
+        # A cell that wins several overlapping windows adds up their gradients; the order is each implementation's own
+        overlapping = math.prod(-(-windows.window[axis] // windows.strides[axis]) for axis in (0, 1))
+        carried = site.pull(cotangent.variance)
+        if overlapping > 1:
+            carried = carried + rounding.sum_of(site.pull(np.square(cotangent.value)), dx, overlapping, PLAIN_BLOCK)
+        return Pulled(carried, kink, uncertain=int(tied.sum()))
 
 
 class AveragePoolingRule:

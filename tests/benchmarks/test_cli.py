@@ -1,0 +1,129 @@
+"""The command: what it prints, what it writes, and its exit codes."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cli import CANNOT_COMPARE, main
+from bridge.faults import FAULTS
+from model_spec import zoo
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments, cwd):
+    """The command as a process of its own: TensorFlow takes its number of threads only once."""
+    code = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from benchmarks.cli import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys; from benchmarks.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+        assert result.returncode == 0, result.stderr
+    assert "compare" in result.stdout
+    assert min(seconds) < 0.3
+
+
+def test_list_names_everything(capsys):
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in [*zoo.ZOO, "mnist", *FAULTS])
+    assert main(["list", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["networks"]) == set(zoo.ZOO)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["compare", "typo"], "unknown architecture 'typo'; known are mlp, cnn, lenet"),
+        (["compare", "none.toml"], "no file none.toml"),
+        (["compare", "mlp", "--data", "typo"], "unknown data set 'typo'"),
+        (["compare", "mlp", "--fault", "typo"], "unknown fault 'typo'; known are"),
+        (["compare", "mlp", "--batch-size", "0"], "batch_size must be an integer of at least 1, got 0"),
+        (["compare", "mlp", "--epochs", "-1"], "epochs must be an integer of at least 0, got -1"),
+        (["compare", "mlp", "--config", "none.toml"], "no file none.toml"),
+    ],
+)
+def test_what_cannot_be_compared_is_exit_code_2_and_one_line(arguments, expected, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == CANNOT_COMPARE
+    error = capsys.readouterr().err
+    assert error.startswith("crosscheck: ")
+    assert expected in error
+    assert len(error.splitlines()) == 1
+
+
+def test_no_command_prints_help_and_is_exit_code_2(capsys):
+    assert main([]) == CANNOT_COMPARE
+    assert "usage: crosscheck" in capsys.readouterr().out
+
+
+def test_configuration_file_gives_defaults_and_refuses_unknown_names(tmp_path, capsys):
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('data = "typo"\nbatch-size = 16\n')
+    bad.write_text("epoch = 3\n")
+    assert main(["compare", "mlp", "--config", str(good)]) == CANNOT_COMPARE
+    assert "unknown data set 'typo'" in capsys.readouterr().err
+    assert main(["compare", "mlp", "--config", str(bad)]) == CANNOT_COMPARE
+    assert "unknown option epoch; known are" in capsys.readouterr().err
+
+
+def test_a_model_file_that_does_not_fit_the_data_is_refused(tmp_path, capsys):
+    path = tmp_path / "small.toml"
+    path.write_text('name = "small"\ninput_shape = [4]\n[[layers]]\ntype = "Dense"\nunits = 3\n')
+    assert main(["compare", str(path)]) == CANNOT_COMPARE
+    assert "model 'small' takes input (4,), data set 'digits' has (8, 8, 1)" in capsys.readouterr().err
+
+
+def test_main_job_writes_both_reports(tmp_path):
+    result = run("compare", "mlp", "--epochs", "2", "--limit", "300", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("AGREE: mlp")
+    for word in ("parity", "accuracy", "speed, float32", "AGREE: mlp on digits"):
+        assert word in result.stdout
+    assert result.stderr == ""
+    report = json.loads((tmp_path / "runs/mlp/report.json").read_text())
+    assert report["verdict"] == "AGREE"
+    assert report["configuration"]["training_rows"] == 300
+    assert report["configuration"]["training"]["epochs"] == 2
+    numpy_side, keras_side = report["accuracy"]["backends"]
+    assert numpy_side["history"]["history"]["loss"] == pytest.approx(keras_side["history"]["history"]["loss"], rel=1e-3)
+    assert set(report["speed"]["phases"]) == {"train step, batch 128", "inference, 1000 rows"}
+    page = (tmp_path / "runs/mlp/report.html").read_text()
+    assert "<svg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+
+
+def test_planted_fault_is_exit_code_1_and_names_the_layer(tmp_path):
+    result = run("compare", "cnn", "--fault", "dropped-bias-gradient", "--json", "--quiet", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    (entry,) = json.loads(result.stdout)
+    assert entry["parity"]["first_divergence"]["layer"] == "conv2d"
+    assert entry["parity"]["first_divergence"]["tensor"] == "gradient of conv2d/bias"
+    assert entry["accuracy"] is None
+
+
+def test_parity_over_seeds(tmp_path):
+    result = run("parity", "mlp", "--seeds", "2", "--rows", "8", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "seed 1: AGREE" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("AGREE: 2 comparisons")

@@ -1,0 +1,364 @@
+"""One table: every layer, option, activation, loss and penalty against Keras, in both precisions and modes."""
+
+import zlib
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+import bridge
+from bridge.bounds import UNIT_ROUNDOFF
+from bridge.faults import Fault
+from bridge.fuzz import random_inputs, random_targets
+from bridge.verdict import TIE
+from core_numpy import NumpyModel
+from keras_models import KerasModel
+from model_spec import (
+    Activation,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+    ModelSpec,
+    Rescaling,
+    Reshape,
+    ZeroPadding2D,
+)
+from model_spec.activations import ACTIVATIONS
+from model_spec.layers import LAYERS
+from model_spec.losses import (
+    LOSSES,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    HalfSumSquaredError,
+    MeanSquaredError,
+)
+from model_spec.regularizers import L1, L1L2, L2, REGULARIZERS
+
+DTYPES = ("float64", "float32")
+FORWARD_LIMIT, GRADIENT_LIMIT = 1e-12, 1e-11
+"""Largest difference of float64 results, over the tensor's largest entry."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table.
+
+    Attributes:
+        layers: the network, most often the layer alone.
+        shape: of one example.
+        batch: number of examples.
+        data: kind of inputs, see ``bridge.fuzz.DATA``.
+        loss: judged besides the pulled-back random cotangent; None judges the cotangent alone.
+        one_hot: whether the targets of a categorical cross-entropy are rows.
+        ties: True where rounding decides which of several equal cells wins, so that the sides may choose differently.
+        zero: parameters whose gradient is mathematically zero: judged by the bound, which is all there is of them.
+        backward: False for what has no gradient.
+    """
+
+    layers: tuple
+    shape: tuple
+    batch: int = 3
+    data: str = "normal"
+    loss: object = None
+    one_hot: bool = False
+    ties: bool = False
+    zero: tuple = ()
+    backward: bool = True
+
+    @property
+    def name(self):
+        layers = " + ".join(layer.describe() for layer in self.layers)
+        loss = "" if self.loss is None else f" | {self.loss}{' one-hot' if self.one_hot else ''}"
+        data = "" if self.data == "normal" else f" | {self.data}"
+        return f"{layers} on {self.batch}x{'x'.join(str(size) for size in self.shape)}{data}{loss}"
+
+
+def line(*layers, shape, **options):
+    return Case(layers, shape, **options)
+
+
+IMAGE, SMALL, ROW = (7, 5, 2), (5, 4, 3), (6,)
+DATA = ("normal", "integers", "background")
+
+CONVOLUTIONS = [
+    *(
+        line(Conv2D(3, kernel, strides=strides, padding=padding), shape=IMAGE, batch=2)
+        for kernel, strides, padding in product((1, 2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))
+    ),
+    *(
+        line(Conv2D(2, kernel, dilation_rate=dilation, padding=padding), shape=(9, 8, 2), batch=batch)
+        for batch, (kernel, dilation, padding) in enumerate(product((2, 3), (2, (3, 1)), ("valid", "same")), start=1)
+        if batch <= 5
+    ),
+    line(Conv2D(4, (7, 5)), shape=IMAGE),
+    line(Conv2D(1, 3, padding="same"), shape=(1, 1, 1), batch=1),
+    line(Conv2D(2, 5, strides=4, padding="same"), shape=(3, 3, 1), batch=5),
+    line(Conv2D(3, 3, use_bias=False), shape=IMAGE),
+    line(Conv2D(3, 3, trainable=False), shape=IMAGE),
+    *(line(Conv2D(3, 3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
+]
+
+POOLINGS = [
+    *(
+        line(kind(window, strides, padding), shape=IMAGE, batch=2, data=data)
+        for kind, window, strides, padding, data in product(
+            (MaxPooling2D, AveragePooling2D), (2, 3, (1, 4)), (None, 1, (2, 3)), ("valid", "same"), DATA[:2]
+        )
+        if data == "normal" or kind is MaxPooling2D
+    ),
+    *(line(kind(2, padding="same"), shape=(1, 1, 1), batch=1) for kind in (MaxPooling2D, AveragePooling2D)),
+    *(line(kind(3, 2), shape=IMAGE, data="background") for kind in (MaxPooling2D, AveragePooling2D)),
+    line(Activation("relu"), MaxPooling2D(2), shape=IMAGE),
+    line(Activation("relu"), MaxPooling2D(3, 1, "same"), shape=IMAGE, data="background"),
+    line(Conv2D(3, 2, activation="relu"), MaxPooling2D(2), shape=IMAGE),
+    line(Conv2D(3, 2, activation="relu"), MaxPooling2D(2, padding="same"), shape=IMAGE, data="background", ties=True),
+    *(
+        line(kind(), shape=shape, data=data, batch=batch)
+        for kind in (GlobalAveragePooling2D, GlobalMaxPooling2D)
+        for shape, data, batch in ((IMAGE, "normal", 1), (SMALL, "integers", 4), ((1, 1, 2), "normal", 3))
+    ),
+    line(GlobalMaxPooling2D(), shape=IMAGE, data="background"),
+    line(Activation("relu"), GlobalMaxPooling2D(), Dense(3), shape=IMAGE),
+]
+
+RESHAPING = [
+    *(line(ZeroPadding2D(padding), shape=IMAGE, batch=2) for padding in (1, 0, (2, 1), ((1, 0), (0, 3)))),
+    line(ZeroPadding2D(1), Conv2D(2, 3), shape=SMALL),
+    line(Flatten(), shape=IMAGE),
+    line(Flatten(), shape=ROW),
+    *(line(Reshape(target), shape=IMAGE) for target in ((70,), (-1,), (5, 14), (2, -1, 7), (7, 5, 2))),
+    line(Reshape((2, 3, 1)), Conv2D(2, 2), shape=ROW),
+    *(line(Rescaling(scale, offset), shape=SMALL) for scale, offset in ((1.0, 0.0), (1 / 255, 0.0), (-2.5, 0.3))),
+    line(Rescaling(0.1, -0.7), shape=ROW, batch=1),
+]
+
+DENSE = [
+    *(line(Dense(units), shape=ROW, batch=batch) for units, batch in ((1, 1), (4, 2), (7, 5))),
+    line(Dense(5), shape=(1,)),
+    line(Dense(3, use_bias=False), shape=ROW),
+    line(Dense(3), Dense(2), shape=ROW),
+    line(Dense(3), shape=(4, 5)),
+    line(Dense(3, activation="tanh"), shape=IMAGE),
+    line(Dense(3, trainable=False), Dense(2), shape=ROW),
+    line(Dense(3), Dense(2, trainable=False), shape=ROW),
+    line(Dense(200), shape=(300,), batch=2),
+    *(line(Dense(4), shape=ROW, data=data) for data in DATA[1:]),
+]
+
+ACTIVATION = [
+    *(
+        line(layer(name), shape=shape, backward=name != "step")
+        for name in ACTIVATIONS
+        for layer, shape in (
+            (Activation, (3, 4, 5)),
+            (lambda name: Dense(5, activation=name), (9,)),
+            (lambda name: Conv2D(4, 2, activation=name), IMAGE),
+        )
+    ),
+    *(line(Rescaling(20.0), Activation(name), shape=(8,)) for name in ACTIVATIONS if name != "step"),
+    *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
+    line(Activation("step"), shape=SMALL, data="integers", backward=False),
+]
+
+DROPOUT = [
+    *(line(Dropout(rate), shape=shape) for rate in (0.0, 0.1, 0.25, 0.5, 0.9) for shape in ((11,), (3, 5, 2))),
+    line(Dropout(0.5), Dense(4), Dropout(0.3), shape=(7,), batch=5),
+    line(Conv2D(3, 2), Dropout(0.4), shape=IMAGE),
+]
+
+NORMALIZATION = [
+    *(
+        line(BatchNormalization(center=center, scale=scale, epsilon=epsilon), shape=shape, batch=batch)
+        for center, scale in product((True, False), (True, False))
+        for epsilon, shape, batch in ((1e-3, IMAGE, 3), (1e-5, (4,), 5))
+    ),
+    line(BatchNormalization(trainable=False), shape=IMAGE),
+    line(BatchNormalization(momentum=0.5), shape=(1, 1, 3), batch=2),
+    line(BatchNormalization(), shape=SMALL, batch=1),
+    line(BatchNormalization(), shape=IMAGE, data="background"),
+    line(Rescaling(1.0, 100.0), BatchNormalization(), shape=IMAGE),
+    line(Dense(4), BatchNormalization(), shape=ROW, batch=5, zero=("dense/bias",)),
+    line(Conv2D(3, 2), BatchNormalization(), shape=IMAGE, zero=("conv2d/bias",)),
+    line(BatchNormalization(), Activation("relu"), shape=IMAGE),
+]
+
+PENALTIES = [
+    line(layer(3, *size, kernel_regularizer=kernel, bias_regularizer=bias), shape=shape, loss=MeanSquaredError())
+    for layer, size, shape in ((Dense, (), ROW), (Conv2D, (2,), SMALL))
+    for kernel, bias in (
+        (L1(0.02), None),
+        (L2(0.03), None),
+        (L1L2(0.01, 0.02), None),
+        (None, L1(0.05)),
+        (None, L2(0.1)),
+        (L2(0.01), L1L2(0.2, 0.3)),
+    )
+]
+PENALTIES += [
+    line(
+        Dense(4, trainable=False, kernel_regularizer=L2(0.5)),
+        Dense(3, kernel_regularizer=L1(0.1)),
+        shape=ROW,
+        loss=MeanSquaredError(),
+    )
+]
+
+POSITIVE = (
+    (Dense(4, activation="sigmoid"), Rescaling(0.9, 0.05)),
+    (Dense(4, activation="relu"), Rescaling(0.2, 0.1)),
+    (Dense(4, activation="softmax"), Reshape((4,))),
+)
+"""Outputs that are no softmax's and no sigmoid's to Keras, so that it takes them for probabilities."""
+
+LOSS_LINES = [
+    *(
+        line(Dense(4, activation=last), shape=ROW, batch=5, loss=loss(smoothing), one_hot=one_hot)
+        for last, smoothing, (loss, one_hot) in product(
+            ("softmax", "sigmoid"),
+            (0.0, 0.1),
+            (
+                (lambda s: CategoricalCrossentropy(label_smoothing=s), False),
+                (lambda s: CategoricalCrossentropy(label_smoothing=s), True),
+                (lambda s: BinaryCrossentropy(label_smoothing=s), True),
+            ),
+        )
+    ),
+    *(
+        line(Dense(4), shape=ROW, batch=4, loss=loss(from_logits=True, label_smoothing=smoothing), one_hot=one_hot)
+        for smoothing in (0.0, 0.2)
+        for loss, one_hot in (
+            (CategoricalCrossentropy, False),
+            (CategoricalCrossentropy, True),
+            (BinaryCrossentropy, True),
+        )
+    ),
+    *(
+        line(*layers, shape=ROW, batch=5, loss=loss(label_smoothing=smoothing), one_hot=one_hot)
+        for layers in POSITIVE
+        for smoothing in (0.0, 0.1)
+        for loss, one_hot in (
+            (CategoricalCrossentropy, False),
+            (CategoricalCrossentropy, True),
+            (BinaryCrossentropy, True),
+        )
+    ),
+    *(
+        line(*layers, shape=ROW, batch=4, loss=loss)
+        for loss in (MeanSquaredError(), HalfSumSquaredError())
+        for layers in (
+            (Dense(4),),
+            (Dense(4, activation="softmax"),),
+            (Dense(1, activation="sigmoid"),),
+            (Reshape((2, 3)), Dense(2)),
+        )
+    ),
+    line(Dense(1, activation="sigmoid"), shape=ROW, loss=BinaryCrossentropy()),
+    line(Dense(3, activation="sigmoid"), shape=(4, 5), loss=BinaryCrossentropy()),
+    # Far from the target: logits are not clipped, probabilities are
+    *(
+        line(Rescaling(30.0), Dense(4, activation=last), shape=ROW, batch=5, loss=loss, one_hot=one_hot)
+        for last in ("softmax", "sigmoid")
+        for loss, one_hot in (
+            (CategoricalCrossentropy(), False),
+            (CategoricalCrossentropy(), True),
+            (BinaryCrossentropy(), True),
+        )
+    ),
+    *(
+        line(
+            Rescaling(30.0), Dense(4, activation="sigmoid"), Rescaling(1.0), shape=ROW, batch=5, loss=loss, one_hot=row
+        )
+        for loss, row in (
+            (CategoricalCrossentropy(), False),
+            (CategoricalCrossentropy(), True),
+            (BinaryCrossentropy(), True),
+        )
+    ),
+    # A layer that hands its input on as it is leaves the softmax's logits in sight
+    *(
+        line(Rescaling(30.0), Dense(4, activation=last), tail, shape=ROW, batch=5, loss=CategoricalCrossentropy())
+        for last in ("softmax", "sigmoid")
+        for tail in (Activation("linear"), Dropout(0.5), Dropout(0.0), Flatten())
+    ),
+]
+
+TABLE = [
+    *CONVOLUTIONS,
+    *POOLINGS,
+    *RESHAPING,
+    *DENSE,
+    *ACTIVATION,
+    *DROPOUT,
+    *NORMALIZATION,
+    *PENALTIES,
+    *LOSS_LINES,
+]
+
+
+class ForwardOnly:
+    """A model as the judge sees it that has no gradients."""
+
+    def __init__(self, model):
+        self.spec, self.dtype, self.dropout_seed = model.spec, model.dtype, model.dropout_seed
+        self.activations, self.predict = model.activations, model.predict
+
+    @property
+    def weights(self):
+        return {}
+
+
+def compared(case, dtype, fault=None):
+    """The report on one line of the table, in one precision."""
+    seed = zlib.crc32(case.name.encode())
+    random = np.random.default_rng(seed)
+    spec = ModelSpec("line", case.shape, case.layers)
+    ours = NumpyModel(spec, seed=1, dtype=dtype, dropout_seed=5)
+    theirs = KerasModel(spec, seed=2, dtype=dtype, dropout_seed=5)
+    ours.set_weights(bridge.random_weights(spec, seed))
+    bridge.copy_weights(ours, theirs)
+    if fault is not None:
+        fault.plant(ours, len(ours.network.steps) - 1)
+    x = random_inputs(case.data, (case.batch, *case.shape), random)
+    y = None
+    if case.loss is not None:
+        y = random_targets(case.loss, (case.batch, *spec.output_shape), case.one_hot, random)
+    sides = (ours, theirs) if case.backward else (ForwardOnly(ours), ForwardOnly(theirs))
+    return bridge.compare_models(*sides, x, y, seed=seed, loss=case.loss)
+
+
+def judge(case, dtype, report):
+    """Raise AssertionError unless everything that can be compared was, and agrees as closely as it must."""
+    assert report.passed, str(report)
+    spec = report.spec
+    for mode in ("inference", "training"):
+        assert {layer.name for layer in spec.layers} <= {
+            row.tensor for row in report.select(mode=mode, stage="forward")
+        }
+        stages = ["pullback"] * case.backward + ["loss gradient"] * (case.loss is not None)
+        for stage in stages:
+            tensors = {row.tensor for row in report.select(mode=mode, stage=stage)}
+            assert "gradient of x" in tensors
+            assert {f"gradient of {name}" for name in spec.trainable_parameters} <= tensors
+            assert ("loss" in tensors) == (stage == "loss gradient")
+    zero = {f"gradient of {name}" for name in case.zero}
+    for row in report.rows:
+        if row.verdict == TIE:
+            assert case.ties, f"{row.tensor} differs by ties, where none is left to rounding"
+            continue
+        assert row.error_over_bound < 1
+        if dtype == "float64" and not (row.tensor in zero and row.mode == "training"):
+            limit = FORWARD_LIMIT if row.stage == "forward" else GRADIENT_LIMIT
+            assert row.error_over_scale <= limit, f"{row.tensor}: {row.error_over_scale:.2g} of its largest entry"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
+def test_agrees_with_keras(case, dtype):
+    judge(case, dtype, compared(case, dtype))
