@@ -6,14 +6,30 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from model_spec.validation import real
+
 COLOURS = ("#0072b2", "#d55e00")  # blue and vermilion of the Okabe-Ito palette: told apart by everyone
 
 
-def learning_curves(histories: Sequence[tuple[str, dict[str, list[float]]]]) -> str:
+def smoothed(values: Sequence[float], weight: float) -> list[float]:
+    """An exponential moving mean that starts at the first value: ``weight`` of the past, the rest of the new.
+
+    >>> smoothed([0.0, 1.0], 0.75)
+    [0.0, 0.25]
+    """
+    real("weight", weight, minimum=0, below=1)
+    result: list[float] = []
+    for value in values:
+        result.append(value if not result else weight * result[-1] + (1 - weight) * value)
+    return result
+
+
+def learning_curves(histories: Sequence[tuple[str, dict[str, list[float]]]], smoothing: float = 0.0) -> str:
     """Loss and accuracy of several backends over the epochs: solid on training data, dashed on validation data.
 
     Args:
         histories: (name, Keras-style history) of each backend.
+        smoothing: share of the past in a moving mean, 0 draws the values themselves.
 
     Returns:
         An ``<svg>`` element as text.
@@ -27,7 +43,7 @@ def learning_curves(histories: Sequence[tuple[str, dict[str, list[float]]]]) -> 
                 if key in history:
                     epochs = range(1, len(history[key]) + 1)
                     label = f"{name} {'validation' if key.startswith('val_') else 'training'}"
-                    axes.plot(epochs, history[key], style, color=colour, label=label, alpha=0.8)
+                    axes.plot(epochs, smoothed(history[key], smoothing), style, color=colour, label=label, alpha=0.8)
         axes.set_xlabel("epoch")
         axes.set_ylabel(figure_name)
         axes.grid(alpha=0.3)

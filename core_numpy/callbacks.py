@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from model_spec.callbacks import improves
 from model_spec.training import EarlyStopping
 
 
@@ -32,14 +30,7 @@ class EarlyStoppingState:
     has_snapshot: bool = False
 
     def _improves(self, value: float, reference: float | None) -> bool:
-        if math.isnan(value):
-            return False
-        if reference is None:
-            return True
-        # Keras compares in float32
-        if self.rule.larger_is_better:
-            return bool(np.float32(value - self.rule.min_delta) > np.float32(reference))
-        return bool(np.float32(value + self.rule.min_delta) < np.float32(reference))
+        return improves(value, reference, self.rule.min_delta, self.rule.larger_is_better)
 
     def update(self, epoch: int, value: float) -> bool:
         """Take the figure of an epoch; return True where the weights of this epoch are the ones to keep."""

@@ -238,6 +238,20 @@ class NumpyModel:
         parameters = flatten(self.params)
         return {name: parameters[name] for name in self.spec.trainable_parameters}
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; settable unless the training run gave a schedule."""
+        return self._running().current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._running().set_learning_rate(rate)
+
+    def _running(self) -> OptimizerState:
+        if self.optimizer is None:
+            raise ValueError("no training was started; call start_training(TrainingSpec(...)) first")
+        return self.optimizer
+
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one step on one batch; return the batch's loss before the step."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
@@ -246,8 +260,7 @@ class NumpyModel:
 
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
         """One training step on checked data; return (loss, right predictions or None)."""
-        if self.optimizer is None:
-            raise ValueError("no training was started; call start_training(TrainingSpec(...)) first")
+        optimizer = self._running()
         forward = self._forward(x, True, self.dropout_calls)
         value, gradient, fused = self._data_loss(forward, y, self.loss, sample_weight)
         correct = metrics.correct(forward.output, y, self.loss)
@@ -255,7 +268,7 @@ class NumpyModel:
         backward = self.network.backward(self.params, forward, gradient, skip_last=fused, need_dx=False)
         value, gradients = self._with_penalties(value, flatten(backward.parameters))
         ordered = {name: gradients[name] for name in self.spec.trainable_parameters}
-        self.optimizer.step(self._trainable(), ordered)
+        optimizer.step(self._trainable(), ordered)
         self.dropout_calls += 1
         return value, correct
 
@@ -272,7 +285,11 @@ class NumpyModel:
         """Take over what :meth:`training_state` gave, of this backend or the other; all or nothing."""
         moving = {name: self.spec.variable_shapes[name] for name in flatten(self.state)}
         clean = inputs.check_weights({name: state[name] for name in moving if name in state}, moving, self.dtype)
-        calls = {int(state[f"{name}/dropout_call"]) for name in self._dropout_layers()}
+        counters = [f"{name}/dropout_call" for name in self._dropout_layers()]
+        missing = [name for name in counters if name not in state]
+        if missing:
+            raise ValueError(f"this training state lacks {', '.join(missing)}; take one of the same architecture")
+        calls = {int(state[name]) for name in counters}
         if len(calls) > 1:
             raise ValueError(f"all dropout layers must be at the same call, got {sorted(calls)}")
         if self.optimizer is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from core_numpy.schedules import learning_rate_at
 from model_spec import optimizers as rules
 from model_spec.schedules import Schedule
+from model_spec.validation import positive_real
 
 Array = np.ndarray
 Slots = dict[str, Array]
@@ -215,6 +216,15 @@ class OptimizerState:
         if isinstance(self.rule.learning_rate, Schedule):
             return learning_rate_at(self.rule.learning_rate, self.iterations)
         return self.learning_rate
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Change the rate of the coming steps."""
+        if isinstance(self.rule.learning_rate, Schedule):
+            raise ValueError(
+                f"the learning rate follows {self.rule.learning_rate!r} and cannot be set; "
+                f"train with a number as learning_rate"
+            )
+        self.learning_rate = positive_real("learning_rate", rate)
 
     def step(self, parameters: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Change the parameters in place by one step along these gradients."""

@@ -15,7 +15,8 @@ from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, inputs, losses
-from model_spec.validation import boolean, non_negative_integer
+from model_spec.schedules import Schedule
+from model_spec.validation import boolean, non_negative_integer, positive_real
 
 PREDICTION_BATCH_SIZE = 256
 """Rows of a batch in predict and evaluate where none is asked for."""
@@ -48,6 +49,7 @@ class KerasModel:
         self.keras_model = build_sequential(spec, self.seed, self.dropout_seed, self.dtype)
         self._loss: losses.Loss = losses.get(None)
         self._compiled: tuple[losses.Loss, bool, Any] | None = None
+        self._schedule: Schedule | None = None
 
     def __repr__(self) -> str:
         return f"KerasModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
@@ -214,10 +216,28 @@ class KerasModel:
         with floatx(self.dtype):
             self._prepare(training, None)
 
-    def train_on_batch(self, x: Any, y: Any) -> float:
-        """Take one training step on one batch; return the batch's loss before the step, penalties included."""
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; settable unless the training run gave a schedule."""
+        return float(self._running().learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        optimizer = self._running()
+        if self._schedule is not None:
+            raise ValueError(
+                f"the learning rate follows {self._schedule!r} and cannot be set; train with a number as learning_rate"
+            )
+        optimizer.learning_rate = positive_real("learning_rate", rate)
+
+    def _running(self) -> Any:
         if getattr(self.keras_model, "optimizer", None) is None:
             raise ValueError("no training was started; call start_training(TrainingSpec(...)) first")
+        return self.keras_model.optimizer
+
+    def train_on_batch(self, x: Any, y: Any) -> float:
+        """Take one training step on one batch; return the batch's loss before the step, penalties included."""
+        self._running()
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         with floatx(self.dtype):
@@ -236,6 +256,8 @@ class KerasModel:
         """Compile with a fresh optimizer and make its slots, so that they can be read before the first step."""
         self._loss = training.loss  # type: ignore[assignment]
         optimizer = keras_optimizer(training.optimizer, self.dtype)  # type: ignore[arg-type]
+        rate = training.optimizer.learning_rate  # type: ignore[union-attr]
+        self._schedule = rate if isinstance(rate, Schedule) else None
         optimizer.build(self.keras_model.trainable_variables)
         self._compile(self._loss, y, optimizer)
 

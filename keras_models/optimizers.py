@@ -53,5 +53,7 @@ def keras_optimizer(optimizer: optimizers.Optimizer, dtype: str) -> Any:
 
 
 def _options(specification: Any, dtype: str) -> dict[str, Any]:
-    fields = dataclasses.fields(specification)
-    return {item.name: exact(getattr(specification, item.name), dtype) for item in fields}
+    values = {item.name: getattr(specification, item.name) for item in dataclasses.fields(specification)}
+    # Adadelta multiplies rho with a Keras variable directly: a NumPy number would take the product over and fail in a
+    # graph, and a Python number keeps all its digits there.
+    return {name: value if name == "rho" else exact(value, dtype) for name, value in values.items()}

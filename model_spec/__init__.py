@@ -1,7 +1,7 @@
 """What a network and a training run ARE: the ground floor both backends stand on (standard library only)."""
 
 from model_spec import initializers, losses, optimizers, regularizers, schedules, zoo
-from model_spec.callbacks import Callback
+from model_spec.callbacks import Callback, EpochHook, ModelCheckpoint, ReduceLROnPlateau
 from model_spec.layers import (
     Activation,
     AveragePooling2D,
@@ -39,6 +39,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "EpochHook",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
@@ -47,9 +48,11 @@ __all__ = [
     "LayerSpec",
     "MaxPooling2D",
     "Model",
+    "ModelCheckpoint",
     "ModelSpec",
     "Nadam",
     "RMSprop",
+    "ReduceLROnPlateau",
     "Rescaling",
     "Reshape",
     "TrainingSpec",

@@ -1,15 +1,13 @@
 """One table: every layer, option, activation, loss and penalty against Keras, in both precisions and modes."""
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pytest
 
 import bridge
-from bridge.bounds import UNIT_ROUNDOFF
-from bridge.faults import Fault
 from bridge.fuzz import random_inputs, random_targets
 from bridge.verdict import TIE
 from core_numpy import NumpyModel
@@ -31,15 +29,13 @@ from model_spec import (
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
-from model_spec.layers import LAYERS
 from model_spec.losses import (
-    LOSSES,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     HalfSumSquaredError,
     MeanSquaredError,
 )
-from model_spec.regularizers import L1, L1L2, L2, REGULARIZERS
+from model_spec.regularizers import L1, L1L2, L2
 
 DTYPES = ("float64", "float32")
 FORWARD_LIMIT, GRADIENT_LIMIT = 1e-12, 1e-11

@@ -106,7 +106,7 @@ def test_history_holds_python_floats(data):
 
 
 def test_figures_of_an_epoch_are_means_over_examples(data):
-    """With a rate near zero the weights stay, so the epoch's loss is that of the whole set, last small batch included."""
+    """With a rate near zero the weights stay: the epoch's loss is the whole set's, the last, smaller batch included."""
     x, y = data
     spec = ms.ModelSpec("plain", (2,), (ms.Dense(3, activation="softmax", kernel_regularizer=regularizers.L2(0.1)),))
     model = NumpyModel(spec, dtype="float64")

@@ -1,0 +1,245 @@
+"""Lock-step training: both models take the same steps, and everything they carry is compared after each of them.
+
+Two correct trainings drift apart, because each step's rounding is fed back. How far is normal is measured, not
+guessed: CONTROLS, the Keras model started again with every weight moved by one unit in the last place, train on the
+same batches, and their largest distance from Keras is the yardstick.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bridge.bounds import UNIT_ROUNDOFF
+from bridge.weights import copy_weights
+from core_numpy import NumpyModel
+from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
+from model_spec.validation import positive_integer
+
+Array = np.ndarray
+
+ENVELOPE = 3.0
+"""How many times the control's distance two correct trainings may be apart."""
+
+FLOOR = 64.0
+"""Units of roundoff that are never held against a training: the control's own start is one unit."""
+
+
+def deviation(first: Array, second: Array, learning_rate: float) -> float:
+    """``max|a - b| / max(max|a|, learning_rate)``: relative, but not below what one step moves.
+
+    A parameter whose true gradient is zero (a bias in front of BatchNormalization) stays near zero on every backend,
+    so a purely relative distance would compare noise with noise.
+    """
+    scale = max(float(np.abs(first).max(initial=0)), learning_rate)
+    return float(np.abs(np.asarray(first, np.float64) - second).max(initial=0)) / scale
+
+
+@dataclass(frozen=True)
+class Step:
+    """Distances after one step: of the losses, and the largest one over tensors of each kind, with its name."""
+
+    loss: float
+    parameters: float
+    slots: float
+    statistics: float
+    worst: str
+
+    @property
+    def largest(self) -> float:
+        """The largest distance over parameters, slots and moving statistics."""
+        return max(self.parameters, self.slots, self.statistics)
+
+
+@dataclass
+class TrainingParityReport:
+    """What a lock-step training found.
+
+    Attributes:
+        spec, training: the network and the run.
+        dtype: precision of all models.
+        resync: True where NumPy took over Keras' weights and state after every step, so that each step shows its own
+            error only.
+        steps: NumPy's distance from Keras after each step.
+        control: the largest distance of a perturbed Keras from Keras after each step; empty with resync.
+        final: {tensor: distance} after the last step.
+    """
+
+    spec: ModelSpec
+    training: TrainingSpec
+    dtype: str
+    resync: bool
+    steps: list[Step] = field(default_factory=list)
+    control: list[Step] = field(default_factory=list)
+    final: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def first_outside(self) -> int | None:
+        """The first step (from 1) after which the models were further apart than the envelope allows, or None."""
+        floor, reach = FLOOR * UNIT_ROUNDOFF[self.dtype], 0.0
+        for number, step in enumerate(self.steps, start=1):
+            if self.control:
+                reach = max(reach, self.control[number - 1].largest)
+            allowed = max(ENVELOPE * reach, floor)
+            if not step.largest <= allowed:
+                return number
+        return None
+
+    @property
+    def passed(self) -> bool:
+        """True where steps were taken and none left the envelope."""
+        return bool(self.steps) and self.first_outside is None
+
+    @property
+    def verdict(self) -> str:
+        """AGREE, DIFFER, or NOTHING COMPARED."""
+        return "AGREE" if self.passed else "DIFFER" if self.steps else "NOTHING COMPARED"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        return {
+            "verdict": self.verdict,
+            "spec": to_dict(self.spec),
+            "training": to_dict(self.training),
+            "dtype": self.dtype,
+            "resync": self.resync,
+            "first_outside": self.first_outside,
+            "steps": [vars(step) | {"largest": step.largest} for step in self.steps],
+            "control": [vars(step) | {"largest": step.largest} for step in self.control],
+            "final": self.final,
+        }
+
+    def __str__(self) -> str:
+        mode = "resynchronised after each step" if self.resync else "free-running"
+        optimizer = type(self.training.optimizer).__name__
+        lines = [
+            f"{self.verdict}: {self.spec.name}, {len(self.steps)} steps of {optimizer}, {self.dtype}, {mode}",
+            f"{'step':>6}{'loss':>12}{'parameters':>12}{'slots':>12}{'statistics':>12}{'control':>12}  worst",
+        ]
+        for number in _shown(len(self.steps)):
+            step = self.steps[number - 1]
+            control = f"{self.control[number - 1].largest:>12.2e}" if self.control else f"{'-':>12}"
+            lines.append(
+                f"{number:>6}{step.loss:>12.2e}{step.parameters:>12.2e}{step.slots:>12.2e}{step.statistics:>12.2e}"
+                f"{control}  {step.worst}"
+            )
+        if self.first_outside is not None:
+            step = self.steps[self.first_outside - 1]
+            lines.append(f"first outside the envelope: step {self.first_outside}, {step.worst}, {step.largest:.3g}")
+        return "\n".join(lines)
+
+
+def _shown(count: int) -> list[int]:
+    """A few steps to print: 1, 2, 5, 10, ... and the last."""
+    round_numbers = [base * 10**power for power in range(5) for base in (1, 2, 5)]
+    return sorted({number for number in round_numbers if number <= count} | ({count} if count else set()))
+
+
+def compare_training(
+    spec: ModelSpec,
+    x: Any,
+    y: Any,
+    training: TrainingSpec,
+    steps: int,
+    seed: int = 0,
+    dtype: str = "float64",
+    resync: bool = False,
+    controls: int = 2,
+) -> TrainingParityReport:
+    """Train NumPy and Keras side by side, dropout on, and compare all they carry after every step.
+
+    Args:
+        spec: the network.
+        x: inputs (examples, *input shape).
+        y: targets in the form the loss needs.
+        training: optimizer, loss, batch size and order; its epochs are ignored.
+        steps: how many steps to take.
+        seed: of initial weights and dropout masks, the same on both sides; Keras' weights are copied to NumPy.
+        dtype: "float32" or "float64".
+        resync: copy Keras' weights and state to NumPy after every step; there is no control then.
+        controls: how many perturbed Keras models train along, at least 1.
+    """
+    positive_integer("controls", controls)
+    from keras_models import KerasModel
+
+    x = inputs.check_x(x, spec.input_shape, dtype)
+    theirs, ours = KerasModel(spec, seed, dtype), NumpyModel(spec, seed, dtype)
+    copy_weights(theirs, ours)
+    models: list[Any] = [ours, theirs]
+    for number in range(0 if resync else controls):
+        control = KerasModel(spec, seed, dtype)
+        control.set_weights({name: _nudged(value, dtype, number) for name, value in theirs.weights.items()})
+        models.append(control)
+    for model in models:
+        model.start_training(training)
+    report = TrainingParityReport(spec, training, dtype, resync)
+    rate = _learning_rate(training)
+    for rows in itertools.islice(_batches(training, len(x)), steps):
+        losses = [model.train_on_batch(x[rows], np.asarray(y)[rows]) for model in models]
+        carried = [model.weights | model.training_state() for model in models]
+        distances = _distances(carried[0], carried[1], rate)
+        report.steps.append(_summary(distances, losses[0], losses[1], spec))
+        report.final = distances
+        if resync:
+            copy_weights(theirs, ours)
+            ours.set_training_state(theirs.training_state())
+        else:
+            summaries = [
+                _summary(_distances(state, carried[1], rate), loss, losses[1], spec)
+                for state, loss in zip(carried[2:], losses[2:], strict=True)
+            ]
+            report.control.append(max(summaries, key=lambda step: step.largest))
+    return report
+
+
+def _batches(training: TrainingSpec, examples: int) -> Iterator[Array]:
+    """Rows of the run's batches, epoch after epoch."""
+    for epoch in itertools.count():
+        yield from streams.batch_indices(training.replace(steps=None), examples, epoch)
+
+
+def _nudged(value: Array, dtype: str, seed: int) -> Array:
+    """Each value moved to a neighbouring number, up or down by chance; zeros stay."""
+    up = np.random.default_rng(seed).integers(0, 2, value.shape).astype(bool)
+    value = value.astype(dtype)
+    moved = np.nextafter(value, np.where(up, np.inf, -np.inf).astype(dtype))
+    return np.where(value == 0, value, moved)
+
+
+def _learning_rate(training: TrainingSpec) -> float:
+    from core_numpy.schedules import learning_rate_at
+    from model_spec import optimizers
+
+    return learning_rate_at(optimizers.get(training.optimizer).learning_rate, 0)
+
+
+def _distances(first: dict[str, Array], second: dict[str, Array], rate: float) -> dict[str, float]:
+    """Distance of every tensor both sides carry; counters and the learning rate must simply be equal."""
+    if set(first) != set(second):
+        raise ValueError(f"the two sides carry different state: {sorted(set(first) ^ set(second))}")
+    distances = {}
+    for name, value in first.items():
+        if name.endswith(("/iterations", "/dropout_call")):
+            distances[name] = 0.0 if int(value) == int(second[name]) else float("inf")
+        elif not name.endswith("/learning_rate"):
+            distances[name] = deviation(value, second[name], rate)
+    return distances
+
+
+def _summary(distances: dict[str, float], first_loss: float, second_loss: float, spec: ModelSpec) -> Step:
+    parameters = {name: value for name, value in distances.items() if name in spec.parameter_shapes}
+    statistics = {
+        name: value for name, value in distances.items() if name in spec.variable_shapes and name not in parameters
+    }
+    slots = {name: value for name, value in distances.items() if name not in spec.variable_shapes}
+    return Step(
+        loss=abs(first_loss - second_loss) / max(abs(second_loss), 1.0),
+        parameters=max(parameters.values(), default=0.0),
+        slots=max(slots.values(), default=0.0),
+        statistics=max(statistics.values(), default=0.0),
+        worst=max(distances, key=lambda name: distances[name]) if distances else "",
+    )

@@ -1,0 +1,30 @@
+"""How often a prediction is right: classes, one-hot rows, bits, ties."""
+
+import numpy as np
+import pytest
+
+from core_numpy.metrics import accuracy, correct, top_k_accuracy
+from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy, HalfSumSquaredError, MeanSquaredError
+
+PREDICTIONS = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.4, 0.4, 0.2]])
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 1, 1]), np.eye(3)[[0, 1, 1]]], ids=["integers", "one-hot"])
+def test_classes(labels):
+    # In the third row the first of the equal values wins, so class 1 is wrong.
+    assert correct(PREDICTIONS, labels, CategoricalCrossentropy()).tolist() == [True, False, False]
+    assert accuracy(PREDICTIONS, labels) == pytest.approx(1 / 3)
+    assert top_k_accuracy(PREDICTIONS, labels, k=1) == pytest.approx(2 / 3)
+    assert top_k_accuracy(PREDICTIONS, labels, k=2) == 1.0
+
+
+def test_bits():
+    predictions, targets = np.array([[0.6, 0.5], [0.4, 0.1]]), np.array([[1.0, 1.0], [1.0, 0.0]])
+    found = correct(predictions, targets, BinaryCrossentropy())
+    # 0.5 is not above 0.5.
+    assert found.tolist() == [[True, False], [False, True]]
+
+
+def test_values_are_neither_right_nor_wrong():
+    for loss in (MeanSquaredError(), HalfSumSquaredError()):
+        assert correct(PREDICTIONS, PREDICTIONS, loss) is None
