@@ -78,7 +78,9 @@ def _add(commands: Any, name: str, handler: Callable[..., int], text: str, *grou
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("models", nargs="*", default=["all"], help="mlp, cnn, lenet, all, or a .toml file")
+    command.add_argument(
+        "models", nargs="*", default=["all"], help="names (crosscheck list), all (mlp cnn lenet), .toml files"
+    )
     command.add_argument("--data", default="digits", help="digits, mnist, fashion_mnist, or the path of a .npz file")
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")
     command.add_argument("--seed", type=int, default=0)
@@ -95,6 +97,7 @@ def _training_options(command: argparse.ArgumentParser) -> None:
 def _parity_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=_positive, default=1, help="compare with this many seeds")
     command.add_argument("--rows", type=_positive, default=32, help="size of the compared batch")
+    command.add_argument("--steps", type=_positive, help="compare whole trainings of N steps, with every optimizer")
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:
@@ -191,6 +194,8 @@ def parity(options: argparse.Namespace) -> int:
     data = job.load_data(options.data, options.limit)
     specs = job.find_models(options.models, data)
     threads = _prepare(options)
+    if options.steps:
+        return _training_parity(options, specs, data)
     x, y = (part[: options.rows] for part in data.train)
     reports = []
     for spec in specs:
@@ -207,6 +212,20 @@ def parity(options: argparse.Namespace) -> int:
     else:
         print(_overall(reports))
     return AGREE if all(report.passed for report in reports) else DIFFER
+
+
+def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
+    """Every optimizer with its options, trained for some steps on both backends."""
+    from benchmarks import console
+    from benchmarks.optimizer_parity import as_text, check
+
+    x, y = data.train
+    rows = []
+    for spec in specs:
+        rows += check(spec, x, y, options.steps, options.seed, None if options.quiet else console.progress)
+        console.end_of_progress()
+    print(json.dumps([row.to_dict() for row in rows], indent=1) if options.json else as_text(rows))
+    return AGREE if all(row.agrees for row in rows) else DIFFER
 
 
 def _overall(reports: Sequence[Any]) -> str:

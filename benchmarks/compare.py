@@ -77,7 +77,7 @@ def load_data(name: str, limit: int | None = None) -> Data:
 
 
 def find_models(names: list[str], data: Data) -> list[ModelSpec]:
-    """Specifications for zoo names, "all" and paths of .toml or .json files, checked against the data.
+    """Specifications for zoo names, "all" (the main job's three) and .toml or .json files, checked against the data.
 
     Raises:
         ValueError: an unknown name, an unreadable file, or a network that does not take this data.
@@ -85,7 +85,7 @@ def find_models(names: list[str], data: Data) -> list[ModelSpec]:
     specs = []
     for name in names or ["all"]:
         if name == "all":
-            specs += [zoo.build(known, data.input_shape, data.classes) for known in zoo.ZOO]
+            specs += [zoo.build(known, data.input_shape, data.classes) for known in zoo.MAIN]
         elif name.endswith((".toml", ".json")):
             specs.append(load_model(name))
         else:

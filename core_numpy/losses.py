@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import log_softmax
 from model_spec import losses as rules
 
@@ -24,7 +23,8 @@ Array = np.ndarray
 _CLIP = 1e-7  # keras.config.epsilon()
 
 
-def _smoothed(targets: Array, smoothing: float, share: float) -> Array:
+def smoothed(targets: Array, smoothing: float, share: float) -> Array:
+    """``targets * (1 - smoothing) + smoothing * share``; the targets themselves where there is no smoothing."""
     kind = targets.dtype.type
     return targets * kind(1 - smoothing) + kind(smoothing * share) if smoothing else targets
 
@@ -40,7 +40,7 @@ def softmax_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0)
         picked = (np.arange(len(targets)), targets)
         gradients[picked] -= 1
         return -log_probabilities[picked], gradients
-    targets = _smoothed(targets, smoothing, 1 / targets.shape[1])
+    targets = smoothed(targets, smoothing, 1 / targets.shape[1])
     gradients = gradients * targets.sum(axis=-1, keepdims=True) - targets
     return -(targets * log_probabilities).sum(axis=-1), gradients
 
@@ -62,7 +62,7 @@ def categorical_cross_entropy(probabilities: Array, targets: Array, smoothing: f
         clipped, inside = _clipped(probabilities)
         losses, gradients = softmax_cross_entropy(np.log(clipped), targets)
         return losses, gradients / clipped * inside
-    targets = _smoothed(targets, smoothing, 1 / targets.shape[1])
+    targets = smoothed(targets, smoothing, 1 / targets.shape[1])
     total = probabilities.sum(axis=-1, keepdims=True)
     shares = probabilities / total
     clipped, inside = _clipped(shares)
@@ -77,15 +77,22 @@ def _mean_over_outputs(losses: Array, gradients: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
-    """``max(z, 0) - z * t + log(1 + exp(-abs(z)))``, mean over outputs; its gradient is ``sigmoid(z) - t``."""
-    targets = _smoothed(targets, smoothing, 0.5)
-    losses = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
-    return _mean_over_outputs(losses, sigmoid(logits) - targets)
+    """``max(z, 0) - z * t + log(1 + exp(-abs(z)))``, mean over outputs; its gradient is ``sigmoid(z) - t``.
+
+    For z > 0 the gradient is taken as ``(1 - t) - sigmoid(-z)``: a right and confident output (t = 1) keeps its small
+    gradient, which ``sigmoid(z) - 1`` would round to zero.
+    """
+    targets = smoothed(targets, smoothing, 0.5)
+    small = np.exp(-np.abs(logits))
+    losses = np.maximum(logits, 0) - logits * targets + np.log1p(small)
+    # sigmoid(-abs(z)), never more than a half
+    tail = small / (1 + small)
+    return _mean_over_outputs(losses, np.where(logits >= 0, (1 - targets) - tail, tail - targets))
 
 
 def binary_cross_entropy(probabilities: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
     """``-(t log p + (1 - t) log(1 - p))`` with p clipped at 1e-7, mean over outputs."""
-    targets = _smoothed(targets, smoothing, 0.5)
+    targets = smoothed(targets, smoothing, 0.5)
     clipped, inside = _clipped(probabilities)
     losses = -(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped))
     return _mean_over_outputs(losses, ((1 - targets) / (1 - clipped) - targets / clipped) * inside)

@@ -180,11 +180,12 @@ class NumpyModel:
 
     def _data_loss(
         self, forward: ForwardPass, y: Array, rule: loss_rules.Loss, sample_weight: Array | None
-    ) -> tuple[float, Array, bool]:
-        """(loss without penalties, gradient, fused): fused says that the gradient is that of the logits."""
-        fused = losses.takes_logits(rule, self.network.last_activation)
-        function = self.loss_functions(rule, fused or getattr(rule, "from_logits", False))
-        per_example, gradients = function(forward.values[-2] if fused else forward.output, y)
+    ) -> tuple[float, Array, int]:
+        """(loss without penalties, gradient, fused): the gradient is that of the input of the last ``fused`` steps."""
+        activation, steps = self.network.last_activation(forward.values)
+        fused = steps if losses.takes_logits(rule, activation) else 0
+        function = self.loss_functions(rule, fused > 0 or getattr(rule, "from_logits", False))
+        per_example, gradients = function(forward.values[-1 - fused], y)
         return *losses.mean_loss(per_example, gradients, len(y), sample_weight), fused
 
     def _penalty_terms(self) -> dict[str, tuple[float, Array]]:

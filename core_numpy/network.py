@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +69,21 @@ class Network:
         steps[position] = dataclasses.replace(steps[position], layer=layer)
         return dataclasses.replace(self, steps=tuple(steps))
 
-    @property
-    def last_activation(self) -> str | None:
-        """Name of the activation the network ends with, or None."""
-        last = self.steps[-1].layer
-        return last.spec.activation if isinstance(last, Activation) else None
+    def last_activation(self, values: Sequence[Array]) -> tuple[str | None, int]:
+        """(name, steps): the activation the network ends with or None, and how many steps lie behind its input.
+
+        A step that hands on the very array it got (a linear Activation, Dropout in inference) does not count as an
+        end: Keras looks for the logits on the tensor it is given, and that is still the softmax's.
+
+        Args:
+            values: x, then the output of every step, as in :class:`ForwardPass`.
+        """
+        end = len(self.steps)
+        while end > 1 and values[end] is values[end - 1]:
+            end -= 1
+        last = self.steps[end - 1].layer
+        name = last.spec.activation if isinstance(last, Activation) else None
+        return name, len(self.steps) - end + 1
 
     @property
     def couples_examples(self) -> bool:
@@ -112,16 +123,16 @@ class Network:
         return x
 
     def backward(
-        self, params: Params, forward: ForwardPass, dy: Array, *, skip_last: bool = False, need_dx: bool = True
+        self, params: Params, forward: ForwardPass, dy: Array, *, skip_last: int = 0, need_dx: bool = True
     ) -> BackwardPass:
         """Pull the cotangent dy of the output back through all steps.
 
         Args:
             params: the parameters of the forward pass.
             forward: the forward pass; its caches are consumed.
-            dy: gradient with respect to the output, or, with ``skip_last``, to the input of the last step (the
-                logits a fused loss was computed from).
-            skip_last: leave the last step out.
+            dy: gradient with respect to the output, or, with ``skip_last``, to the input of the first step left out
+                (the logits a fused loss was computed from).
+            skip_last: leave so many steps at the end out.
             need_dx: False saves the gradient of x.
         """
         count = len(self.steps)
@@ -130,7 +141,7 @@ class Network:
         )
         values: list[Array | None] = [None] * (count + 1)
         gradients: dict[str, dict[str, Array]] = {}
-        if skip_last:
+        for _ in range(skip_last):
             forward.caches.pop()
             count -= 1
         values[count] = dy

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from model_spec.layers import Conv2D, Dense, Dropout, Flatten, LayerSpec, MaxPooling2D
+from model_spec.layers import (
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    LayerSpec,
+    MaxPooling2D,
+)
 from model_spec.model import ModelSpec
 from model_spec.shapes import Shape
 
@@ -57,7 +67,29 @@ def lenet(input_shape: Shape = (28, 28, 1), classes: int = 10, padding: str | No
     )
 
 
-ZOO: dict[str, Callable[..., ModelSpec]] = {"mlp": mlp, "cnn": cnn, "lenet": lenet}
+def bn_cnn(input_shape: Shape = (28, 28, 1), classes: int = 10) -> ModelSpec:
+    """A CNN with batch normalization: two convolutions without bias, each normalised before its relu."""
+    return ModelSpec(
+        "bn_cnn",
+        input_shape,
+        (
+            Conv2D(8, 3, padding="same", use_bias=False),
+            BatchNormalization(),
+            Activation("relu"),
+            MaxPooling2D(2),
+            Conv2D(16, 3, padding="same", use_bias=False),
+            BatchNormalization(),
+            Activation("relu"),
+            GlobalAveragePooling2D(),
+            Dense(classes, activation="softmax"),
+        ),
+    )
+
+
+MAIN = ("mlp", "cnn", "lenet")
+"""The architectures of the main job, "all" on the command line."""
+
+ZOO: dict[str, Callable[..., ModelSpec]] = {"mlp": mlp, "cnn": cnn, "lenet": lenet, "bn_cnn": bn_cnn}
 """Architectures by name; each takes ``input_shape`` and ``classes``."""
 
 

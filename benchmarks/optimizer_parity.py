@@ -1,0 +1,142 @@
+"""Every optimizer with its options: the same training on both backends, weights and state compared at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bridge.training import compare_training, deviation
+from core_numpy import NumpyModel
+from model_spec import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    ModelSpec,
+    Nadam,
+    RMSprop,
+    TrainingSpec,
+    schedules,
+)
+from model_spec.optimizers import Optimizer
+
+Array = np.ndarray
+
+LIMIT = 1e-9
+"""Largest distance allowed in float64, as :func:`bridge.training.deviation` measures it."""
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(0.05),
+    "sgd momentum": SGD(0.05, momentum=0.9),
+    "sgd nesterov": SGD(0.05, momentum=0.9, nesterov=True),
+    "sgd weight_decay": SGD(0.05, weight_decay=0.01),
+    "sgd clipnorm": SGD(0.05, clipnorm=0.1),
+    "sgd global_clipnorm": SGD(0.05, global_clipnorm=0.1),
+    "adagrad": Adagrad(0.01),
+    "adagrad start 0": Adagrad(0.01, initial_accumulator_value=0.0),
+    "rmsprop": RMSprop(),
+    "rmsprop momentum": RMSprop(momentum=0.9),
+    "rmsprop centered": RMSprop(centered=True),
+    "rmsprop centered momentum": RMSprop(rho=0.8, momentum=0.5, centered=True),
+    "adadelta": Adadelta(0.5),
+    "adadelta rho": Adadelta(0.5, rho=0.8),
+    "adam": Adam(),
+    "adam amsgrad": Adam(amsgrad=True),
+    "adam betas": Adam(0.002, beta_1=0.8, beta_2=0.99, epsilon=1e-5),
+    "adam clipnorm": Adam(clipnorm=0.05),
+    "adamw": AdamW(),
+    "adamw weight_decay": AdamW(weight_decay=0.05),
+    "adamax": Adamax(),
+    "nadam": Nadam(),
+    "adam step decay": Adam(schedules.PiecewiseConstantDecay((10, 30), (0.002, 0.001, 0.0005))),
+    "adam exponential": Adam(schedules.ExponentialDecay(0.002, 7, 0.9)),
+    "adam staircase": Adam(schedules.ExponentialDecay(0.002, 7, 0.9, staircase=True)),
+    "sgd cosine": SGD(schedules.CosineDecay(0.05, 40, alpha=0.1), momentum=0.9),
+}
+
+
+@dataclass(frozen=True)
+class OptimizerParity:
+    """One optimizer on one network.
+
+    Attributes:
+        float64: largest distance over weights, slots and moving statistics after both backends' own fit.
+        worst: the tensor it belongs to.
+        float32: the same after lock-step training in float32.
+        control: how far a Keras started one unit in the last place away is from Keras, after the same steps.
+    """
+
+    spec: str
+    optimizer: str
+    steps: int
+    float64: float
+    worst: str
+    float32: float
+    control: float
+
+    @property
+    def agrees(self) -> bool:
+        """True where the float64 distance keeps its limit."""
+        return self.float64 <= LIMIT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers and strings."""
+        return asdict(self) | {"agrees": self.agrees}
+
+
+def fit_both(spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: int = 0) -> dict[str, float]:
+    """Train both backends with their own ``fit`` in float64, and return every carried tensor's distance.
+
+    One seed gives both the same weights; the weights are copied all the same, for initializers that are not uniform.
+    """
+    from keras_models import KerasModel
+
+    theirs, ours = KerasModel(spec, seed, "float64"), NumpyModel(spec, seed, "float64")
+    ours.set_weights(theirs.weights)
+    carried = []
+    for model in (ours, theirs):
+        model.fit(x, y, training, verbose=0)  # type: ignore[attr-defined]
+        carried.append(model.weights | model.training_state())  # type: ignore[attr-defined]
+    first, second = carried
+    if set(first) != set(second):
+        raise ValueError(f"the two sides carry different state: {sorted(set(first) ^ set(second))}")
+    rate = ours.optimizer.current_learning_rate() if ours.optimizer else 0.0
+    return {name: deviation(first[name], second[name], rate) for name in first if not name.endswith("/learning_rate")}
+
+
+def check(
+    spec: ModelSpec, x: Array, y: Array, steps: int, seed: int = 0, show: Callable[[str], None] | None = None
+) -> list[OptimizerParity]:
+    """Run every optimizer of the table on one network: float64 by both backends' fit, float32 in lock-step."""
+    rows = []
+    for name, optimizer in OPTIMIZERS.items():
+        if show:
+            show(f"{spec.name}: {name}")
+        training = TrainingSpec(optimizer=optimizer, batch_size=32, steps=steps, seed=seed)
+        distances = fit_both(spec, x.astype(np.float64), y, training, seed)
+        worst = max(distances, key=lambda tensor: distances[tensor])
+        lockstep = compare_training(spec, x, y, training, steps, seed, "float32", controls=1)
+        last, control = lockstep.steps[-1].largest, lockstep.control[-1].largest
+        rows.append(OptimizerParity(spec.name, name, steps, distances[worst], worst, last, control))
+    return rows
+
+
+def as_text(rows: Sequence[OptimizerParity]) -> str:
+    """A table of all rows, the verdict first."""
+    agree = all(row.agrees for row in rows)
+    worst = max(rows, key=lambda row: row.float64)
+    lines = [
+        f"{'AGREE' if agree else 'DIFFER'}: {len(rows)} trainings; float64 largest distance {worst.float64:.2e} "
+        f"({worst.spec}, {worst.optimizer}, {worst.worst}), limit {LIMIT:g}",
+        f"{'network':<10}{'optimizer':<28}{'float64':>10}{'float32':>10}{'control':>10}  worst in float64",
+    ]
+    lines += [
+        f"{row.spec:<10}{row.optimizer:<28}{row.float64:>10.1e}{row.float32:>10.1e}{row.control:>10.1e}  {row.worst}"
+        for row in rows
+    ]
+    return "\n".join(lines)
