@@ -1,4 +1,4 @@
-"""Random architectures, drawn by Hypothesis and compared on both backends: faults that no hand-written table thought of.
+"""Random architectures, drawn by Hypothesis and compared on both backends: for faults no table thought of.
 
 ``run(200, seed=0)`` draws 200 networks with their data and returns those that differ. A :class:`Case` is all it takes
 to see a difference again: ``check(Case.from_dict(entry))``. Hypothesis is imported only where cases are drawn, so a

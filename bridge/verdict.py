@@ -39,7 +39,8 @@ class Row(Place):
     Attributes:
         tensor: what it is, e.g. "conv2d" (an output), "gradient of conv2d/kernel".
         layer: the layer whose forward or backward produced it, or "loss".
-        verdict: EXACT, ROUNDING, TIE, BUG, or VACUOUS (the reference is all zero, so the check proves nothing).
+        verdict: EXACT, ROUNDING, TIE, BUG, or VACUOUS (reference and both sides are all zero, so the
+            check proves nothing; where a side is not, it is judged by the bound).
         error: largest absolute difference.
         error_over_scale: that, over the reference's largest absolute value.
         error_over_bound: largest ratio of difference to derived bound; at most 1 is rounding.
@@ -114,8 +115,8 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
         if verdict == BUG:
             failing = ~explained
             ratio = np.where(explained, 0, ratio)
-    if scale == 0:
-        verdict = VACUOUS if not difference.any() else BUG
+    if scale == 0 and not first.any() and not second.any():
+        verdict = VACUOUS
     worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.size else ()
     nearer, distance_ratio = _nearer(first, second, truth)
     error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_models.runtime import keras
-from model_spec import ModelSpec, losses
+from model_spec import ModelSpec, layers, losses
 
 
 @keras.saving.register_keras_serializable(package="keras_models")
@@ -33,7 +33,7 @@ def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
     """
     # Keras finds the logits behind a last softmax or sigmoid by itself, takes them for either cross-entropy (a sigmoid
     # in front of the categorical one is ignored in favour of a softmax), and warns where from_logits says so too.
-    fused = getattr(spec.layers[-1], "activation", "linear") in ("softmax", "sigmoid")
+    fused = _last_activation(spec) in ("softmax", "sigmoid")
     if isinstance(loss, losses.CategoricalCrossentropy):
         from_logits = loss.from_logits and not fused
         if not one_hot:
@@ -49,6 +49,16 @@ def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
         return HalfSumSquaredError()
     known = ", ".join(sorted({rule.__name__ for rule in losses.LOSSES.values()}))
     raise ValueError(f"unknown loss {loss!r}; supported are {known}")
+
+
+def _last_activation(spec: ModelSpec) -> str:
+    """The activation the network ends with; a layer that hands on the very tensor it got does not count as an end."""
+    for layer in reversed(spec.layers):
+        activation = getattr(layer, "activation", None)
+        passes = isinstance(layer, layers.Activation) and activation == "linear"
+        if not passes and getattr(layer, "rate", None) != 0:
+            return activation or "linear"
+    return "linear"
 
 
 def keras_metrics(loss: losses.Loss, one_hot: bool) -> list[Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bridge.bounds.losses import LossSite, loss_error
 from bridge.bounds.rounding import UNIT_ROUNDOFF, Cotangent, Rounding, Site
 from bridge.bounds.rules import RULES
 from core_numpy import losses
@@ -99,20 +100,21 @@ class RoundingModel:
 
     def loss_gradients(self, y: Array, loss: loss_rules.Loss) -> ExpectedGradients:
         """Expected loss and all its gradients, for checked targets y."""
-        fused = losses.takes_logits(loss, self.network.last_activation)
-        count = len(self.sites) - fused
+        activation, steps = self.network.last_activation([self.sites[0].x, *(site.y for site in self.sites)])
+        fused = losses.takes_logits(loss, activation)
+        count = len(self.sites) - (steps if fused else 0)
         output, variance = self.sites[count - 1].y, self.sites[count - 1].y_variance
-        function = losses.loss_function(loss, fused or getattr(loss, "from_logits", False))
-        per_example, gradients = function(output, y)
-        value, dy = losses.mean_loss(per_example, gradients, len(y))
-        dy_variance = self._loss_gradient_variance(function, output, variance, y, dy)
-        loss_variance = (np.square(dy) * variance).sum() + self._loss_variance(output, per_example)
-        expected = self._backward(Cotangent(dy, dy_variance, np.zeros_like(dy)), count)
+        site = LossSite(loss, fused or getattr(loss, "from_logits", False), output, variance, y)
+        value, dy = losses.mean_loss(*site.function(output, y), len(y))
+        error = loss_error(self.rounding, site)
+        loss_variance = error.value
+        expected = self._backward(Cotangent(dy, error.gradient, error.kink), count)
+        expected.uncertain += error.uncertain
         for name, rule in regularized_parameters(self.network.spec).items():
             layer, _, variable = name.partition("/")
             cost, gradient = penalty(rule, self.params[layer][variable])
             value += cost
-            loss_variance += self.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
+            loss_variance = loss_variance + self.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
             if name in expected.parameters:
                 expected.parameters[name] = self._with_penalty(expected.parameters[name], gradient)
         expected.loss = Expected(np.asarray(value), np.asarray(loss_variance), np.zeros(()))
@@ -122,36 +124,6 @@ class RoundingModel:
         value = tensor.value + gradient
         added = self.rounding.unit * (2 * np.square(gradient) + np.square(value))
         return Expected(value, tensor.variance + added, tensor.kink)
-
-    def _loss_gradient_variance(
-        self, function: losses.LossFunction, output: Array, variance: Array, y: Array, dy: Array
-    ) -> Array:
-        """Error of the gradient with respect to the loss's input: carried from that input, and its own.
-
-        How the gradient moves with each output of an example is taken by central differences: losses are smooth in
-        float64, and the few outputs of an example make it cheap.
-        """
-        carried = np.zeros_like(output)
-        for column in range(output.shape[-1]):
-            shift = np.zeros_like(output)
-            shift[..., column] = 1e-5 * np.maximum(1, np.abs(output[..., column]))
-            slope = function(output + shift, y)[1] - function(output - shift, y)[1]
-            slope /= 2 * shift[..., column, None] * len(y)
-            carried += np.square(slope) * variance[..., column, None]
-        # A probability is computed to about (1 + |z|) units of its own last place; the gradient is that probability,
-        # or, where it is negative, the probability (at most 1) minus a target
-        largest = np.abs(output).max(axis=-1, keepdims=True)
-        probability = np.where(dy < 0, 1 / len(y), dy)
-        return carried + self.rounding.unit * (4 + 2 * np.square(largest)) * np.square(probability)
-
-    def _loss_variance(self, output: Array, per_example: Array) -> Array:
-        """Error the loss's own arithmetic adds: a log-sum-exp an example, then the mean."""
-        count = len(per_example)
-        shares = per_example / count
-        largest = np.abs(output).reshape(count, -1).max(axis=1)
-        logarithms = 4 * (np.square(largest) + np.square(per_example) + 1).sum() / count**2
-        collected = self.rounding.sum_of(np.square(shares).sum(), shares.sum(), count)
-        return collected + self.rounding.unit * logarithms
 
     def _backward(self, cotangent: Cotangent, start: int) -> ExpectedGradients:
         """Pull a cotangent of the output of step ``start - 1`` back to x."""

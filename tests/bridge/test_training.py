@@ -1,0 +1,76 @@
+"""Whole trainings in lock-step, and whole fits: dropout, validation and early stopping on."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bridge
+from benchmarks import datasets
+from core_numpy import NumpyModel
+from core_numpy import optimizers as update_rules
+from keras_models import KerasModel
+from model_spec import SGD, Adam, EarlyStopping, TrainingSpec, optimizers, zoo
+
+SPEC = zoo.lenet((8, 8, 1))
+
+
+@pytest.fixture(scope="module")
+def data():
+    (x, y), _ = datasets.images("digits", limit=320, dtype="float64")
+    return x, y
+
+
+def test_a_whole_fit_is_the_same_run_in_float64(data):
+    """The two histories agree to the last digits over epochs with dropout, validation and early stopping."""
+    training = TrainingSpec(
+        epochs=4,
+        batch_size=32,
+        validation_split=0.1,
+        early_stopping=EarlyStopping(patience=2, restore_best_weights=True),
+    )
+    models = [kind(SPEC, 3, "float64") for kind in (NumpyModel, KerasModel)]
+    first, second = (model.fit(*data, training, verbose=0) for model in models)
+    assert list(first.history) == list(second.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    for name, values in first.history.items():
+        assert all(type(value) is float for value in values + second.history[name])
+        assert values == pytest.approx(second.history[name], rel=1e-12, abs=1e-14)
+    assert (first.best_epoch, first.stopped_epoch) == (second.best_epoch, second.stopped_epoch)
+    ours, theirs = (model.weights for model in models)
+    assert max(bridge.training.deviation(ours[name], theirs[name], 0.001) for name in ours) < 1e-11
+
+
+def test_lock_step_training_agrees_and_is_reported(data):
+    report = bridge.compare_training(SPEC, *data, TrainingSpec(optimizer=Adam(), batch_size=16), steps=6)
+    assert report.passed, str(report)
+    assert len(report.steps) == len(report.control) == 6
+    assert 0 < report.steps[-1].largest < 1e-12
+    assert {"adam/conv2d/kernel/velocity", "adam/iterations", "dropout/dropout_call", "dense/bias"} <= set(report.final)
+    assert str(report).startswith("AGREE: lenet, 6 steps of Adam, float64, free-running")
+    assert json.loads(json.dumps(report.to_dict()))["verdict"] == "AGREE"
+
+
+def test_resync_shows_each_steps_own_error(data):
+    training = TrainingSpec(optimizer=SGD(0.1, momentum=0.9), batch_size=16)
+    report = bridge.compare_training(SPEC, *data, training, steps=4, dtype="float32", resync=True)
+    assert not report.control
+    assert max(step.parameters for step in report.steps) < 1e-5
+
+
+def test_a_wrong_optimizer_leaves_the_envelope_at_the_first_step(data, monkeypatch):
+    right = update_rules.UPDATE_RULES[optimizers.Adam]
+
+    def slightly_wrong(rule, w, g, slots, rate, t):
+        right.update(rule, w, g, slots, rate * w.dtype.type(1 + 1e-9), t)
+
+    wrong = update_rules.UpdateRule(slightly_wrong, right.slots)
+    monkeypatch.setitem(update_rules.UPDATE_RULES, optimizers.Adam, wrong)
+    report = bridge.compare_training(SPEC, *data, TrainingSpec(optimizer=Adam(), batch_size=16), steps=3)
+    assert report.verdict == "DIFFER"
+    assert report.first_outside == 1
+    assert "first outside the envelope: step 1" in str(report)
+
+
+def test_different_state_is_refused():
+    with pytest.raises(ValueError, match="the two sides carry different state"):
+        bridge.training._distances({"a": np.zeros(1)}, {"b": np.zeros(1)}, 0.1)
