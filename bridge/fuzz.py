@@ -151,7 +151,8 @@ def specs(max_layers: int = 8) -> SearchStrategy[ModelSpec]:
     """
     if positive_integer("max_layers", max_layers) < _OUTPUT_LAYERS + 1:
         raise ValueError(f"max_layers must be at least {_OUTPUT_LAYERS + 1}, got {max_layers}")
-    strategies = _hypothesis().strategies
+    _need_hypothesis()
+    from hypothesis import strategies
 
     @strategies.composite
     def draw_spec(draw: DrawFn) -> ModelSpec:
@@ -162,7 +163,9 @@ def specs(max_layers: int = 8) -> SearchStrategy[ModelSpec]:
 
 def cases(max_layers: int = 8) -> SearchStrategy[Case]:
     """Strategy for cases: a network, its loss, and the recipe of its data."""
-    strategies = _hypothesis().strategies
+    _need_hypothesis()
+    from hypothesis import strategies
+
     networks = specs(max_layers)
 
     @strategies.composite
@@ -209,7 +212,9 @@ def run(
         dtypes: one precision or several.
         most: stop comparing after this many findings.
     """
-    hypothesis = _hypothesis()
+    _need_hypothesis()
+    import hypothesis
+
     positive_integer("count", count)
     findings: list[Finding] = []
     done = 0
@@ -243,15 +248,13 @@ def run(
     return findings
 
 
-def _hypothesis() -> Any:
+def _need_hypothesis() -> None:
     try:
-        import hypothesis
-        import hypothesis.strategies
+        import hypothesis  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f'bridge.fuzz draws with Hypothesis ({error.name} is missing): pip install "crosscheck[test]"'
         ) from error
-    return hypothesis
 
 
 @dataclass(frozen=True)
@@ -285,7 +288,9 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
     if image:
         shape = (some.integer(1, _SIDE), some.integer(1, _SIDE), some.integer(1, _CHANNELS))
     start, layers = shape, []
-    body = some.integer(0, max_layers - _OUTPUT_LAYERS)
+    # Hypothesis likes small numbers; half of the draws fill the network
+    most = max_layers - _OUTPUT_LAYERS
+    body = min(some.integer(0, 2 * most), most)
     for _ in range(body):
         layer = some.of(_IMAGE_LAYERS if len(shape) == 3 else _ROW_LAYERS)(some, shape)
         layers.append(layer)
@@ -298,6 +303,7 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
 
 
 def _draw_output(some: Draw) -> list[LayerSpec]:
+    # Keras warns of a softmax over a single value: classes are two at least, and _function leaves it out
     classes, last, apart = some.integer(*_CLASSES), some.of(("softmax", "linear", "sigmoid")), some.rarely()
     options = _weighted(some)
     if apart:
@@ -326,8 +332,14 @@ def _weighted(some: Draw) -> dict[str, Any]:
     }
 
 
+def _function(some: Draw, size: int) -> str:
+    """Name of an activation for a last axis of this size."""
+    return str(some.of([name for name in DIFFERENTIABLE if name != "softmax" or size > 1]))
+
+
 def _dense(some: Draw, shape: Shape) -> LayerSpec:
-    return Dense(some.integer(1, _UNITS), activation=some.of(DIFFERENTIABLE), **_weighted(some))
+    units = some.integer(1, _UNITS)
+    return Dense(units, activation=_function(some, units), **_weighted(some))
 
 
 def _windows(some: Draw, shape: Shape, dilation: tuple[int, int] = (1, 1)) -> tuple[tuple[int, int], str]:
@@ -345,13 +357,14 @@ def _conv2d(some: Draw, shape: Shape) -> LayerSpec:
     strides = (some.integer(1, 3), some.integer(1, 3)) if kind == "strided" else (1, 1)
     dilation = (some.integer(1, 3), some.integer(1, 3)) if kind == "dilated" else (1, 1)
     window, padding = _windows(some, shape, dilation)
+    filters = some.integer(1, _FILTERS)
     return Conv2D(
-        some.integer(1, _FILTERS),
+        filters,
         window,
         strides=strides,
         padding=padding,
         dilation_rate=dilation,
-        activation=some.of(DIFFERENTIABLE),
+        activation=_function(some, filters),
         **_weighted(some),
     )
 
@@ -404,7 +417,7 @@ def _batch_normalization(some: Draw, shape: Shape) -> LayerSpec:
 
 
 def _activation(some: Draw, shape: Shape) -> LayerSpec:
-    return Activation(some.of(DIFFERENTIABLE))
+    return Activation(_function(some, shape[-1]))
 
 
 _ANY_LAYERS = (_dense, _rescaling, _dropout, _batch_normalization, _activation)

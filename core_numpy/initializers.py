@@ -63,7 +63,8 @@ def initialize(rule: rules.Initializer, shape: Shape, seed: int, dtype: np.dtype
         case rules.Ones():
             return np.ones(shape, dtype)
         case rules.Constant(value):
-            return np.full(shape, value, dtype)
+            # Like the limits above, the value reaches TensorFlow as a float32
+            return np.full(shape, np.float32(value), dtype)
         case rules.RandomUniform(minval, maxval):
             return _scaled_uniform(seed, shape, dtype, minval, maxval)
         case rules.RandomNormal(mean, stddev):

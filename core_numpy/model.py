@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy import losses, masks, metrics, trainer, weight_files
+from core_numpy import losses, masks, metrics, trainer
 from core_numpy.network import BackwardPass, ForwardPass, Network, flatten
 from core_numpy.optimizers import OptimizerState
 from core_numpy.regularizers import penalty, regularized_parameters
@@ -85,10 +85,14 @@ class NumpyModel:
 
     def save_weights(self, path: str | Path) -> None:
         """Write all variables to an ``.npz`` file; a full disk or a kill leaves an old file as it was."""
+        from core_numpy import weight_files  # checksums and archives: not needed for a cold start
+
         weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype)
 
     def load_weights(self, path: str | Path) -> None:
         """Read all variables from an ``.npz`` file; everything is checked before the model is touched."""
+        from core_numpy import weight_files
+
         self.set_weights(weight_files.load(path))
 
     # Inference

@@ -13,12 +13,10 @@ class Initializer:
     """A rule for first values. Hyper-parameters only; the seed comes from the model."""
 
 
-@dataclass(frozen=True)
 class Zeros(Initializer):
     """Every value 0."""
 
 
-@dataclass(frozen=True)
 class Ones(Initializer):
     """Every value 1."""
 
@@ -59,32 +57,26 @@ class RandomNormal(Initializer):
         object.__setattr__(self, "stddev", positive_real("RandomNormal.stddev", self.stddev))
 
 
-@dataclass(frozen=True)
 class GlorotUniform(Initializer):
     """Uniform, limit sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010), also called Xavier."""
 
 
-@dataclass(frozen=True)
 class GlorotNormal(Initializer):
     """Truncated normal, variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010), also called Xavier."""
 
 
-@dataclass(frozen=True)
 class HeUniform(Initializer):
     """Uniform, limit sqrt(6 / fan_in) (He et al., 2015)."""
 
 
-@dataclass(frozen=True)
 class HeNormal(Initializer):
     """Truncated normal, variance 2 / fan_in (He et al., 2015)."""
 
 
-@dataclass(frozen=True)
 class LecunUniform(Initializer):
     """Uniform, limit sqrt(3 / fan_in) (LeCun et al., 1998)."""
 
 
-@dataclass(frozen=True)
 class LecunNormal(Initializer):
     """Truncated normal, variance 1 / fan_in (LeCun et al., 1998)."""
 

@@ -52,12 +52,10 @@ class BinaryCrossentropy(Loss):
         object.__setattr__(self, "label_smoothing", smoothing)
 
 
-@dataclass(frozen=True)
 class MeanSquaredError(Loss):
     """``(output - target)**2``, mean over the outputs of an example."""
 
 
-@dataclass(frozen=True)
 class HalfSumSquaredError(Loss):
     """``0.5 * sum((output - target)**2)`` over the outputs of an example: the course's form, not in Keras."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +118,8 @@ def load_model(path: str | Path) -> ModelSpec:
     Raises:
         ValueError: names the file and what is wrong in it.
     """
+    import tomllib  # needed for files written by hand only
+
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from model_spec.training import TrainingSpec
@@ -18,6 +16,8 @@ def layer_seed(seed: int, layer_index: int, purpose: str) -> int:
     >>> layer_seed(7, 0, "kernel") != layer_seed(7, 1, "kernel")
     True
     """
+    import hashlib  # takes as long to import as all of this package's small modules
+
     digest = hashlib.sha256(f"{seed}/{layer_index}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
 

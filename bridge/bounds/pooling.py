@@ -93,8 +93,9 @@ class GlobalMaxPoolingRule:
         # (n, c) -> (n, 1, 1, c)
         y, dy, kink = (value[:, None, None, :] for value in (site.y, cotangent.value, cotangent.kink))
         reach = SAFETY * np.sqrt(site.x_variance + site.y_variance[:, None, None, :])
-        near = y - site.x < reach
-        tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1)
+        near = y - site.x <= reach
+        # Exact values (reach 0) tie in the same way on every side
+        tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1) & (reach > 0)
         possible = np.where(tied, np.square(dy), 0) + np.where(near, kink, 0)
         share = np.where(near, cotangent.variance[:, None, None, :], 0)
         uncertain = int(tied.any(axis=(1, 2)).sum())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from core_numpy.contract import Array, Context, Layer, Variables
@@ -10,7 +9,6 @@ from core_numpy.ops.activations import FUNCTIONS
 from model_spec import layers as specs
 
 
-@dataclass(frozen=True)
 class Activation(Layer):
     """An activation function as a layer; Dense and Conv2D are lowered to their linear part and one of these."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +12,6 @@ from model_spec import layers as specs
 from model_spec.shapes import Shape
 
 
-@dataclass(frozen=True)
 class BatchNormalization(Layer):
     """Ioffe and Szegedy (2015) with Keras' conventions; all axes but the last are averaged over.
 

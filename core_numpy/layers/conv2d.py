@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from model_spec import layers as specs
 from model_spec.shapes import Shape
 
 
-@dataclass(frozen=True)
 class Conv2D(Layer):
     """The linear part of a Conv2D layer; its activation is a layer of its own (see ``build.lower``)."""
 

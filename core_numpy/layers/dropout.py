@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from core_numpy.contract import Array, Context, Layer, Variables
 from model_spec import layers as specs
 
 
-@dataclass(frozen=True)
 class Dropout(Layer):
     """Inverted dropout: inference needs no scaling."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from core_numpy.contract import Array, Context, Layer, Variables
 
 
-@dataclass(frozen=True)
 class GlobalAveragePooling2D(Layer):
     """The mean of each channel over the image."""
 
@@ -29,7 +27,6 @@ class GlobalAveragePooling2D(Layer):
         return np.broadcast_to(share, cache).copy(), {}
 
 
-@dataclass(frozen=True)
 class GlobalMaxPooling2D(Layer):
     """The largest value of each channel; equals share the gradient evenly, as TensorFlow's reduce_max."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from core_numpy.contract import Array, Context, Layer, Variables
@@ -16,7 +15,6 @@ from core_numpy.ops.windows import Windows
 from model_spec.layers.pooling import Pooling2D
 
 
-@dataclass(frozen=True)
 class WindowPooling(Layer):
     """The common part of both: where the window stops."""
 
@@ -27,7 +25,6 @@ class WindowPooling(Layer):
         return Windows((x.shape[1], x.shape[2]), self.spec.pool_size, self.spec.strides, self.spec.padding)
 
 
-@dataclass(frozen=True)
 class MaxPooling2D(WindowPooling):
     """The largest value of each window; the first of equals takes the gradient."""
 
@@ -44,7 +41,6 @@ class MaxPooling2D(WindowPooling):
         return max_pooling2d_backward(winner, dy, windows) if need_dx else None, {}
 
 
-@dataclass(frozen=True)
 class AveragePooling2D(WindowPooling):
     """The mean of each window; "same" counts real cells only."""
 

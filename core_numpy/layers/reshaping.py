@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from core_numpy.contract import Array, Context, Layer, Variables
 from model_spec import layers as specs
 
 
-@dataclass(frozen=True)
 class Reshape(Layer):
     """The same values in another shape; Flatten is this layer with one axis."""
 
@@ -25,7 +23,6 @@ class Reshape(Layer):
         return dy.reshape(cache) if need_dx else None, {}
 
 
-@dataclass(frozen=True)
 class ZeroPadding2D(Layer):
     """A border of zeros around the image."""
 
@@ -43,7 +40,6 @@ class ZeroPadding2D(Layer):
         return dy[:, top : top + height, left : left + width] if need_dx else None, {}
 
 
-@dataclass(frozen=True)
 class Rescaling(Layer):
     """``x * scale + offset``."""
 

@@ -34,17 +34,14 @@ class Pooling2D(LayerSpec):
         return (*windowed_shape(image, self.pool_size, self.strides, self.padding), image[2])
 
 
-@dataclass(frozen=True)
 class MaxPooling2D(Pooling2D):
     """The largest value of each window, as ``keras.layers.MaxPooling2D``; the first of equals takes the gradient."""
 
 
-@dataclass(frozen=True)
 class AveragePooling2D(Pooling2D):
     """The mean of each window, as ``keras.layers.AveragePooling2D``; "same" counts real cells only."""
 
 
-@dataclass(frozen=True)
 class GlobalPooling2D(LayerSpec):
     """The common part of the global poolings. Shapes: (height, width, channels) -> (channels,)."""
 
@@ -52,11 +49,9 @@ class GlobalPooling2D(LayerSpec):
         return (image_shape(input_shape)[2],)
 
 
-@dataclass(frozen=True)
 class GlobalAveragePooling2D(GlobalPooling2D):
     """The mean of each channel over the whole image, as ``keras.layers.GlobalAveragePooling2D``."""
 
 
-@dataclass(frozen=True)
 class GlobalMaxPooling2D(GlobalPooling2D):
     """The largest value of each channel, as ``keras.layers.GlobalMaxPooling2D``; equals share the gradient evenly."""

@@ -11,7 +11,6 @@ from model_spec.shapes import Shape, element_count, image_shape
 from model_spec.validation import non_negative_integer, positive_integer, real
 
 
-@dataclass(frozen=True)
 class Flatten(LayerSpec):
     """All values of an example in one row, last axis fastest, as ``keras.layers.Flatten``."""
 

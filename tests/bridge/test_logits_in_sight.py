@@ -25,23 +25,24 @@ def models(tail, last="softmax"):
     return built
 
 
-@pytest.mark.parametrize("tail", PASSING, ids=str)
-@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize(
+    ("tail", "from_logits"),
+    # Dropout may hide the softmax, so from_logits=True reaches Keras, which warns where it does not
+    [(tail, False) for tail in PASSING] + [((Activation("linear"),), True), ((Dropout(0.0),), True)],
+    ids=str,
+)
 def test_logits_stay_in_sight_behind_a_layer_that_hands_them_on(tail, from_logits):
     loss = CategoricalCrossentropy(from_logits=from_logits)
-    if from_logits and any(getattr(layer, "rate", 0) for layer in tail):
-        pytest.skip("Keras warns that logits were announced where a softmax is in sight")
     found = [model.loss_and_gradients(X, Y, loss) for model in models(tail)]
     assert [gradients.loss for gradients in found] == pytest.approx([0.75 * MISS] * 2, rel=1e-12)
     assert set(found[0].activations) == set(found[1].activations) == {"dense/preactivation"}
-    for name in ("dense/kernel",):
-        np.testing.assert_allclose(found[0].parameters[name], found[1].parameters[name], rtol=1e-12)
+    np.testing.assert_allclose(*(gradients.parameters["dense/kernel"] for gradients in found), rtol=1e-12)
 
 
 @pytest.mark.parametrize("tail", ENDING, ids=str)
 def test_other_layers_end_the_sight_and_the_clip_is_all_a_miss_can_cost(tail):
     losses = [model.loss_and_gradients(X, Y).loss for model in models(tail)]
-    assert losses[0] < CLIPPED
+    assert losses[0] == pytest.approx(CLIPPED, abs=1e-6)
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
 
 

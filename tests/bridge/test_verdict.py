@@ -48,6 +48,13 @@ def test_an_all_zero_reference_proves_nothing():
     assert not row.agrees
 
 
+def test_where_the_truth_is_zero_a_side_that_is_not_is_judged_by_the_bound():
+    """Batch normalization of one row has a gamma gradient of exactly zero, and rounding on one side."""
+    assert judge([0.0, 1e-7], [0.0, 0.0], expected([0.0, 0.0]), PLACE, "t", "layer").verdict == "ROUNDING"
+    assert judge([0.0, 1e-4], [0.0, 0.0], expected([0.0, 0.0]), PLACE, "t", "layer").verdict == "BUG"
+    assert judge([0.0, np.nan], [0.0, 0.0], expected([0.0, 0.0]), PLACE, "t", "layer").verdict == "BUG"
+
+
 def test_different_shapes_are_refused():
     with pytest.raises(ValueError, match=r"t: the two sides have shapes \(1,\) and \(2,\)"):
         judge([1.0], [1.0, 2.0], expected([1.0, 2.0]), PLACE, "t", "layer")
