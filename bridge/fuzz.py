@@ -296,8 +296,7 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
         layers.append(layer)
         shape = layer.output_shape(shape)
     if len(shape) == 3:
-        transitions = (Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D(), Reshape((-1,)))
-        layers.append(some.of(transitions))
+        layers.append(_to_row(some, shape))
     layers += _draw_output(some)
     return ModelSpec("fuzz", start, tuple(layers))
 
@@ -391,8 +390,8 @@ def _reshape(some: Draw, shape: Shape) -> LayerSpec:
     return Reshape(some.of(((width, height, channels), (height, channels, width), (height * width, 1, channels))))
 
 
-def _to_row(kind: Callable[[], LayerSpec]) -> Callable[[Draw, Shape], LayerSpec]:
-    return lambda some, shape: kind()
+def _to_row(some: Draw, shape: Shape) -> LayerSpec:
+    return some.of((Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D(), Reshape((-1,))))  # type: ignore[no-any-return]
 
 
 def _row_to_image(some: Draw, shape: Shape) -> LayerSpec:
@@ -426,12 +425,12 @@ _IMAGE_LAYERS = (
     _conv2d,
     _conv2d,
     _pooling(MaxPooling2D),
+    _pooling(MaxPooling2D),
+    _pooling(AveragePooling2D),
     _pooling(AveragePooling2D),
     _zero_padding2d,
     _reshape,
-    _to_row(Flatten),
-    _to_row(GlobalAveragePooling2D),
-    _to_row(GlobalMaxPooling2D),
     *_ANY_LAYERS,
+    _to_row,
 )
 _ROW_LAYERS = (*_ANY_LAYERS, _dense, _row_to_image)

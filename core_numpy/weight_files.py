@@ -47,7 +47,7 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **{_META: encoded}, **weights)
+            np.savez(file, **{_META: encoded}, **weights)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
