@@ -391,7 +391,8 @@ def _reshape(some: Draw, shape: Shape) -> LayerSpec:
 
 
 def _to_row(some: Draw, shape: Shape) -> LayerSpec:
-    return some.of((Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D(), Reshape((-1,))))  # type: ignore[no-any-return]
+    layer: LayerSpec = some.of((Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D(), Reshape((-1,))))
+    return layer
 
 
 def _row_to_image(some: Draw, shape: Shape) -> LayerSpec:

@@ -1,18 +1,19 @@
-"""How NumPy computes a network, from scratch."""
+"""How NumPy computes a network, from scratch. Names are loaded when they are first asked for."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from core_numpy.model import NumpyModel
 
 if TYPE_CHECKING:
     from core_numpy.gradients_by_differences import GradientReport, gradient_check
+    from core_numpy.model import NumpyModel
     from core_numpy.weight_files import WeightFileError
 
 __all__ = ["GradientReport", "NumpyModel", "WeightFileError", "gradient_check"]
 
-_RARE = {
+_WHERE = {
+    "NumpyModel": "core_numpy.model",
     "WeightFileError": "core_numpy.weight_files",
     "GradientReport": "core_numpy.gradients_by_differences",
     "gradient_check": "core_numpy.gradients_by_differences",
@@ -20,9 +21,13 @@ _RARE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what few programs need when it is first asked for: a cold start should cost little more than NumPy's."""
-    if name in _RARE:
-        from importlib import import_module
+    """Load the module a public name lives in, and keep the name."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
 
-        return getattr(import_module(_RARE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,24 +1,29 @@
-"""NumpyModel: a network on NumPy alone, with the face both backends share."""
+"""NumpyModel: a network on NumPy alone, with the face both backends share.
+
+What only training or files need is imported where it is used, so that a program that only predicts starts quickly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core_numpy import losses, masks, metrics, trainer
+from core_numpy import losses, masks, metrics
 from core_numpy.network import BackwardPass, ForwardPass, Network, flatten
-from core_numpy.optimizers import OptimizerState
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
-from model_spec import optimizers as optimizer_rules
-from model_spec.callbacks import Callback
 from model_spec.layers import Dropout
-from model_spec.protocol import Gradients, History
-from model_spec.training import TrainingSpec
+from model_spec.protocol import Gradients
+
+if TYPE_CHECKING:
+    from core_numpy.optimizers import OptimizerState
+    from model_spec.callbacks import Callback
+    from model_spec.protocol import History
+    from model_spec.training import TrainingSpec
 
 Array = np.ndarray
 
@@ -85,7 +90,7 @@ class NumpyModel:
 
     def save_weights(self, path: str | Path) -> None:
         """Write all variables to an ``.npz`` file; a full disk or a kill leaves an old file as it was."""
-        from core_numpy import weight_files  # checksums and archives: not needed for a cold start
+        from core_numpy import weight_files
 
         weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype)
 
@@ -228,14 +233,21 @@ class NumpyModel:
             sample_weight: one weight per example.
             class_weight: {class: weight}; classes not named weigh 1.
         """
-        training = inputs.check_training(training).replace(**overrides)
-        shown = inputs.check_verbose(verbose)
-        data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
+        from core_numpy import trainer
+        from model_spec import fitting
+
+        training = fitting.check_training(training).replace(**overrides)
+        shown = fitting.check_verbose(verbose)
+        data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         return trainer.train(self, data, training, callbacks, shown)
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
-        training = inputs.check_training(training)
+        from core_numpy.optimizers import OptimizerState
+        from model_spec import fitting
+        from model_spec import optimizers as optimizer_rules
+
+        training = fitting.check_training(training)
         self.loss = loss_rules.get(training.loss)
         self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), self._trainable())
 

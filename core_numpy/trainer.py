@@ -11,7 +11,7 @@ import numpy as np
 from core_numpy.callbacks import EarlyStoppingState
 from model_spec import streams
 from model_spec.callbacks import Callback
-from model_spec.inputs import FitData
+from model_spec.fitting import FitData
 from model_spec.progress import print_epoch
 from model_spec.protocol import History
 from model_spec.training import TrainingSpec

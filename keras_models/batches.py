@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_models.runtime import keras
 from model_spec import TrainingSpec
-from model_spec.inputs import FitData
+from model_spec.fitting import FitData
 from model_spec.streams import batch_indices
 
 

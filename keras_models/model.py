@@ -14,7 +14,7 @@ from keras_models.build import build_sequential
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
-from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, inputs, losses
+from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, fitting, inputs, losses
 from model_spec.schedules import Schedule
 from model_spec.validation import boolean, non_negative_integer, positive_real
 
@@ -200,9 +200,9 @@ class KerasModel:
             ValueError: for anything in the data or the options that cannot be trained on.
             KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
         """
-        training = inputs.check_training(training).replace(**overrides)
-        shown = inputs.check_verbose(verbose)
-        data = inputs.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
+        training = fitting.check_training(training).replace(**overrides)
+        shown = fitting.check_verbose(verbose)
+        data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         self.stop_training = False
         self.history = History()
         with floatx(self.dtype):
@@ -212,7 +212,7 @@ class KerasModel:
 
     def start_training(self, training: TrainingSpec) -> None:
         """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
-        training = inputs.check_training(training)
+        training = fitting.check_training(training)
         with floatx(self.dtype):
             self._prepare(training, None)
 

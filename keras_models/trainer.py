@@ -14,7 +14,7 @@ from keras_models import callbacks as adapters
 from keras_models.batches import OrderedBatches
 from keras_models.losses import weights_for
 from model_spec import Callback, History, TrainingSpec
-from model_spec.inputs import FitData
+from model_spec.fitting import FitData
 from model_spec.streams import epoch_count
 
 VALIDATION_BATCH_SIZE = 256

@@ -1,28 +1,37 @@
-"""What a network and a training run ARE: the ground floor both backends stand on (standard library only)."""
+"""What a network and a training run ARE: the ground floor both backends stand on (standard library only).
 
-from model_spec import initializers, losses, optimizers, regularizers, schedules, zoo
-from model_spec.callbacks import Callback, EpochHook, ModelCheckpoint, ReduceLROnPlateau
-from model_spec.layers import (
-    Activation,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    LayerSpec,
-    MaxPooling2D,
-    Rescaling,
-    Reshape,
-    ZeroPadding2D,
-)
-from model_spec.model import ModelSpec
-from model_spec.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
-from model_spec.protocol import Gradients, History, Model
-from model_spec.serialization import load_model, model_from_dict, model_from_json, to_dict, to_json
-from model_spec.training import EarlyStopping, TrainingSpec
+Names are loaded when they are first asked for: a program that only predicts does not pay for optimizers.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model_spec import initializers, losses, optimizers, regularizers, schedules, zoo
+    from model_spec.callbacks import Callback, EpochHook, ModelCheckpoint, ReduceLROnPlateau
+    from model_spec.layers import (
+        Activation,
+        AveragePooling2D,
+        BatchNormalization,
+        Conv2D,
+        Dense,
+        Dropout,
+        Flatten,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling2D,
+        LayerSpec,
+        MaxPooling2D,
+        Rescaling,
+        Reshape,
+        ZeroPadding2D,
+    )
+    from model_spec.model import ModelSpec
+    from model_spec.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
+    from model_spec.protocol import Gradients, History, Model
+    from model_spec.serialization import load_model, model_from_dict, model_from_json, to_dict, to_json
+    from model_spec.training import EarlyStopping, TrainingSpec
 
 __all__ = [
     "SGD",
@@ -69,3 +78,31 @@ __all__ = [
     "to_json",
     "zoo",
 ]
+
+_WHERE = {
+    "callbacks": ("Callback", "EpochHook", "ModelCheckpoint", "ReduceLROnPlateau"),
+    "model": ("ModelSpec",),
+    "optimizers": ("SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "Nadam", "RMSprop"),
+    "protocol": ("Gradients", "History", "Model"),
+    "serialization": ("load_model", "model_from_dict", "model_from_json", "to_dict", "to_json"),
+    "training": ("EarlyStopping", "TrainingSpec"),
+}
+"""Where the public names live; all others are layers."""
+
+_MODULES = ("initializers", "losses", "optimizers", "regularizers", "schedules", "zoo")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module a public name lives in, and keep the name."""
+    if name in _MODULES:
+        return import_module(f"model_spec.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = next((module for module, names in _WHERE.items() if name in names), "layers")
+    value = getattr(import_module(f"model_spec.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

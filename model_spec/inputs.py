@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from model_spec import losses
-from model_spec.model import ModelSpec
-from model_spec.streams import held_out
-from model_spec.training import TrainingSpec
-from model_spec.validation import non_negative_integer, positive_integer, real
+from model_spec.validation import non_negative_integer, positive_integer
 
 Array = np.ndarray
 
@@ -29,7 +25,7 @@ def floating_dtype(dtype: Any) -> np.dtype:
     return clean
 
 
-def _numeric(name: str, value: Any) -> Array:
+def numeric(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -41,7 +37,7 @@ def _numeric(name: str, value: Any) -> Array:
     return array
 
 
-def _refuse_nonfinite(name: str, array: Array) -> None:
+def refuse_nonfinite(name: str, array: Array) -> None:
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     bad = ~np.isfinite(array)
@@ -58,7 +54,7 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
 
     Integers and other float widths are cast. NaN, infinity, a wrong shape and (unless allowed) no rows are refused.
     """
-    array = _numeric(name, x)
+    array = numeric(name, x)
     if array.shape[1:] != tuple(input_shape) or array.ndim != len(input_shape) + 1:
         hint = f"reshape it to (examples, {', '.join(str(size) for size in input_shape)})"
         if array.shape[1:] == tuple(input_shape[:-1]) and input_shape[-1] == 1:
@@ -70,13 +66,13 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
         raise ValueError(f"{name} has no rows (shape {array.shape}); give at least one example")
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, dtype=floating_dtype(dtype))
-    _refuse_nonfinite(name, array)
+    refuse_nonfinite(name, array)
     return array
 
 
 def check_classes(y: Any, examples: int, classes: int, dtype: Any, *, name: str = "y") -> Array:
     """Return labels as int64 classes, shape (examples,), or as rows, shape (examples, classes): whichever form came."""
-    array = _numeric(name, y)
+    array = numeric(name, y)
     if array.ndim == 2 and array.shape[1] == 1 and classes > 1:
         array = array[:, 0]
     if array.ndim == 1:
@@ -88,7 +84,7 @@ def check_classes(y: Any, examples: int, classes: int, dtype: Any, *, name: str 
             f"got shape {array.shape}"
         )
     _check_row_count(array, examples, name)
-    _refuse_nonfinite(name, array)
+    refuse_nonfinite(name, array)
     sums = array.sum(axis=1, dtype=np.float64)
     wrong = np.flatnonzero((np.abs(sums - 1) > 1e-3) | (array < 0).any(axis=1))
     if wrong.size:
@@ -107,7 +103,7 @@ def _check_row_count(array: Array, examples: int, name: str) -> None:
 
 def _check_integer_classes(array: Array, classes: int, name: str) -> Array:
     if array.dtype.kind == "f":
-        _refuse_nonfinite(name, array)
+        refuse_nonfinite(name, array)
         fractional = np.flatnonzero(array != np.floor(array))
         if fractional.size:
             at = int(fractional[0])
@@ -139,7 +135,7 @@ def check_y(
         if targets.ndim == 1 and loss.label_smoothing:  # type: ignore[attr-defined]
             targets = np.eye(output_shape[0], dtype=floating_dtype(dtype))[targets]
         return targets
-    array = _numeric(name, y)
+    array = numeric(name, y)
     if array.ndim == 1 and output_shape == (1,):
         array = array[:, None]
     if array.ndim == 1 and array.dtype.kind in "bui" and len(output_shape) == 1:
@@ -150,7 +146,7 @@ def check_y(
             f"got {array.shape}"
         )
     _check_row_count(array, examples, name)
-    _refuse_nonfinite(name, array)
+    refuse_nonfinite(name, array)
     if isinstance(loss, losses.BinaryCrossentropy) and ((array < 0) | (array > 1)).any():
         raise ValueError(f"{name} must lie in 0..1 for binary cross-entropy, got {array.min():g}..{array.max():g}")
     return array.astype(floating_dtype(dtype))
@@ -163,20 +159,6 @@ def check_cotangent(cotangent: Any, examples: int, output_shape: tuple[int, ...]
     return array
 
 
-def check_training(training: Any) -> TrainingSpec:
-    """Return the training run, or say that a TrainingSpec was expected."""
-    if not isinstance(training, TrainingSpec):
-        raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
-    return training
-
-
-def check_verbose(verbose: Any) -> bool:
-    """Return whether each epoch shall be reported: 0 is silent; 1, 2 and "auto" are one line an epoch."""
-    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
-        return bool(verbose)
-    raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
-
-
 def check_batch_size(batch_size: int | None, default: int) -> int:
     """Return the batch size, or ``default`` for None."""
     return default if batch_size is None else positive_integer("batch_size", batch_size)
@@ -185,90 +167,6 @@ def check_batch_size(batch_size: int | None, default: int) -> int:
 def check_dropout_call(dropout_call: int) -> int:
     """Return which call of the dropout stream is meant, an integer of at least 0."""
     return non_negative_integer("dropout_call", dropout_call)
-
-
-def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: Any) -> Array | None:
-    """Return one weight per example, from ``sample_weight``, from ``class_weight`` ({class: weight}), or None."""
-    if sample_weight is not None and class_weight is not None:
-        raise ValueError("give sample_weight or class_weight, not both (Keras refuses both)")
-    if sample_weight is not None:
-        weights = _numeric("sample_weight", sample_weight)
-        if weights.shape != (len(y),):
-            raise ValueError(f"sample_weight must have shape ({len(y)},), got {weights.shape}")
-        _refuse_nonfinite("sample_weight", weights)
-        return weights.astype(floating_dtype(dtype))
-    if class_weight is None:
-        return None
-    if not isinstance(class_weight, dict):
-        raise ValueError(f"class_weight must be a dict such as {{0: 1.0, 1: 2.0}}, got {class_weight!r}")
-    labels = y if y.ndim == 1 else y.argmax(axis=1)
-    clean = {
-        non_negative_integer("a class of class_weight", label): real(f"class_weight[{label}]", weight)
-        for label, weight in class_weight.items()
-    }
-    table = np.ones(max(int(labels.max()), *clean, 0) + 1, dtype=floating_dtype(dtype))
-    for label, weight in clean.items():
-        table[label] = weight
-    weights = np.asarray(table[labels])
-    return weights
-
-
-@dataclass(frozen=True)
-class FitData:
-    """Checked data of one training run."""
-
-    x: Array
-    y: Array
-    sample_weight: Array | None
-    validation: tuple[Array, Array] | None
-
-
-def check_fit(
-    spec: ModelSpec,
-    training: TrainingSpec,
-    x: Any,
-    y: Any,
-    dtype: Any,
-    validation_data: tuple[Any, Any] | None = None,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-) -> FitData:
-    """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
-    loss = losses.get(training.loss)
-    x = check_x(x, spec.input_shape, dtype)
-    y = check_y(y, len(x), spec.output_shape, loss, dtype)
-    weights = check_sample_weight(sample_weight, class_weight, y, dtype)
-    validation = None
-    if validation_data is not None:
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise ValueError("validation_data must be a pair (x, y)")
-        x_val = check_x(validation_data[0], spec.input_shape, dtype, name="validation x")
-        y_val = check_y(
-            validation_data[1],
-            len(x_val),
-            spec.output_shape,
-            loss,
-            dtype,
-            name="validation y",
-        )
-        validation = (x_val, y_val)
-    elif training.validation_split:
-        kept = held_out(len(x), training.validation_split)
-        validation = (x[kept:], y[kept:])
-        x, y = x[:kept], y[:kept]
-        weights = None if weights is None else weights[:kept]
-    stopping = training.early_stopping
-    if stopping is not None and stopping.monitor.startswith("val_") and validation is None:
-        raise ValueError(
-            f"early stopping watches {stopping.monitor!r}, but there is no validation data; "
-            f"give validation_data=(x, y), validation_split, or monitor='loss'"
-        )
-    if stopping is not None and stopping.monitor.endswith("accuracy") and not losses.has_accuracy(loss):
-        raise ValueError(
-            f"early stopping watches {stopping.monitor!r}, but {type(loss).__name__} has no accuracy; "
-            f"use monitor='val_loss' or 'loss'"
-        )
-    return FitData(x, y, weights, validation)
 
 
 def check_weights(
@@ -292,7 +190,7 @@ def check_weights(
         if name not in given:
             continue
         with np.errstate(over="ignore"):
-            array = np.array(_numeric(name, given[name]), dtype=kind)
+            array = np.array(numeric(name, given[name]), dtype=kind)
         arrays[name] = array
         if array.shape != tuple(size):
             problems.append(f"{name}: expected shape {tuple(size)}, got {array.shape}")

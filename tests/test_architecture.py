@@ -41,6 +41,7 @@ RULES = {
 # The two files of model_spec that use NumPy; `import model_spec` loads neither.
 RULES_OF_FILES = {
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
+    "model_spec/fitting.py": Rule(frozenset({"numpy"})),
     "model_spec/streams.py": Rule(frozenset({"numpy"})),
 }
 

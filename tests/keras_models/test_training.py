@@ -19,7 +19,6 @@ from model_spec import (
     EarlyStopping,
     ModelSpec,
     TrainingSpec,
-    inputs,
     optimizers,
     schedules,
 )
@@ -396,9 +395,16 @@ def test_words_for_bad_training_input(small, rows):
     x, y = rows
     before = model.weights
     training = TrainingSpec()
+
+    def check(x, y):
+        return fitting.check_fit(small, training, x, y, "float32")
+
     calls = [
-        (lambda: model.fit(x[:0], y[:0], training), lambda: inputs.check_fit(small, training, x[:0], y[:0], "float32")),
-        (lambda: model.fit(x, y / 2, training), lambda: inputs.check_fit(small, training, x, y / 2, "float32")),
+        (
+            lambda: model.fit(x[:0], y[:0], training),
+            lambda: check(x[:0], y[:0]),
+        ),
+        (lambda: model.fit(x, y / 2, training), lambda: check(x, y / 2)),
         (lambda: model.fit(x, y, training, steps_=3), lambda: training.replace(steps_=3)),
     ]
     for ours, guard in calls:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model_spec as ms
-from model_spec import inputs, losses, zoo
+from model_spec import fitting, inputs, losses, zoo
 
 CROSSENTROPY = losses.CategoricalCrossentropy()
 
@@ -136,13 +136,13 @@ def test_sizes_and_calls():
 
 def test_example_weights():
     y = np.array([0, 2, 1])
-    given_weights = inputs.check_sample_weight([1, 2, 3], None, y, "float32")
+    given_weights = fitting.check_sample_weight([1, 2, 3], None, y, "float32")
     assert given_weights.dtype == np.float32
-    assert inputs.check_sample_weight(None, None, y, "float32") is None
-    by_class = inputs.check_sample_weight(None, {2: 5.0, 7: 9.0}, y, "float64")
+    assert fitting.check_sample_weight(None, None, y, "float32") is None
+    by_class = fitting.check_sample_weight(None, {2: 5.0, 7: 9.0}, y, "float64")
     assert (by_class.dtype, by_class.tolist()) == (np.float64, [1.0, 5.0, 1.0])
-    assert inputs.check_sample_weight(None, {1: 0.5}, np.eye(3), "float64").tolist() == [1.0, 0.5, 1.0]
-    assert inputs.check_sample_weight(None, {}, y, "float64").tolist() == [1.0, 1.0, 1.0]
+    assert fitting.check_sample_weight(None, {1: 0.5}, np.eye(3), "float64").tolist() == [1.0, 0.5, 1.0]
+    assert fitting.check_sample_weight(None, {}, y, "float64").tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -158,19 +158,19 @@ def test_example_weights():
 )
 def test_bad_example_weights_are_refused(sample_weight, class_weight, message):
     with pytest.raises(ValueError, match=message):
-        inputs.check_sample_weight(sample_weight, class_weight, np.array([0, 1]), "float32")
+        fitting.check_sample_weight(sample_weight, class_weight, np.array([0, 1]), "float32")
 
 
 def test_fit_splits_off_the_end():
     spec = zoo.mlp((4,), 3)
     x, y = np.arange(40.0).reshape(10, 4), np.arange(10) % 3
-    data = inputs.check_fit(spec, ms.TrainingSpec(validation_split=0.3), x, y, "float32", sample_weight=np.arange(10))
+    data = fitting.check_fit(spec, ms.TrainingSpec(validation_split=0.3), x, y, "float32", sample_weight=np.arange(10))
     assert (len(data.x), len(data.y), len(data.sample_weight)) == (7, 7, 7)
     np.testing.assert_array_equal(data.validation[0], x[7:])
     np.testing.assert_array_equal(data.validation[1], y[7:])
-    given_data = inputs.check_fit(spec, ms.TrainingSpec(validation_split=0.3), x, y, "float32", (x[:2], y[:2]))
+    given_data = fitting.check_fit(spec, ms.TrainingSpec(validation_split=0.3), x, y, "float32", (x[:2], y[:2]))
     assert (len(given_data.x), len(given_data.validation[0])) == (10, 2)
-    assert inputs.check_fit(spec, ms.TrainingSpec(), x, y, "float32").validation is None
+    assert fitting.check_fit(spec, ms.TrainingSpec(), x, y, "float32").validation is None
 
 
 def test_fit_refuses_what_cannot_work():
@@ -178,13 +178,13 @@ def test_fit_refuses_what_cannot_work():
     x, y = np.zeros((10, 4)), np.zeros(10, int)
     stopping = ms.TrainingSpec(early_stopping=ms.EarlyStopping())
     with pytest.raises(ValueError, match="watches 'val_loss', but there is no validation data; give validation_data"):
-        inputs.check_fit(spec, stopping, x, y, "float32")
+        fitting.check_fit(spec, stopping, x, y, "float32")
     with pytest.raises(ValueError, match=r"validation_data must be a pair \(x, y\)"):
-        inputs.check_fit(spec, stopping, x, y, "float32", x)
+        fitting.check_fit(spec, stopping, x, y, "float32", x)
     with pytest.raises(ValueError, match="validation x must have shape"):
-        inputs.check_fit(spec, stopping, x, y, "float32", (np.zeros((2, 5)), [0, 0]))
+        fitting.check_fit(spec, stopping, x, y, "float32", (np.zeros((2, 5)), [0, 0]))
     with pytest.raises(ValueError, match="x and validation y must have the same number of rows, got 2 and 1"):
-        inputs.check_fit(spec, stopping, x, y, "float32", (np.zeros((2, 4)), [0]))
+        fitting.check_fit(spec, stopping, x, y, "float32", (np.zeros((2, 4)), [0]))
 
 
 def weights():

@@ -1,0 +1,115 @@
+"""Guards on everything ``fit`` is given, shared by both backends so that both refuse the same with the same words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model_spec import losses
+from model_spec.inputs import check_x, check_y, floating_dtype, numeric, refuse_nonfinite
+from model_spec.model import ModelSpec
+from model_spec.streams import held_out
+from model_spec.training import TrainingSpec
+from model_spec.validation import non_negative_integer, real
+
+Array = np.ndarray
+
+
+def check_training(training: Any) -> TrainingSpec:
+    """Return the training run, or say that a TrainingSpec was expected."""
+    if not isinstance(training, TrainingSpec):
+        raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
+    return training
+
+
+def check_verbose(verbose: Any) -> bool:
+    """Return whether each epoch shall be reported: 0 is silent; 1, 2 and "auto" are one line an epoch."""
+    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
+        return bool(verbose)
+    raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+
+
+def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: Any) -> Array | None:
+    """Return one weight per example, from ``sample_weight``, from ``class_weight`` ({class: weight}), or None."""
+    if sample_weight is not None and class_weight is not None:
+        raise ValueError("give sample_weight or class_weight, not both (Keras refuses both)")
+    if sample_weight is not None:
+        weights = numeric("sample_weight", sample_weight)
+        if weights.shape != (len(y),):
+            raise ValueError(f"sample_weight must have shape ({len(y)},), got {weights.shape}")
+        refuse_nonfinite("sample_weight", weights)
+        return weights.astype(floating_dtype(dtype))
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight must be a dict such as {{0: 1.0, 1: 2.0}}, got {class_weight!r}")
+    labels = y if y.ndim == 1 else y.argmax(axis=1)
+    clean = {
+        non_negative_integer("a class of class_weight", label): real(f"class_weight[{label}]", weight)
+        for label, weight in class_weight.items()
+    }
+    table = np.ones(max(int(labels.max()), *clean, 0) + 1, dtype=floating_dtype(dtype))
+    for label, weight in clean.items():
+        table[label] = weight
+    weights = np.asarray(table[labels])
+    return weights
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Checked data of one training run."""
+
+    x: Array
+    y: Array
+    sample_weight: Array | None
+    validation: tuple[Array, Array] | None
+
+
+def check_fit(
+    spec: ModelSpec,
+    training: TrainingSpec,
+    x: Any,
+    y: Any,
+    dtype: Any,
+    validation_data: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+) -> FitData:
+    """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
+    loss = losses.get(training.loss)
+    x = check_x(x, spec.input_shape, dtype)
+    y = check_y(y, len(x), spec.output_shape, loss, dtype)
+    weights = check_sample_weight(sample_weight, class_weight, y, dtype)
+    validation = None
+    if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise ValueError("validation_data must be a pair (x, y)")
+        x_val = check_x(validation_data[0], spec.input_shape, dtype, name="validation x")
+        y_val = check_y(
+            validation_data[1],
+            len(x_val),
+            spec.output_shape,
+            loss,
+            dtype,
+            name="validation y",
+        )
+        validation = (x_val, y_val)
+    elif training.validation_split:
+        kept = held_out(len(x), training.validation_split)
+        validation = (x[kept:], y[kept:])
+        x, y = x[:kept], y[:kept]
+        weights = None if weights is None else weights[:kept]
+    stopping = training.early_stopping
+    if stopping is not None and stopping.monitor.startswith("val_") and validation is None:
+        raise ValueError(
+            f"early stopping watches {stopping.monitor!r}, but there is no validation data; "
+            f"give validation_data=(x, y), validation_split, or monitor='loss'"
+        )
+    if stopping is not None and stopping.monitor.endswith("accuracy") and not losses.has_accuracy(loss):
+        raise ValueError(
+            f"early stopping watches {stopping.monitor!r}, but {type(loss).__name__} has no accuracy; "
+            f"use monitor='val_loss' or 'loss'"
+        )
+    return FitData(x, y, weights, validation)
