@@ -26,7 +26,8 @@ RULES = {
     "core_numpy": Rule(frozenset({"model_spec", "numpy"}), frozenset({"threadpoolctl"})),
     "keras_models": Rule(frozenset({"model_spec", "numpy", "keras", "tensorflow"})),
     "bridge": Rule(
-        frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"keras_models", "keras", "tensorflow"})
+        frozenset({"model_spec", "core_numpy", "numpy"}),
+        frozenset({"keras_models", "keras", "tensorflow", "hypothesis"}),
     ),
     # Heavy packages only inside functions: `crosscheck --help` must not wait for TensorFlow.
     "benchmarks": Rule(
@@ -38,7 +39,7 @@ RULES = {
     ),
 }
 
-# The two files of model_spec that use NumPy; `import model_spec` loads neither.
+# The files of model_spec that use NumPy; `import model_spec` loads none of them.
 RULES_OF_FILES = {
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),

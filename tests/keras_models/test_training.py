@@ -19,6 +19,7 @@ from model_spec import (
     EarlyStopping,
     ModelSpec,
     TrainingSpec,
+    fitting,
     optimizers,
     schedules,
 )
