@@ -97,6 +97,9 @@ def _training_options(command: argparse.ArgumentParser) -> None:
 def _parity_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=_positive, default=1, help="compare with this many seeds")
     command.add_argument("--rows", type=_positive, default=32, help="size of the compared batch")
+    command.add_argument(
+        "--paths", nargs="+", default=["eager"], choices=["eager", "graph", "xla"], help="Keras' numeric paths"
+    )
     command.add_argument("--steps", type=_positive, help="compare whole trainings of N steps, with every optimizer")
 
 
@@ -203,7 +206,7 @@ def parity(options: argparse.Namespace) -> int:
             if not options.quiet:
                 console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
             with job.blas_threads(threads):
-                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault))
+                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
             console.end_of_progress()
             if not options.json:
                 print(f"seed {seed}: {reports[-1]}\n", flush=True)

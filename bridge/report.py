@@ -96,33 +96,31 @@ class ParityReport:
             lines.append(f"planted fault: {self.fault}")
         first = self.first_divergence
         if first is not None:
+            path = "" if first.path == "eager" else f", {first.path}"
             lines.append(
-                f"first divergence: layer {first.layer!r}, {first.stage}, {first.tensor} ({first.dtype}, {first.mode})"
+                f"first divergence: layer {first.layer!r}, {first.stage}, {first.tensor} "
+                f"({first.dtype}, {first.mode}{path})"
             )
         ties = sum(row.verdict == TIE for row in self.rows)
         lines.append(
             f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding; "
             f"{ties} tensors differ by ties ({self.uncertain} kinks and ties within rounding)"
         )
-        lines.append(f"{'':28}{'error/scale':>12}{'error/bound':>12}  worst tensor")
-        for dtype in dict.fromkeys(row.dtype for row in self.rows):
-            for mode in dict.fromkeys(row.mode for row in self.rows):
-                for stage in dict.fromkeys(row.stage for row in self.rows):
-                    lines += self._summary_line(dtype, mode, stage)
+        lines.append(f"{'':34}{'error/scale':>12}{'error/bound':>12}  worst tensor")
+        for dtype, path, mode, stage in dict.fromkeys((row.dtype, row.path, row.mode, row.stage) for row in self.rows):
+            lines += self._summary_line(dtype, path, mode, stage)
         lines += self._nearer_lines()
         lines += self._failure_lines()
         return lines
 
-    def _summary_line(self, dtype: str, mode: str, stage: str) -> list[str]:
-        rows = self.select(dtype=dtype, mode=mode, stage=stage)
+    def _summary_line(self, dtype: str, path: str, mode: str, stage: str) -> list[str]:
+        rows = self.select(dtype=dtype, path=path, mode=mode, stage=stage)
         scale, ratio = self.worst(rows, "error_over_scale"), self.worst(rows, "error_over_bound")
         if scale is None or ratio is None:
             return []
-        label = f"{dtype} {mode} {stage.replace('loss gradient', 'gradients')}"
-        # A bound of nearly zero makes a ratio of hundreds of digits
-        shape = ".3f" if ratio.error_over_bound < 1e6 else ".2e"
-        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12{shape}}"
-        return [f"{label:<28}{figures}  {ratio.tensor}"]
+        label = f"{dtype} {path} {mode} {stage.replace('loss gradient', 'gradients')}"
+        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12.3f}"
+        return [f"{label:<34}{figures}  {ratio.tensor}"]
 
     def _nearer_lines(self) -> list[str]:
         rows = [row for row in self.select(dtype="float32") if row.nearer != "equal"]
@@ -140,7 +138,7 @@ class ParityReport:
         lines = [f"{len(failures)} failing tensors:"]
         for row in failures[:_SHOWN_FAILURES]:
             a, b, truth = row.values
-            place = f"{row.dtype} {row.mode} {row.stage}: {row.tensor}{list(row.index) if row.index else ''}"
+            place = f"{row.dtype} {row.path} {row.mode} {row.stage}: {row.tensor}{list(row.index) if row.index else ''}"
             lines.append(
                 f"  {row.verdict} {place} = {a:.9g} and {b:.9g}, truth {truth:.9g}; error/bound "
                 f"{row.error_over_bound:.3g}, {row.failing} of {row.size} entries; nearer: {self._side(row.nearer)}"

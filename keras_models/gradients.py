@@ -1,4 +1,9 @@
-"""Forward and backward in Keras' eager mode, layer by layer, with every activation and gradient at hand."""
+"""Forward and backward, layer by layer, with every activation and gradient at hand, on each of Keras' numeric paths.
+
+Keras computes in three ways on CPU, and their roundings differ: eager (operation after operation), graph (what ``fit``
+and ``predict`` use), and XLA (compiled). Every tensor that is looked at is an output of the graph here, so that the
+graph cannot melt it into a neighbour; what ``predict`` itself gives is compared beside it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,23 @@ from keras_models.preactivations import captured_preactivations
 from keras_models.runtime import keras, tensorflow
 from keras_models.states import kept_states
 from model_spec import Gradients
+
+PATHS = ("eager", "graph", "xla")
+"""Keras' numeric paths on CPU."""
+
+
+def on_path(path: str, function: Callable[..., Any], *tensors: Any) -> Any:
+    """Run ``function(*tensors)`` eagerly, as a graph, or compiled by XLA."""
+    if path == "eager":
+        return function(*tensors)
+    logger = tensorflow.get_logger()
+    level = logger.level
+    # TensorFlow warns of repeated tracing; each call here is another function, traced once.
+    logger.setLevel("ERROR")
+    try:
+        return tensorflow.function(function, jit_compile=path == "xla", autograph=False)(*tensors)
+    finally:
+        logger.setLevel(level)
 
 
 @dataclass(frozen=True)
@@ -40,21 +62,34 @@ def run_layers(model: Any, x: Any, training: bool) -> Forward:
     return Forward(x, outputs, dict(preactivations))
 
 
-def activations(model: Any, x: np.ndarray, training: bool, call: int, preactivations: bool) -> dict[str, np.ndarray]:
+def activations(
+    model: Any, x: np.ndarray, training: bool, call: int, preactivations: bool, path: str = "eager"
+) -> dict[str, np.ndarray]:
     """Return {layer name: output}, with {"dense/preactivation": value} in front of its layer where asked for."""
+
+    def compute(inputs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        forward = run_layers(model, inputs, training)
+        return forward.layers, forward.preactivations
+
     with kept_states(model, call):
-        forward = run_layers(model, tensorflow.constant(x), training)
+        layers, before = on_path(path, compute, tensorflow.constant(x))
     result = {}
-    for name, output in forward.layers.items():
-        before = f"{name}/preactivation"
-        if preactivations and before in forward.preactivations:
-            result[before] = forward.preactivations[before].numpy()
-        result[name] = output.numpy()
+    for name in (layer.name for layer in model.layers):
+        if preactivations and f"{name}/preactivation" in before:
+            result[f"{name}/preactivation"] = before[f"{name}/preactivation"].numpy()
+        result[name] = layers[name].numpy()
     return result
 
 
 def loss_and_gradients(
-    model: Any, x: np.ndarray, y: np.ndarray, loss: Any, parameters: dict[str, Any], training: bool, call: int
+    model: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    loss: Any,
+    parameters: dict[str, Any],
+    training: bool,
+    call: int,
+    path: str = "eager",
 ) -> Gradients:
     """Return the loss with regularization penalties, and its gradients.
 
@@ -66,54 +101,74 @@ def loss_and_gradients(
         parameters: {"dense/kernel": trainable Keras variable}.
         training: whether dropout and batch normalization work as in training.
         call: which call of the dropout streams is meant.
+        path: one of ``PATHS``.
     """
 
-    def target(forward: Forward) -> Any:
-        value = loss(tensorflow.constant(y), forward.output)
+    def target(forward: Forward, targets: Any) -> Any:
+        value = loss(targets, forward.output)
         penalties = model.losses
         # One sum over the loss and all penalties, the order of additions of Keras' own Trainer.compute_loss.
         return keras.ops.sum([value, *penalties]) if penalties else value
 
-    value, gradients = _backward(model, x, target, None, parameters, training, call)
+    value, gradients = _backward(model, x, y, target, parameters, training, call, path)
     return Gradients(loss=float(value.numpy()), **gradients)
 
 
 def pullback(
-    model: Any, x: np.ndarray, cotangent: np.ndarray, parameters: dict[str, Any], training: bool, call: int
+    model: Any,
+    x: np.ndarray,
+    cotangent: np.ndarray,
+    parameters: dict[str, Any],
+    training: bool,
+    call: int,
+    path: str = "eager",
 ) -> Gradients:
     """Return the gradients of ``sum(cotangent * output)``; ``cotangent`` has the shape of the output."""
-    seed = tensorflow.constant(cotangent)
-    _, gradients = _backward(model, x, lambda forward: forward.output, seed, parameters, training, call)
+    _, gradients = _backward(model, x, cotangent, None, parameters, training, call, path)
     return Gradients(loss=None, **gradients)
 
 
 def _backward(
     model: Any,
     x: np.ndarray,
-    target: Callable[[Forward], Any],
-    cotangent: Any,
+    y: np.ndarray,
+    loss: Callable[[Forward, Any], Any] | None,
     parameters: dict[str, Any],
     training: bool,
     call: int,
+    path: str,
 ) -> tuple[Any, dict[str, Any]]:
-    """Run forward and backward once; return the target and the fields of :class:`Gradients` but the loss."""
-    inputs = tensorflow.constant(x)
-    with kept_states(model, call):
+    """Run forward and backward once; return the target and the fields of :class:`Gradients` but the loss.
+
+    ``y`` holds the loss's targets or, where ``loss`` is None, the cotangent of the output.
+    """
+    variables = {name: variable.value for name, variable in parameters.items()}
+
+    def compute(inputs: Any, given: Any) -> Any:
         with tensorflow.GradientTape() as tape:
             tape.watch(inputs)
             forward = run_layers(model, inputs, training)
-            value = target(forward)
+            value = forward.output if loss is None else loss(forward, given)
         named = {**forward.layers, **forward.preactivations}
-        variables = {name: variable.value for name, variable in parameters.items()}
-        gradients, dx, inner = tape.gradient(value, (variables, inputs, named), output_gradients=cotangent)
-        zeros = {name: np.zeros(variable.shape, x.dtype) for name, variable in parameters.items()}
+        cotangent = given if loss is None else None
+        parts = tape.gradient(value, (variables, inputs, named), output_gradients=cotangent)
+        # A graph has no place for a gradient that does not exist
+        return value, [_existing(part) for part in (parts[0], {"x": parts[1]}, parts[2])]
+
+    with kept_states(model, call):
+        value, (gradients, dx, inner) = on_path(path, compute, tensorflow.constant(x), tensorflow.constant(y))
+    zeros = {name: np.zeros(variable.shape, x.dtype) for name, variable in parameters.items()}
     return value, {
         # A gradient Keras does not know is one no path leads to: zero (a layer in front of "step").
-        "parameters": {name: zeros[name] if g is None else _array(g) for name, g in gradients.items()},
-        "inputs": np.zeros_like(x) if dx is None else _array(dx),
+        "parameters": {name: _array(gradients[name]) if name in gradients else zeros[name] for name in parameters},
+        "inputs": _array(dx["x"]) if dx else np.zeros_like(x),
         # An activation without a path is left out: behind a fused cross-entropy there is no such gradient.
-        "activations": {name: _array(gradient) for name, gradient in inner.items() if gradient is not None},
+        "activations": {name: _array(gradient) for name, gradient in inner.items()},
     }
+
+
+def _existing(gradients: dict[str, Any]) -> dict[str, Any]:
+    return {name: gradient for name, gradient in gradients.items() if gradient is not None}
 
 
 def _array(gradient: Any) -> np.ndarray:

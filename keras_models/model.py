@@ -16,7 +16,7 @@ from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, fitting, inputs, losses
 from model_spec.schedules import Schedule
-from model_spec.validation import boolean, non_negative_integer, positive_real
+from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
 
 PREDICTION_BATCH_SIZE = 256
 """Rows of a batch in predict and evaluate where none is asked for."""
@@ -30,6 +30,8 @@ class KerasModel:
         seed: governs first weights.
         dtype: "float32" or "float64", from the inputs to the learning rate.
         dropout_seed: governs dropout masks; None takes ``seed``.
+        path: how ``activations``, ``loss_and_gradients`` and ``pullback`` are computed: "eager", "graph" or "xla".
+            ``fit``, ``evaluate`` and ``predict`` are Keras' own and always run as graphs.
 
     Attributes:
         keras_model: the real ``keras.Sequential``.
@@ -37,13 +39,21 @@ class KerasModel:
         stop_training: set to True by a callback, it ends training after the current epoch.
     """
 
-    def __init__(self, spec: ModelSpec, seed: int = 0, dtype: Any = "float32", dropout_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        seed: int = 0,
+        dtype: Any = "float32",
+        dropout_seed: int | None = None,
+        path: str = "eager",
+    ) -> None:
         if not isinstance(spec, ModelSpec):
             raise ValueError(f"spec must be a ModelSpec, got {spec!r}; write one or take one of model_spec.zoo")
         self.spec = spec
         self.seed = non_negative_integer("seed", seed)
         self.dtype = str(inputs.floating_dtype(dtype))
         self.dropout_seed = self.seed if dropout_seed is None else non_negative_integer("dropout_seed", dropout_seed)
+        self.path = one_of("path", path, gradients.PATHS)
         self.stop_training = False
         self.history: History | None = None
         self.keras_model = build_sequential(spec, self.seed, self.dropout_seed, self.dtype)
@@ -127,7 +137,12 @@ class KerasModel:
         call = inputs.check_dropout_call(dropout_call)
         with floatx(self.dtype):
             return gradients.activations(
-                self.keras_model, x, boolean("training", training), call, boolean("preactivations", preactivations)
+                self.keras_model,
+                x,
+                boolean("training", training),
+                call,
+                boolean("preactivations", preactivations),
+                self.path,
             )
 
     # ---- gradients
@@ -158,6 +173,7 @@ class KerasModel:
                 self._trainable,
                 boolean("training", training),
                 call,
+                self.path,
             )
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
@@ -167,7 +183,7 @@ class KerasModel:
         call = inputs.check_dropout_call(dropout_call)
         with floatx(self.dtype):
             return gradients.pullback(
-                self.keras_model, x, cotangent, self._trainable, boolean("training", training), call
+                self.keras_model, x, cotangent, self._trainable, boolean("training", training), call, self.path
             )
 
     # ---- training

@@ -29,9 +29,9 @@ def render(entry: dict[str, Any]) -> str:
 
 def _groups(parity: dict[str, Any]) -> list[dict[str, Any]]:
     """The worst figures of each precision, mode and stage."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in parity["rows"]:
-        groups.setdefault((row["dtype"], row["mode"], row["stage"]), []).append(row)
+        groups.setdefault((row["dtype"], row["path"], row["mode"], row["stage"]), []).append(row)
     return [
         {
             "name": " ".join(key),

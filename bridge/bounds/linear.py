@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from bridge.bounds.rounding import PLAIN_BLOCK, PRODUCT_BLOCK, Cotangent, Pulled, Rounding, Site
+from bridge.bounds.repeats import RowGroups
+from bridge.bounds.rounding import (
+    PLAIN_BLOCK,
+    PRODUCT_BLOCK,
+    PRODUCT_EQUAL_BLOCK,
+    Cotangent,
+    Pulled,
+    Rounding,
+    Site,
+)
 from core_numpy.contract import Array
 
 
@@ -37,13 +49,66 @@ class LinearRule:
             kink_dx, kinks = np.zeros_like(dx), {name: np.zeros_like(value) for name, value in carried.items()}
         _, from_x = layer.backward(squared, of_variance, np.square(dy), need_dx=False)
         _, totals = layer.backward(site.params, cache, dy, need_dx=False)
+        repeats = _Repeats.of(_rows(cache, kernel), _rows(of_variance, kernel), dy.reshape(-1, dy.shape[-1]))
         positions = dy.size // dy.shape[-1]
         blocks = {"kernel": PRODUCT_BLOCK, "bias": PLAIN_BLOCK}
-        variances = {
-            name: carried[name] + rounding.sum_of(squares[name], totals[name], positions, blocks[name])
-            for name in site.params
-        }
-        variances["kernel"] = variances["kernel"] + from_x["kernel"]
+        variances = {}
+        for name in site.params:
+            own = rounding.sum_of(squares[name], totals[name], positions, blocks[name], repeats.equal[name])
+            grouped = repeats.carried(name, cotangent.variance)
+            variances[name] = _greater(carried[name], grouped) + own
+            kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))
+        variances["kernel"] = variances["kernel"] + _greater(from_x["kernel"], repeats.from_x())
         # dx sums over every filter and window cell
         local = rounding.sum_of(np.asarray(squares_dx), dx, kernel.size // kernel.shape[-2])
         return Pulled(np.asarray(carried_dx) + local, np.asarray(kink_dx), variances, kinks)
+
+
+def _greater(independent: Array, grouped: Array | None) -> Array:
+    return independent if grouped is None else np.maximum(independent, grouped.reshape(independent.shape))
+
+
+def _rows(cache: Any, kernel: Array) -> Array:
+    """What a layer's kernel is multiplied with: windows of Conv2D, rows of Dense, (positions, inputs)."""
+    inputs = cache[0] if isinstance(cache, tuple) else cache
+    return np.asarray(inputs).reshape(-1, kernel.size // kernel.shape[-1])
+
+
+@dataclass(frozen=True)
+class _Repeats:
+    """Positions with equal inputs, with equal gradients, and with both.
+
+    Attributes:
+        x, x_variance: (positions, inputs).
+        dy: (positions, units).
+        of_x, of_dy: which rows of them are equal.
+        equal: the largest number of equal terms in the sums of each parameter's gradient.
+    """
+
+    x: Array
+    x_variance: Array
+    dy: Array
+    of_x: RowGroups
+    of_dy: RowGroups
+    equal: dict[str, float]
+
+    @classmethod
+    def of(cls, x: Array, x_variance: Array, dy: Array) -> _Repeats:
+        of_x, of_dy = RowGroups.of(x), RowGroups.of(dy)
+        both = RowGroups.of(x, dy)
+        equal = {"kernel": min(float(both.sizes.max()), PRODUCT_EQUAL_BLOCK), "bias": float(of_dy.sizes.max())}
+        return cls(x, x_variance, dy, of_x, of_dy, equal)
+
+    def carried(self, name: str, variance: Array) -> Array | None:
+        """Variance that errors of dy bring into the gradient of a parameter, those of equal rows being equal."""
+        if not self.of_dy.repeats:
+            return None
+        each = self.of_dy.means(variance.reshape(self.dy.shape))
+        factors = self.x if name == "kernel" else np.ones((len(self.dy), 1))
+        return np.square(self.of_dy.sums(factors)).T @ each
+
+    def from_x(self) -> Array | None:
+        """Variance that errors of x bring into the kernel's gradient, those of equal rows being equal."""
+        if not self.of_x.repeats:
+            return None
+        return self.of_x.means(self.x_variance).T @ np.square(self.of_x.sums(self.dy))

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from bridge.bounds.repeats import ColumnGroups
 from bridge.bounds.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, real_cell_counts
@@ -70,9 +71,16 @@ class GlobalAveragePoolingRule:
 
     def forward(self, rounding: Rounding, site: Site) -> Array:
         cells = site.x.shape[1] * site.x.shape[2]
-        carried = site.x_variance.mean(axis=(1, 2)) / cells
+        # (n, h, w, c) -> (h * w, n * c)
+        columns, variances = (
+            value.reshape(len(value), cells, -1).transpose(1, 0, 2).reshape(cells, -1)
+            for value in (site.x, site.x_variance)
+        )
+        groups = ColumnGroups.of(columns)
+        carried, equal = (value.reshape(site.y.shape) for value in (groups.carried(variances), groups.largest))
         squares = np.square(site.x).mean(axis=(1, 2)) / cells
-        return carried + rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK) + rounding.unit * np.square(site.y)
+        own = rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK, equal)
+        return carried / cells**2 + own + rounding.unit * np.square(site.y)
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         cells = site.x.shape[1] * site.x.shape[2]

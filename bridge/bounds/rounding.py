@@ -29,6 +29,9 @@ UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 PRODUCT_BLOCK, PLAIN_BLOCK = 64, 1024
 """Terms a matrix product, or a plain sum, adds up in one go before it adds up the partial sums."""
 
+EQUAL_BLOCK, PRODUCT_EQUAL_BLOCK = 8192, 512
+"""Equal terms that a plain sum, or a matrix product, adds up one by one; beyond, threads and blocks share the sum."""
+
 SAFETY = 32.0
 """The model's one constant: how many standard deviations an error may reach."""
 
@@ -47,10 +50,18 @@ class Rounding:
         """Relative variance of one rounding, u**2 / 3."""
         return self.unit_roundoff**2 / 3
 
-    def sum_of(self, squares: Array, total: Array, length: int, block: int = PRODUCT_BLOCK) -> Array:
-        """Variance a sum of ``length`` terms collects: ``squares`` = sum(t**2), ``total`` = sum(t)."""
+    def sum_of(
+        self, squares: Array, total: Array, length: int, block: int = PRODUCT_BLOCK, equal: Array | float = 1
+    ) -> Array:
+        """Variance a sum of ``length`` terms collects: ``squares`` = sum(t**2), ``total`` = sum(t).
+
+        ``equal`` is the largest number of terms that are equal to each other; they drift together (see ``repeats``).
+        """
         partial = min(length, block)
-        return self.unit * (squares * (1 + partial / 6) + np.square(total) * (1 + partial / 3))
+        scattered = squares * (1 + partial / 6) + np.square(total) * (1 + partial / 3)
+        # The partial sums of n equal terms reach n t, and n t**2 = squares
+        drift = np.square(np.minimum(equal, EQUAL_BLOCK)) / 16 * (np.square(total) + equal * squares)
+        return self.unit * (scattered + np.where(np.asarray(equal) > 1, drift, 0))
 
     def function(self, y: Array) -> Array:
         """Variance of a library function (exp, tanh, ...) whose result is within about two units of y's last place."""

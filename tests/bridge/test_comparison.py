@@ -38,6 +38,17 @@ def test_zoo_agrees_in_both_precisions_and_modes(name, digits):
     assert np.median([row.error_over_bound for row in single]) > 0.01
 
 
+@pytest.mark.parametrize("name", ["cnn", "lenet"])
+def test_graph_and_xla_agree_too(name, digits):
+    report = bridge.compare(zoo.build(name, (8, 8, 1)), *digits, paths=("graph", "xla"))
+    assert report.passed, str(report)
+    modes = {(row.path, row.mode) for row in report.rows}
+    # XLA draws other dropout masks
+    expected = {("graph", "inference"), ("graph", "training"), ("xla", "inference")}
+    assert modes == expected | ({("xla", "training")} if name == "cnn" else set())
+    assert any(row.tensor.endswith("by predict") for row in report.rows)
+
+
 def test_every_tensor_is_compared(digits):
     spec = zoo.lenet((8, 8, 1))
     report = bridge.compare(spec, *digits, dtype="float32")
