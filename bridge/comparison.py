@@ -10,6 +10,7 @@ import numpy as np
 
 from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
 from bridge.faults import Fault, find
+from bridge.local import LocalJudge, LocalRow
 from bridge.report import ParityReport
 from bridge.verdict import Place, Row, judge
 from bridge.weights import copy_weights, random_weights
@@ -68,13 +69,22 @@ def compare(
         for path in paths:
             theirs = KerasModel(spec, seed=seed + 2, dtype=precision, dropout_seed=seed, path=path)
             copy_weights(ours, theirs)
-            part = compare_models(ours, theirs, x, y, seed=seed, loss=loss)
+            part = compare_models(ours, theirs, x, y, seed=seed, loss=loss, names=report.sides)
             report.rows += part.rows
             report.uncertain += part.uncertain
+            report.local += part.local
     return report
 
 
-def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: Any = None) -> ParityReport:
+def compare_models(
+    a: Any,
+    b: Any,
+    x: Any,
+    y: Any = None,
+    seed: int = 0,
+    loss: Any = None,
+    names: tuple[str, str] | None = None,
+) -> ParityReport:
     """Compare two models that hold the same weights, on everything both of them can do.
 
     A model that has ``predict`` alone is compared on outputs. The float64 truth is computed from the first model's
@@ -94,7 +104,7 @@ def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: A
     params, state = _as_float64(spec, reference.weights)
     random = np.random.default_rng([seed, 1])
     cotangent = random.standard_normal((len(x), *spec.output_shape)).astype(dtype)
-    report = ParityReport(spec=spec, seed=seed, sides=(type(a).__name__, type(b).__name__))
+    report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
     path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
     drops = any(isinstance(layer, Dropout) and layer.rate > 0 for layer in spec.layers)
     for mode in ("inference", "training"):
@@ -117,6 +127,7 @@ def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: A
             keras_masks(reference.dropout_seed, 0, stream_dtype=dtype) if training else None,
         )
         place = Place(dtype, mode, path, "forward")
+        first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
         if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
             sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
@@ -127,7 +138,35 @@ def compare_models(a: Any, b: Any, x: Any, y: Any = None, seed: int = 0, loss: A
             sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
             expected = model.pullback(cotangent.astype(np.float64))
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
+        if any(not row.agrees for row in report.rows[first_row:]):
+            report.local += _local_rows((a, b), report.sides, x, y, cotangent, rule, model, training, place)
     return report
+
+
+def _local_rows(
+    models: Sequence[Any],
+    names: Sequence[str],
+    x: Array,
+    y: Array | None,
+    cotangent: Array,
+    rule: loss_rules.Loss,
+    model: RoundingModel,
+    training: bool,
+    place: Place,
+) -> list[LocalRow]:
+    """Every layer of both sides judged alone, in computing order; only for comparisons that failed."""
+    rows: list[LocalRow] = []
+    for name, side in zip(names, models, strict=True):
+        if not hasattr(side, "activations"):
+            continue
+        local = LocalJudge(model, name, side.activations(x, training=training, preactivations=True), place)
+        rows += local.forward()
+        if y is not None and hasattr(side, "loss_and_gradients"):
+            targets = np.asarray(y, np.float64) if y.ndim > 1 else y
+            rows += local.loss(side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
+        if hasattr(side, "pullback"):
+            rows += local.pullback(side.pullback(x, cotangent, training=training))
+    return rows
 
 
 def _refuse_different_weights(a: Any, b: Any) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.bounds import SAFETY
-from bridge.verdict import TIE, Row
+from bridge.local import LocalRow
+from bridge.verdict import TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
 
 _SHOWN_FAILURES = 12
@@ -25,6 +26,7 @@ class ParityReport:
         sides: names of the two sides.
         rows: one per tensor, in computing order.
         fault: the planted fault, if one was planted.
+        local: each layer of each side judged alone (see ``bridge.local``); only where the comparison failed.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
     """
 
@@ -34,6 +36,7 @@ class ParityReport:
     rows: list[Row] = field(default_factory=list)
     fault: str | None = None
     uncertain: int = 0
+    local: list[LocalRow] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Row]:
@@ -54,6 +57,11 @@ class ParityReport:
     def first_divergence(self) -> Row | None:
         """The first failing tensor in computing order: forward, loss, then backward from the last layer."""
         return next(iter(self.failures), None)
+
+    @property
+    def culprits(self) -> list[LocalRow]:
+        """Layers whose own error leaves their own bound, given their own input; the first one is to blame."""
+        return [local for local in self.local if not local.row.agrees and local.row.verdict != VACUOUS]
 
     def worst(self, rows: Iterable[Row], figure: str) -> Row | None:
         """The row with the largest ``figure``, an attribute name of :class:`Row`."""
@@ -76,6 +84,7 @@ class ParityReport:
             "fault": self.fault,
             "uncertain_kinks_and_ties": self.uncertain,
             "first_divergence": None if first is None else first.to_dict(),
+            "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -100,6 +109,15 @@ class ParityReport:
             lines.append(
                 f"first divergence: layer {first.layer!r}, {first.stage}, {first.tensor} "
                 f"({first.dtype}, {first.mode}{path})"
+            )
+        for side, layer in dict.fromkeys((local.side, local.row.layer) for local in self.culprits):
+            worst = max(
+                (local.row for local in self.culprits if (local.side, local.row.layer) == (side, layer)),
+                key=lambda row: row.error_over_bound,
+            )
+            lines.append(
+                f"culprit: {layer!r} of {side}, judged alone on its own input: {worst.stage}, {worst.tensor}, "
+                f"error/bound {worst.error_over_bound:.3g}"
             )
         ties = sum(row.verdict == TIE for row in self.rows)
         lines.append(
