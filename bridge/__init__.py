@@ -1,16 +1,55 @@
-"""Carries weights between the backends and judges whether two models agree."""
+"""Carries weights between the backends and judges whether two models agree. Names load when first asked for."""
 
-from bridge.comparison import compare, compare_models
-from bridge.report import ParityReport
-from bridge.training import TrainingParityReport, compare_training
-from bridge.weights import copy_weights, random_weights
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.comparison import compare, compare_models
+    from bridge.foreign_model import model_from_layers
+    from bridge.layer_check import check_layer
+    from bridge.layer_report import LayerReport
+    from bridge.report import ParityReport
+    from bridge.training import TrainingParityReport, compare_training
+    from bridge.weights import copy_weights, random_weights
 
 __all__ = [
+    "LayerReport",
     "ParityReport",
     "TrainingParityReport",
+    "check_layer",
     "compare",
     "compare_models",
     "compare_training",
     "copy_weights",
+    "model_from_layers",
     "random_weights",
 ]
+
+_WHERE = {
+    "LayerReport": "bridge.layer_report",
+    "ParityReport": "bridge.report",
+    "TrainingParityReport": "bridge.training",
+    "check_layer": "bridge.layer_check",
+    "compare": "bridge.comparison",
+    "compare_models": "bridge.comparison",
+    "compare_training": "bridge.training",
+    "copy_weights": "bridge.weights",
+    "model_from_layers": "bridge.foreign_model",
+    "random_weights": "bridge.weights",
+}
+"""Where the public names live. No module has the name of a function: importing it would hide the function."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module a public name lives in, and keep the name."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

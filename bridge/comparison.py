@@ -10,7 +10,7 @@ import numpy as np
 
 from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
 from bridge.faults import Fault, find
-from bridge.local import LocalJudge, LocalRow
+from bridge.local import Observed
 from bridge.report import ParityReport
 from bridge.verdict import Place, Row, judge
 from bridge.weights import copy_weights, random_weights
@@ -73,6 +73,7 @@ def compare(
             report.rows += part.rows
             report.uncertain += part.uncertain
             report.local += part.local
+            report.explanations += [one for one in part.explanations if one not in report.explanations]
     return report
 
 
@@ -139,13 +140,16 @@ def compare_models(
             expected = model.pullback(cotangent.astype(np.float64))
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
         if any(not row.agrees for row in report.rows[first_row:]):
-            report.local += _local_rows((a, b), report.sides, x, y, cotangent, rule, model, training, place)
+            for side, name in zip((a, b), report.sides, strict=True):
+                if hasattr(side, "activations"):
+                    observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
+                    report.add_local(observed)
     return report
 
 
-def _local_rows(
-    models: Sequence[Any],
-    names: Sequence[str],
+def _observe(
+    side: Any,
+    name: str,
     x: Array,
     y: Array | None,
     cotangent: Array,
@@ -153,20 +157,21 @@ def _local_rows(
     model: RoundingModel,
     training: bool,
     place: Place,
-) -> list[LocalRow]:
-    """Every layer of both sides judged alone, in computing order; only for comparisons that failed."""
-    rows: list[LocalRow] = []
-    for name, side in zip(names, models, strict=True):
-        if not hasattr(side, "activations"):
-            continue
-        local = LocalJudge(model, name, side.activations(x, training=training, preactivations=True), place)
-        rows += local.forward()
-        if y is not None and hasattr(side, "loss_and_gradients"):
-            targets = np.asarray(y, np.float64) if y.ndim > 1 else y
-            rows += local.loss(side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
-        if hasattr(side, "pullback"):
-            rows += local.pullback(side.pullback(x, cotangent, training=training))
-    return rows
+) -> Observed:
+    """Everything a model shows on the batch, for judging its layers one by one."""
+    loss = None
+    if y is not None and hasattr(side, "loss_and_gradients"):
+        targets = np.asarray(y, np.float64) if y.ndim > 1 else y
+        loss = (side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
+    return Observed(
+        side=name,
+        model=model,
+        network=model.network,
+        place=place,
+        activations=side.activations(x, training=training, preactivations=True),
+        loss=loss,
+        pullback=side.pullback(x, cotangent, training=training) if hasattr(side, "pullback") else None,
+    )
 
 
 def _refuse_different_weights(a: Any, b: Any) -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
 from bridge.bounds import Expected, RoundingModel, value_name
 from bridge.bounds.losses import LossSite, loss_error
 from bridge.bounds.rounding import Cotangent, Site
-from bridge.bounds.rules import RULES
+from bridge.bounds.rules import rule_of
+from bridge.conventions.losses import KERAS, LossConvention
 from bridge.verdict import Place, Row, judge
 from core_numpy import losses
 from core_numpy.contract import Array
+from core_numpy.network import Network
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import Gradients
 from model_spec import losses as loss_rules
@@ -33,101 +35,150 @@ class LocalRow:
     row: Row
 
 
-class LocalJudge:
-    """Judges the layers of one model one by one.
+@dataclass(frozen=True)
+class Observed:
+    """Everything one model gave on one batch.
 
-    Args:
-        model: the float64 network on this batch, for parameters, masks and precision.
-        side: the judged model's name.
-        activations: its outputs, preactivations included.
+    Attributes:
+        side: the model's name.
+        model: the float64 network on the batch, for parameters, masks and precision.
+        network: the layers it is held against: the model's own, or some of them replaced.
         place: where in the comparison this is.
+        activations: its outputs, preactivations included.
+        loss: its gradients of the loss, with targets and the loss's rule, or None.
+        pullback: its pullback of the random cotangent, or None.
     """
 
-    def __init__(self, model: RoundingModel, side: str, activations: dict[str, Array], place: Place) -> None:
-        self.model = model
-        self.side = side
-        self.place = place
-        self.names = [value_name(step) for step in model.network.steps]
-        self.complete = all(name in activations for name in self.names)
-        self.values = [np.asarray(activations[name], np.float64) for name in self.names if name in activations]
-        self.sites = list(self._teacher_forced()) if self.complete else []
+    side: str
+    model: RoundingModel
+    network: Network
+    place: Place
+    activations: dict[str, Array]
+    loss: tuple[Gradients, Array, loss_rules.Loss] | None
+    pullback: Gradients | None
 
-    def _teacher_forced(self) -> Iterator[Site]:
-        """Each site again, with the side's own input, taken as exact."""
-        inputs = [self.model.sites[0].x, *self.values[:-1]]
-        for site, x in zip(self.model.sites, inputs, strict=True):
-            exact = np.zeros_like(x)
-            y, _ = site.layer.forward(site.params, site.state, x, site.context)
-            bare = replace(site, x=x, x_variance=exact, y=y, y_variance=np.zeros_like(y))
-            variance = RULES[type(site.layer)].forward(self.model.rounding, bare)
-            yield replace(bare, y_variance=variance)
+    def with_network(self, network: Network) -> Observed:
+        """The same observations, held against other layers."""
+        return replace(self, network=network)
 
-    def forward(self) -> list[LocalRow]:
-        """What each layer made of its own input."""
-        place = replace(self.place, stage="local forward")
-        steps = self.model.network.steps
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of every step's output."""
+        return [value_name(step) for step in self.network.steps]
+
+    @cached_property
+    def trail(self) -> list[Array]:
+        """x, then what each step gave."""
+        return [self.model.sites[0].x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
+
+    @property
+    def is_complete(self) -> bool:
+        """True where the model showed every step's output."""
+        return all(name in self.activations for name in self.names)
+
+    @cached_property
+    def sites(self) -> list[Site]:
+        """Each layer with the model's own input, taken as exact."""
         return [
-            self._row(value, Expected(site.y, site.y_variance, np.zeros_like(site.y)), place, name, step.name)
-            for value, site, name, step in zip(self.values, self.sites, self.names, steps, strict=True)
+            _exact_site(replace(site, layer=step.layer), x, self.model)
+            for site, step, x in zip(self.model.sites, self.network.steps, self.trail[:-1], strict=True)
         ]
 
-    def loss(self, gradients: Gradients, y: Array, rule: loss_rules.Loss) -> list[LocalRow]:
-        """What the loss made of the network's output, then the backward pass from there."""
-        if not self.complete:
-            return []
-        trail = [self.sites[0].x, *self.values]
-        activation, skipped = self.model.network.last_activation(trail)
-        fused = losses.takes_logits(rule, activation)
-        at = len(self.sites) - (skipped if fused else 0)
-        output = trail[at]
-        site = LossSite(rule, fused or getattr(rule, "from_logits", False), output, np.zeros_like(output), y)
-        _, dy = losses.mean_loss(*site.function(output, y), len(y))
-        error = loss_error(self.model.rounding, site)
-        place = replace(self.place, stage="local backward")
-        name = self.names[at - 1]
-        rows = []
-        if name in gradients.activations:
-            expected = Expected(dy, error.gradient, error.kink)
-            rows.append(self._row(gradients.activations[name], expected, place, f"gradient of {name}", "loss"))
-        return rows + self._backward(gradients, at, place, with_penalties=True)
 
-    def pullback(self, gradients: Gradients) -> list[LocalRow]:
-        """The backward pass from the given cotangent."""
-        if not self.complete:
-            return []
-        return self._backward(gradients, len(self.sites), replace(self.place, stage="local backward"), False)
+def _exact_site(site: Site, x: Array, model: RoundingModel) -> Site:
+    y, _ = site.layer.forward(site.params, site.state, x, site.context)
+    bare = replace(site, x=x, x_variance=np.zeros_like(x), y=y, y_variance=np.zeros_like(y))
+    return replace(bare, y_variance=rule_of(site.layer).forward(model.rounding, bare))
 
-    def _backward(self, gradients: Gradients, start: int, place: Place, with_penalties: bool) -> list[LocalRow]:
-        """What each layer made of the side's own cotangent."""
-        rows = []
-        penalties = regularized_parameters(self.model.network.spec) if with_penalties else {}
-        for at in range(start - 1, -1, -1):
-            step, site, name = self.model.network.steps[at], self.sites[at], self.names[at]
-            if name not in gradients.activations:
+
+def judge_alone(observed: Observed, convention: LossConvention = KERAS) -> list[LocalRow]:
+    """Judge every layer of one side alone, in computing order; the loss by the given convention."""
+    if not observed.is_complete:
+        return []
+    rows = list(_forward(observed))
+    if observed.loss is not None:
+        rows += _loss(observed, convention)
+    if observed.pullback is not None:
+        rows += _backward(observed, observed.pullback, len(observed.sites), {})
+    return [LocalRow(observed.side, row) for row in rows]
+
+
+def _forward(observed: Observed) -> Iterator[Row]:
+    """What each layer made of its own input."""
+    place = replace(observed.place, stage="local forward")
+    for found, site, step in zip(observed.trail[1:], observed.sites, observed.network.steps, strict=True):
+        expected = Expected(site.y, site.y_variance, np.zeros_like(site.y))
+        yield judge(found, site.y, expected, place, value_name(step), step.name)
+
+
+def _loss(observed: Observed, convention: LossConvention) -> Iterator[Row]:
+    """What the loss made of the network's output, then the backward pass from there."""
+    if observed.loss is None:
+        return
+    gradients, y, rule = observed.loss
+    place = replace(observed.place, stage="local backward")
+    activation, skipped = observed.network.last_activation(observed.trail)
+    fused = losses.takes_logits(rule, activation)
+    at = len(observed.sites) - (skipped if fused else 0)
+    from_logits = (fused or getattr(rule, "from_logits", False)) and not convention.clipped
+    output = observed.trail[at] if from_logits or not fused else observed.trail[at + 1]
+    site = LossSite(rule, from_logits, output, np.zeros_like(output), y)
+    value, dy = losses.mean_loss(*site.function(output, y), len(y))
+    error, scale = loss_error(observed.model.rounding, site), convention.scale(len(y))
+    expected = Expected(dy * scale, error.gradient * scale**2, error.kink * scale**2)
+    terms = _penalties(observed)
+    factor = convention.penalty if convention.penalty_value is None else convention.penalty_value
+    cost = sum(own for own, _ in terms.values()) * factor
+    variance = error.value * scale**2 + observed.model.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
+    total = np.asarray(value * scale + cost)
+    yield judge(gradients.loss, total, Expected(total, variance, np.zeros(())), place, "loss", "loss")
+    if fused and convention.clipped:
+        last = observed.sites[at]
+        dx = last.pull(expected.value)
+        pulled = rule_of(last.layer).backward(
+            observed.model.rounding, last, Cotangent(expected.value, expected.variance, expected.kink), dx
+        )
+        expected = Expected(dx, pulled.variance, pulled.kink)
+    name = observed.names[at - 1]
+    if name in gradients.activations:
+        yield judge(gradients.activations[name], expected.value, expected, place, f"gradient of {name}", "loss")
+    scaled = {parameter: gradient * convention.penalty for parameter, (_, gradient) in terms.items()}
+    yield from _backward(observed, gradients, at, scaled)
+
+
+def _penalties(observed: Observed) -> dict[str, tuple[float, Array]]:
+    terms = {}
+    for name, rule in regularized_parameters(observed.network.spec).items():
+        layer, _, variable = name.partition("/")
+        terms[name] = penalty(rule, observed.model.params[layer][variable])
+    return terms
+
+
+def _backward(observed: Observed, gradients: Gradients, start: int, penalties: dict[str, Array]) -> Iterator[Row]:
+    """What each layer made of the side's own cotangent, from step ``start`` - 1 back to x."""
+    place = replace(observed.place, stage="local backward")
+    rounding = observed.model.rounding
+    for at in range(start - 1, -1, -1):
+        step, site, name = observed.network.steps[at], observed.sites[at], observed.names[at]
+        if name not in gradients.activations:
+            continue
+        dy = np.asarray(gradients.activations[name], np.float64)
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        dx, grads = site.layer.backward(site.params, cache, dy)
+        cotangent = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
+        pulled = rule_of(site.layer).backward(rounding, site, cotangent, np.asarray(dx))
+        for variable, value in grads.items():
+            full = f"{step.name}/{variable}"
+            if full not in gradients.parameters:
                 continue
-            dy = np.asarray(gradients.activations[name], np.float64)
-            exact = np.zeros_like(dy)
-            _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-            dx, grads = site.layer.backward(site.params, cache, dy)
-            cotangent = Cotangent(dy, exact, exact)
-            pulled = RULES[type(site.layer)].backward(self.model.rounding, site, cotangent, np.asarray(dx))
-            for variable, value in grads.items():
-                full = f"{step.name}/{variable}"
-                if full not in gradients.parameters:
-                    continue
-                variance = pulled.parameter_variances[variable]
-                if full in penalties:
-                    added = penalty(penalties[full], site.params[variable])[1]
-                    value = value + added
-                    variance = variance + self.model.rounding.unit * (2 * np.square(added) + np.square(value))
-                expected = Expected(value, variance, pulled.parameter_kinks[variable])
-                rows.append(self._row(gradients.parameters[full], expected, place, f"gradient of {full}", step.name))
-            before = gradients.activations.get(self.names[at - 1]) if at else gradients.inputs
-            if before is not None:
-                label = f"gradient of {self.names[at - 1] if at else 'x'}"
-                expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
-                rows.append(self._row(before, expected, place, label, step.name))
-        return rows
-
-    def _row(self, found: Any, expected: Expected, place: Place, tensor: str, layer: str) -> LocalRow:
-        return LocalRow(self.side, judge(found, expected.value, expected, place, tensor, layer))
+            variance = pulled.parameter_variances[variable]
+            if full in penalties:
+                value = value + penalties[full]
+                variance = variance + rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
+            expected = Expected(value, variance, pulled.parameter_kinks[variable])
+            yield judge(gradients.parameters[full], value, expected, place, f"gradient of {full}", step.name)
+        before = observed.names[at - 1] if at else "x"
+        found = gradients.activations.get(before) if at else gradients.inputs
+        if found is not None:
+            expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
+            yield judge(found, dx, expected, place, f"gradient of {before}", step.name)

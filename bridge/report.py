@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.bounds import SAFETY
-from bridge.local import LocalRow
+from bridge.conventions.explain import Explanation, explain
+from bridge.local import LocalRow, Observed, judge_alone
 from bridge.verdict import TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
 
@@ -27,6 +28,7 @@ class ParityReport:
         rows: one per tensor, in computing order.
         fault: the planted fault, if one was planted.
         local: each layer of each side judged alone (see ``bridge.local``); only where the comparison failed.
+        explanations: known conventions that explain culprits (see ``bridge.conventions``).
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
     """
 
@@ -37,6 +39,7 @@ class ParityReport:
     fault: str | None = None
     uncertain: int = 0
     local: list[LocalRow] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Row]:
@@ -57,6 +60,13 @@ class ParityReport:
     def first_divergence(self) -> Row | None:
         """The first failing tensor in computing order: forward, loss, then backward from the last layer."""
         return next(iter(self.failures), None)
+
+    def add_local(self, observed: Observed) -> None:
+        """Judge every layer of one side alone, and look for conventions that explain those that fail."""
+        local = judge_alone(observed)
+        failing = [one for one in local if not one.row.agrees and one.row.verdict != VACUOUS]
+        self.local += local
+        self.explanations += [one for one in explain(observed, failing) if one not in self.explanations]
 
     @property
     def culprits(self) -> list[LocalRow]:
@@ -85,6 +95,7 @@ class ParityReport:
             "uncertain_kinks_and_ties": self.uncertain,
             "first_divergence": None if first is None else first.to_dict(),
             "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
+            "explanations": [vars(explanation) for explanation in self.explanations],
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -119,6 +130,7 @@ class ParityReport:
                 f"culprit: {layer!r} of {side}, judged alone on its own input: {worst.stage}, {worst.tensor}, "
                 f"error/bound {worst.error_over_bound:.3g}"
             )
+        lines += [f"explained: {explanation}" for explanation in self.explanations]
         ties = sum(row.verdict == TIE for row in self.rows)
         lines.append(
             f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding; "

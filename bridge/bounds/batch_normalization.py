@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.bounds.repeats import ColumnGroups
-from bridge.bounds.rounding import PLAIN_BLOCK, Cotangent, Pulled, Rounding, Site
+from bridge.bounds.rounding import PLAIN_BLOCK, Cotangent, Mode, Pulled, Rounding, Site
 from core_numpy.contract import Array
 
 
@@ -61,21 +61,8 @@ class BatchNormalizationRule:
             for value in (cotangent.value, cotangent.variance, cotangent.kink, site.y_variance, site.x_variance)
         )
         normalized_variance = y_variance / np.square(gamma) + rounding.unit * np.square(mean * inverse)
-        # sum(dy) and sum(dy * normalized): the gradients of beta and gamma, and in training parts of dx
-        sums = {"beta": dy.sum(axis=0), "gamma": (dy * normalized).sum(axis=0)}
         of_dy, of_x = ColumnGroups.of(dy), ColumnGroups.of(normalized)
-        carried_sums = {
-            "beta": of_dy.carried(variance),
-            "gamma": of_dy.carried(variance, normalized) + of_x.carried(normalized_variance, dy),
-        }
-        equal = {"beta": of_dy.largest, "gamma": np.minimum(of_dy.largest, of_x.largest)}
-        squares = {"beta": np.square(dy).sum(axis=0), "gamma": np.square(dy * normalized).sum(axis=0)}
-        # Some implementations sum dy * x before they centre it
-        squares["gamma"] = squares["gamma"] + squares["beta"] * np.square(mean * inverse)
-        sum_variances = {
-            name: carried_sums[name] + rounding.sum_of(squares[name], sums[name], count, PLAIN_BLOCK, equal[name])
-            for name in sums
-        }
+        sums, sum_variances = self._sums(rounding, site, cotangent)
         sum_kinks = {"beta": of_dy.carried(kink), "gamma": of_dy.carried(kink, normalized)}
         carried, carried_kink, local = squared_scale * variance, squared_scale * kink, 4 * np.square(dy)
         if of_batch:
@@ -96,4 +83,72 @@ class BatchNormalizationRule:
             carried_kink.reshape(dx.shape),
             {name: sum_variances[name] for name in site.params},
             {name: sum_kinks[name] for name in site.params},
+        )
+
+    def _sums(self, rounding: Rounding, site: Site, cotangent: Cotangent) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values and variances of sum(dy) and sum(dy * normalized), per channel.
+
+        They are the gradients of beta and gamma, and in training parts of dx.
+        """
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        # (n, ..., c) -> (rows, c)
+        dy, variance, y_variance, x, x_variance = (
+            value.reshape(normalized.shape)
+            for value in (cotangent.value, cotangent.variance, site.y_variance, site.x, site.x_variance)
+        )
+        normalized_variance = y_variance / np.square(gamma) + rounding.unit * np.square(mean * inverse)
+        sums = {"beta": dy.sum(axis=0), "gamma": (dy * normalized).sum(axis=0)}
+        of_dy, of_x = ColumnGroups.of(dy), ColumnGroups.of(normalized)
+        carried = {
+            "beta": of_dy.carried(variance),
+            "gamma": of_dy.carried(variance, normalized) + of_x.carried(normalized_variance, dy),
+        }
+        if of_batch:
+            # Every row has the same error of the mean and of the deviation
+            of_mean = self._mean_variance(rounding, of_x, x, x_variance)
+            relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse)
+            carried["gamma"] += np.square(sums["beta"] * inverse) * of_mean + np.square(sums["gamma"]) * relative
+        equal = {"beta": of_dy.largest, "gamma": np.minimum(of_dy.largest, of_x.largest)}
+        squares = {"beta": np.square(dy).sum(axis=0), "gamma": np.square(dy * normalized).sum(axis=0)}
+        # Some implementations sum dy * x, and take mean * sum(dy) off afterwards
+        squares["gamma"] = squares["gamma"] + squares["beta"] * np.square(mean * inverse)
+        totals = {"beta": sums["beta"], "gamma": np.hypot(sums["gamma"], mean * inverse * sums["beta"])}
+        own = {name: rounding.sum_of(squares[name], totals[name], len(dy), PLAIN_BLOCK, equal[name]) for name in sums}
+        own["gamma"] += np.square(mean * inverse) * own["beta"]
+        return sums, {name: carried[name] + own[name] for name in sums}
+
+    def forward_modes(self, rounding: Rounding, site: Site) -> tuple[Mode, ...]:
+        """What all rows of a channel share: the errors of its mean and of its deviation."""
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        if not of_batch:
+            return ()
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        x, variance = site.x.reshape(normalized.shape), site.x_variance.reshape(normalized.shape)
+        groups = ColumnGroups.of(x)
+        return (
+            Mode(inverse * gamma, self._mean_variance(rounding, groups, x, variance)),
+            Mode(
+                (normalized * gamma).reshape(site.x.shape),
+                self._deviation_variance(rounding, groups, x - mean, variance, inverse),
+            ),
+        )
+
+    def backward_modes(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> tuple[Mode, ...]:
+        """What all rows of dx share: the errors of both sums, and of the deviation."""
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        if not of_batch:
+            return ()
+        count = len(normalized)
+        scale = inverse * site.params.get("gamma", np.ones_like(inverse))
+        x, variance = site.x.reshape(normalized.shape), site.x_variance.reshape(normalized.shape)
+        _, sum_variances = self._sums(rounding, site, cotangent)
+        relative = self._deviation_variance(rounding, ColumnGroups.of(x), x - mean, variance, inverse)
+        return (
+            Mode(scale / count, sum_variances["beta"]),
+            Mode((scale * normalized / count).reshape(dx.shape), sum_variances["gamma"]),
+            Mode(dx, relative),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.bounds.repeats import RowGroups
+from bridge.bounds.repeats import ColumnGroups, RowGroups
 from bridge.bounds.rounding import (
     PLAIN_BLOCK,
     PRODUCT_BLOCK,
@@ -54,7 +54,8 @@ class LinearRule:
         blocks = {"kernel": PRODUCT_BLOCK, "bias": PLAIN_BLOCK}
         variances = {}
         for name in site.params:
-            own = rounding.sum_of(squares[name], totals[name], positions, blocks[name], repeats.equal[name])
+            reached = np.sqrt(_greater(np.square(totals[name]), repeats.partial_sums(name)))
+            own = rounding.sum_of(squares[name], reached, positions, blocks[name], repeats.equal[name])
             grouped = repeats.carried(name, cotangent.variance)
             variances[name] = _greater(carried[name], grouped) + own
             kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))
@@ -90,13 +91,16 @@ class _Repeats:
     dy: Array
     of_x: RowGroups
     of_dy: RowGroups
-    equal: dict[str, float]
+    equal: dict[str, Array]
 
     @classmethod
     def of(cls, x: Array, x_variance: Array, dy: Array) -> _Repeats:
         of_x, of_dy = RowGroups.of(x), RowGroups.of(dy)
         both = RowGroups.of(x, dy)
-        equal = {"kernel": min(float(both.sizes.max()), PRODUCT_EQUAL_BLOCK), "bias": float(of_dy.sizes.max())}
+        equal = {
+            "kernel": np.asarray(min(both.sizes.max(), PRODUCT_EQUAL_BLOCK)),
+            "bias": ColumnGroups.of(dy).largest,
+        }
         return cls(x, x_variance, dy, of_x, of_dy, equal)
 
     def carried(self, name: str, variance: Array) -> Array | None:
@@ -106,6 +110,10 @@ class _Repeats:
         each = self.of_dy.means(variance.reshape(self.dy.shape))
         factors = self.x if name == "kernel" else np.ones((len(self.dy), 1))
         return np.square(self.of_dy.sums(factors)).T @ each
+
+    def partial_sums(self, name: str) -> Array | None:
+        """Sum of squares of what equal rows of dy add up to: partial sums reach it, whatever is left in the end."""
+        return self.carried(name, np.square(self.dy))
 
     def from_x(self) -> Array | None:
         """Variance that errors of x bring into the kernel's gradient, those of equal rows being equal."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
+from bridge.bounds.ensemble import Ensemble, EnsembleBackward
 from bridge.bounds.losses import LossSite, loss_error
 from bridge.bounds.rounding import UNIT_ROUNDOFF, Cotangent, Rounding, Site
 from bridge.bounds.rules import RULES
@@ -26,11 +29,19 @@ class Expected:
         value: the float64 value.
         variance: of the rounding error of one implementation, same shape.
         kink: sum of squares of what other valid subgradients could change, same shape; zero for forward values.
+        correlated: gives the variance with correlations between positions, which takes many runs of the network.
     """
 
     value: Array
     variance: Array
     kink: Array
+    correlated: Callable[[], Array] | None = None
+
+    def with_correlations(self) -> Expected:
+        """The same with the greater of both variances."""
+        if self.correlated is None:
+            return self
+        return replace(self, variance=np.maximum(self.variance, self.correlated()), correlated=None)
 
 
 @dataclass
@@ -85,18 +96,22 @@ class RoundingModel:
             variance = RULES[type(step.layer)].forward(self.rounding, site)
             self.sites.append(replace(site, y_variance=variance))
             x = y
+        self.ensemble = Ensemble(network.steps, self.sites, self.rounding)
 
     def forward(self) -> dict[str, Expected]:
         """Expected output of every step."""
         return {
-            value_name(step): Expected(site.y, site.y_variance, np.zeros_like(site.y))
-            for step, site in zip(self.network.steps, self.sites, strict=True)
+            value_name(step): Expected(
+                site.y, site.y_variance, np.zeros_like(site.y), partial(self.ensemble.forward, at)
+            )
+            for at, (step, site) in enumerate(zip(self.network.steps, self.sites, strict=True))
         }
 
     def pullback(self, cotangent: Array) -> ExpectedGradients:
         """Expected gradients of sum(cotangent * output)."""
         exact = np.zeros_like(cotangent)
-        return self._backward(Cotangent(cotangent, exact, exact), len(self.sites))
+        runs = EnsembleBackward(self.ensemble, len(self.sites), lambda output: (0.0, cotangent), exact)
+        return self._backward(Cotangent(cotangent, exact, exact), len(self.sites), runs)
 
     def loss_gradients(self, y: Array, loss: loss_rules.Loss) -> ExpectedGradients:
         """Expected loss and all its gradients, for checked targets y."""
@@ -108,7 +123,13 @@ class RoundingModel:
         value, dy = losses.mean_loss(*site.function(output, y), len(y))
         error = loss_error(self.rounding, site)
         loss_variance = error.value
-        expected = self._backward(Cotangent(dy, error.gradient, error.kink), count)
+
+        def start(output: Array) -> tuple[float, Array]:
+            return losses.mean_loss(*site.function(output, y), len(y))
+
+        alone = loss_error(self.rounding, replace(site, variance=np.zeros_like(variance)))
+        runs = EnsembleBackward(self.ensemble, count, start, alone.gradient)
+        expected = self._backward(Cotangent(dy, error.gradient, error.kink), count, runs)
         expected.uncertain += error.uncertain
         for name, rule in regularized_parameters(self.network.spec).items():
             layer, _, variable = name.partition("/")
@@ -117,21 +138,25 @@ class RoundingModel:
             loss_variance = loss_variance + self.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
             if name in expected.parameters:
                 expected.parameters[name] = self._with_penalty(expected.parameters[name], gradient)
-        expected.loss = Expected(np.asarray(value), np.asarray(loss_variance), np.zeros(()))
+        own = np.asarray(loss_variance)
+        expected.loss = Expected(np.asarray(value), own, np.zeros(()), lambda: own + runs.variance_of("loss"))
         return expected
 
     def _with_penalty(self, tensor: Expected, gradient: Array) -> Expected:
         value = tensor.value + gradient
         added = self.rounding.unit * (2 * np.square(gradient) + np.square(value))
-        return Expected(value, tensor.variance + added, tensor.kink)
+        return Expected(value, tensor.variance + added, tensor.kink, tensor.correlated)
 
-    def _backward(self, cotangent: Cotangent, start: int) -> ExpectedGradients:
+    def _backward(self, cotangent: Cotangent, start: int, runs: EnsembleBackward) -> ExpectedGradients:
         """Pull a cotangent of the output of step ``start - 1`` back to x."""
         steps = self.network.steps
         expected = ExpectedGradients()
         for at in range(start - 1, -1, -1):
             step, site = steps[at], self.sites[at]
-            expected.activations[value_name(step)] = Expected(cotangent.value, cotangent.variance, cotangent.kink)
+            given = Expected(
+                cotangent.value, cotangent.variance, cotangent.kink, partial(runs.variance_of, f"dy {at + 1}")
+            )
+            expected.activations[value_name(step)] = given
             _, cache = step.layer.forward(site.params, site.state, site.x, site.context)
             dx, grads = step.layer.backward(site.params, cache, cotangent.value)
             pulled = RULES[type(step.layer)].backward(self.rounding, site, cotangent, np.asarray(dx))
@@ -139,7 +164,9 @@ class RoundingModel:
             if self.network.spec.layers[step.index].trainable:
                 for name, value in grads.items():
                     variance, kink = pulled.parameter_variances[name], pulled.parameter_kinks[name]
-                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance, kink)
+                    correlated = partial(runs.variance_of, f"{at} {name}")
+                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance, kink, correlated)
             cotangent = Cotangent(np.asarray(dx), pulled.variance, pulled.kink)
-        expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink)
+        correlated = partial(runs.variance_of, "dy 0")
+        expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)
         return expected

@@ -128,6 +128,17 @@ class Pulled:
     uncertain: int = 0
 
 
+@dataclass(frozen=True)
+class Mode:
+    """One error that many values share: ``pattern * error``, the error with this variance.
+
+    ``pattern`` and ``variance`` broadcast to the tensor's shape; the variance's shape says how many errors there are.
+    """
+
+    pattern: Array
+    variance: Array
+
+
 class Rule(Protocol):
     """How one kind of layer carries and adds error."""
 

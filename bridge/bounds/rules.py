@@ -18,6 +18,15 @@ from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPo
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
 
+
+def rule_of(layer: Layer) -> Rule:
+    """The rule of a layer, or of the layer it varies."""
+    for kind in type(layer).__mro__:
+        if kind in RULES:
+            return RULES[kind]
+    raise ValueError(f"no rounding rule for {type(layer).__name__}; add one to bridge/bounds/rules.py")
+
+
 RULES: dict[type[Layer], Rule] = {
     Dense: LinearRule(),
     Conv2D: LinearRule(),

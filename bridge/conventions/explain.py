@@ -1,0 +1,70 @@
+"""The search: which known convention makes a culprit layer's error fall under its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bridge.conventions.layers import LAYER_CONVENTIONS
+from bridge.conventions.losses import LOSS_CONVENTIONS, LossConvention
+from bridge.local import LocalRow, Observed, judge_alone
+from bridge.verdict import Row
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A convention that explains one culprit.
+
+    Attributes:
+        side: the model that follows it.
+        layer: the layer, or "loss".
+        convention: its name.
+        who: where it is found.
+    """
+
+    side: str
+    layer: str
+    convention: str
+    who: str
+
+    def __str__(self) -> str:
+        return f"{self.layer!r} of {self.side} follows another convention: {self.convention} ({self.who})"
+
+
+def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
+    """Try every known convention on each culprit of one side in one mode, and name those that fit.
+
+    A convention fits where, with it in place of Keras', nothing of that layer leaves its bound any more. Conventions
+    that fit equally well (they may coincide on the data at hand) are all named.
+    """
+    layers = dict.fromkeys(local.row.layer for local in culprits)
+    found = []
+    for layer in layers:
+        failing = {local.row.tensor for local in culprits if local.row.layer == layer}
+        for name, who, rows in _tries(observed, layer):
+            judged = [row for row in rows if row.layer == layer]
+            if judged and failing <= {row.tensor for row in judged} and all(row.agrees for row in judged):
+                found.append(Explanation(observed.side, layer, name, who))
+    return found
+
+
+def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]]]:
+    """Judge the side again under each convention that applies to the layer: (name, who, rows)."""
+    network = observed.model.network
+    for at, step in enumerate(network.steps):
+        if step.name != layer or step.is_activation:
+            continue
+        for convention in LAYER_CONVENTIONS:
+            changed = convention.make(step.layer)
+            if changed is not None:
+                judged = judge_alone(observed.with_network(network.replace_layer(at, changed)))
+                yield convention.name, convention.who, [local.row for local in judged]
+    for loss in LOSS_CONVENTIONS:
+        if _applies(loss, layer):
+            judged = judge_alone(observed, loss)
+            yield loss.name, loss.who, [local.row for local in judged]
+
+
+def _applies(convention: LossConvention, layer: str) -> bool:
+    """Penalties show in the layers that have them and in the loss's value; the other conventions in the loss."""
+    return convention.penalty != 1.0 or layer == "loss"

@@ -1,0 +1,151 @@
+"""Optimizers as other frameworks and books define them, and the search for the one that explains a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core_numpy import optimizers as ours
+from core_numpy.contract import Array
+from model_spec import optimizers as rules
+
+Update = Callable[[Any, Array, Array, dict[str, Array], Any, int], None]
+
+
+@dataclass(frozen=True)
+class OptimizerConvention:
+    """One other way to define an optimizer's step; ``update`` has the signature of ``core_numpy.optimizers``."""
+
+    name: str
+    who: str
+    rule: type[rules.Optimizer]
+    update: Update
+
+
+def _rate_outside_momentum(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    m = slots["momentum"]
+    m *= w.dtype.type(rule.momentum)
+    m += g
+    w -= rate * (g + w.dtype.type(rule.momentum) * m if rule.nesterov else m)
+
+
+def _nesterov_of_the_book(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    mu = w.dtype.type(rule.momentum)
+    m = slots["momentum"]
+    w += mu * mu * m - (1 + mu) * rate * g
+    m *= mu
+    m -= rate * g
+
+
+def _nesterov_ignored(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    m = slots["momentum"]
+    m *= w.dtype.type(rule.momentum)
+    m -= rate * g
+    w += m
+
+
+def _adagrad_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    a = slots["accumulator"]
+    a += np.square(g)
+    w -= rate * g / (np.sqrt(a) + w.dtype.type(rule.epsilon))
+
+
+def _adagrad_from_zero(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    a = slots["accumulator"]
+    if t == 1:
+        a[...] = 0
+    a += np.square(g)
+    w -= rate * g / np.sqrt(a + w.dtype.type(rule.epsilon))
+
+
+def _rmsprop_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    kind, v = w.dtype.type, slots["velocity"]
+    v[...] = kind(rule.rho) * v + kind(1 - rule.rho) * np.square(g)
+    w -= rate * g / (np.sqrt(v) + kind(rule.epsilon))
+
+
+def _adam_epsilon_of_the_paper(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    kind, (m, v) = w.dtype.type, _moments(rule, w, g, slots)
+    m_hat, v_hat = m / (1 - kind(rule.beta_1) ** kind(t)), v / (1 - kind(rule.beta_2) ** kind(t))
+    w -= rate * m_hat / (np.sqrt(v_hat) + kind(rule.epsilon))
+
+
+def _adam_uncorrected(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    m, v = _moments(rule, w, g, slots)
+    w -= rate * m / (np.sqrt(v) + w.dtype.type(rule.epsilon))
+
+
+def _adam_epsilon_inside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    kind, (m, v) = w.dtype.type, _moments(rule, w, g, slots)
+    alpha = rate * np.sqrt(1 - kind(rule.beta_2) ** kind(t)) / (1 - kind(rule.beta_1) ** kind(t))
+    w -= alpha * m / np.sqrt(v + kind(rule.epsilon))
+
+
+def _moments(rule: Any, w: Array, g: Array, slots: dict[str, Array]) -> tuple[Array, Array]:
+    kind, m, v = w.dtype.type, slots["momentum"], slots["velocity"]
+    m += (g - m) * kind(1 - rule.beta_1)
+    v += (np.square(g) - v) * kind(1 - rule.beta_2)
+    return m, v
+
+
+OPTIMIZER_CONVENTIONS: tuple[OptimizerConvention, ...] = (
+    OptimizerConvention("learning rate outside the momentum", "PyTorch's SGD", rules.SGD, _rate_outside_momentum),
+    OptimizerConvention("Nesterov of the book", "deep learning from scratch", rules.SGD, _nesterov_of_the_book),
+    OptimizerConvention("Nesterov flag ignored", "plain momentum", rules.SGD, _nesterov_ignored),
+    OptimizerConvention(
+        "Adagrad epsilon outside the root", "PyTorch, the books", rules.Adagrad, _adagrad_epsilon_outside
+    ),
+    OptimizerConvention("Adagrad accumulator from 0", "PyTorch, the books", rules.Adagrad, _adagrad_from_zero),
+    OptimizerConvention("RMSprop epsilon outside the root", "PyTorch", rules.RMSprop, _rmsprop_epsilon_outside),
+    OptimizerConvention(
+        "Adam epsilon after the correction", "PyTorch, the paper", rules.Adam, _adam_epsilon_of_the_paper
+    ),
+    OptimizerConvention("Adam without bias correction", "a frequent slip", rules.Adam, _adam_uncorrected),
+    OptimizerConvention("Adam epsilon inside the root", "some books", rules.Adam, _adam_epsilon_inside),
+)
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """One step of one parameter: value before and after, gradient, slots before, learning rate and number from 1."""
+
+    before: Array
+    after: Array
+    gradient: Array
+    slots: dict[str, Array]
+    rate: float
+    number: int
+
+
+def step_error(rule: rules.Optimizer, update: Update, steps: Sequence[RecordedStep]) -> float:
+    """Largest distance between recorded and recomputed parameters, over the largest change of the step."""
+    worst = 0.0
+    for step in steps:
+        w = step.before.copy()
+        slots = {name: value.copy() for name, value in step.slots.items()}
+        update(rule, w, step.gradient, slots, w.dtype.type(step.rate), step.number)
+        change = float(np.abs(step.after - step.before).max(initial=0)) or 1.0
+        worst = max(worst, float(np.abs(w - step.after).max(initial=0)) / change)
+    return worst
+
+
+def explain_steps(rule: rules.Optimizer, steps: Sequence[RecordedStep]) -> str | None:
+    """Name the convention by which recorded float64 steps were taken, or None where none fits (or Keras' own does).
+
+    A convention fits where it brings the error down to rounding: below 1e-9 of the step, and a thousand times below
+    that of Keras' rule. Gradients and slots of the record are taken as they are.
+    """
+    own = step_error(rule, ours.UPDATE_RULES[type(rule)].update, steps)
+    fits: list[tuple[float, str]] = []
+    for convention in OPTIMIZER_CONVENTIONS:
+        if isinstance(rule, convention.rule):
+            try:
+                error = step_error(rule, convention.update, steps)
+            except KeyError:
+                continue  # the rule as configured keeps other slots
+            if error < 1e-9 and error < own / 1000:
+                fits.append((error, convention.name))
+    return min(fits)[1] if fits else None

@@ -1,0 +1,182 @@
+"""Where a foreign layer keeps its variables and gradients: the attribute styles that are common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model_spec.shapes import Shape, element_count
+
+Array = np.ndarray
+
+STYLES = ("dicts", "books", "keras")
+"""``params`` and ``grads`` dicts (or lists, in Keras' order); attributes ``W``, ``b``, ``dW``, ``db``; Keras' names."""
+
+BOOK_NAMES: dict[str, tuple[str, ...]] = {
+    "kernel": ("W", "w", "weight", "weights"),
+    "bias": ("b",),
+    "gamma": ("gamma",),
+    "beta": ("beta",),
+    "moving_mean": ("running_mean",),
+    "moving_variance": ("running_var", "running_variance"),
+}
+
+
+class ForeignLayerError(ValueError):
+    """A foreign layer lacks, or gives, something the judge cannot use; the message says what."""
+
+
+_PARAMETER_HOLDERS = ("params", "parameters")
+_GRADIENT_HOLDERS = ("grads", "gradients")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place in a foreign layer: an attribute, or an entry of a dict or list it has as an attribute.
+
+    The holder is looked up anew at every access: some layers replace their ``grads`` in every backward pass.
+    """
+
+    layer: Any
+    attribute: str
+    key: str | int | None = None
+
+    @property
+    def label(self) -> str:
+        """How one would write it in Python: ``W`` or ``params['W']``."""
+        return self.attribute if self.key is None else f"{self.attribute}[{self.key!r}]"
+
+    def exists(self) -> bool:
+        """True where there is such a place, even if it holds None."""
+        holder = getattr(self.layer, self.attribute, None)
+        if self.key is None:
+            return hasattr(self.layer, self.attribute)
+        if isinstance(holder, Mapping):
+            return self.key in holder
+        return isinstance(holder, list) and isinstance(self.key, int) and self.key < len(holder)
+
+    def read(self) -> Any:
+        """What is there now, or None."""
+        if not self.exists():
+            return None
+        holder = getattr(self.layer, self.attribute)
+        return holder if self.key is None else holder[self.key]
+
+    def write(self, value: Any) -> None:
+        """Write into the array that is there, which others may refer to, else put the value there."""
+        current = self.read()
+        if _is_tensor(current) and value is not None and current.shape == np.shape(value) and current.flags.writeable:
+            current[...] = value
+        elif self.key is None:
+            setattr(self.layer, self.attribute, value)
+        else:
+            getattr(self.layer, self.attribute)[self.key] = value
+
+
+def find_variable(layer: Any, name: str, shape: Shape, order: Sequence[str], style: str | None) -> Slot:
+    """Where the layer keeps the variable with Keras' name ``name`` and ``shape``.
+
+    Args:
+        layer: the foreign layer.
+        name: "kernel", "bias", "gamma", "beta", "moving_mean" or "moving_variance".
+        shape: its shape in Keras' layout; the layer's own array has the same number of values.
+        order: all parameters of the layer in Keras' order, for ``params`` lists.
+        style: one of STYLES, or None to take whatever the layer has.
+
+    Raises:
+        ValueError: nothing fits, or two different arrays do; what was looked for and what the layer has is listed.
+    """
+    candidates = list(_candidates(layer, name, order, style))
+    there = [slot for slot in candidates if slot.exists()]
+    fitting = [slot for slot in there if _is_tensor(slot.read()) and slot.read().size == element_count(shape)]
+    # Books leave None where the first forward pass is to make the array
+    fitting = fitting or [slot for slot in there if slot.read() is None]
+    if not fitting:
+        raise ValueError(
+            f"{type(layer).__name__} has no array for {name!r} of {element_count(shape)} values (in Keras {shape}); "
+            f"looked for {_listed(candidates)}; it has {describe_attributes(layer)}; "
+            f"rename the attribute or choose style= from {', '.join(STYLES)}"
+        )
+    first = fitting[0]
+    array = first.read()
+    for other in fitting[1:]:
+        if array is not None and not np.shares_memory(array, other.read()):
+            raise ValueError(
+                f"{type(layer).__name__} has two arrays for {name!r}, {first.label} and {other.label}; "
+                f"say which one it computes with: style= one of {', '.join(STYLES)}"
+            )
+    return first
+
+
+def find_gradient(variable: Slot, name: str) -> Slot:
+    """Where the layer left the gradient of the variable with Keras' name ``name``, found at ``variable``.
+
+    Raises:
+        ForeignLayerError: nowhere; what was looked for and what the layer has is listed.
+    """
+    layer = variable.layer
+    if variable.key is None:
+        own = variable.attribute
+        candidates = [Slot(layer, given) for given in _gradient_names(own)]
+        candidates += [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in (own, f"d{own}")]
+    else:
+        keys = [variable.key] if isinstance(variable.key, int) else [variable.key, *_gradient_names(variable.key)]
+        candidates = [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in keys]
+        if isinstance(variable.key, str):
+            candidates += [Slot(layer, given) for given in _gradient_names(variable.key)]
+    there = [slot for slot in candidates if slot.exists()]
+    if not there:
+        raise ForeignLayerError(
+            f"{type(layer).__name__} has no gradient of {name!r} ({variable.label}) after backward; "
+            f"looked for {_listed(candidates)}; it has {describe_attributes(layer)}"
+        )
+    return next((slot for slot in there if slot.read() is not None), there[0])
+
+
+def describe_attributes(layer: Any) -> str:
+    """The layer's own attributes with the shapes of arrays, for an error message."""
+    described = []
+    for name in _attribute_names(layer):
+        value = getattr(layer, name, None)
+        if isinstance(value, np.ndarray):
+            described.append(f"{name} {value.shape}")
+        elif isinstance(value, Mapping):
+            described.append(f"{name} with keys {', '.join(map(str, value)) or '(none)'}")
+        else:
+            described.append(f"{name} ({type(value).__name__})")
+    return ", ".join(described) if described else "no attributes"
+
+
+def _attribute_names(layer: Any) -> list[str]:
+    if hasattr(layer, "__dict__"):
+        return list(vars(layer))
+    return [name for name in dir(layer) if not name.startswith("_") and not callable(getattr(layer, name, None))]
+
+
+def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) -> Iterator[Slot]:
+    names = (*BOOK_NAMES.get(name, ()), name)
+    if style in (None, "dicts"):
+        for holder in _PARAMETER_HOLDERS:
+            if isinstance(getattr(layer, holder, None), list) and name in order:
+                yield Slot(layer, holder, order.index(name))
+            else:
+                yield from (Slot(layer, holder, key) for key in names)
+    if style in (None, "books"):
+        yield from (Slot(layer, given) for given in BOOK_NAMES.get(name, ()))
+    if style in (None, "keras") and not (style is None and name in BOOK_NAMES.get(name, ())):
+        yield Slot(layer, name)
+
+
+def _gradient_names(name: str) -> tuple[str, ...]:
+    return (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad")
+
+
+def _listed(slots: Sequence[Slot]) -> str:
+    return ", ".join(dict.fromkeys(slot.label for slot in slots))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"

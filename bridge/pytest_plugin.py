@@ -1,0 +1,62 @@
+"""The pytest plugin: a fixture ``crosscheck`` that judges, records the verdict, and fails the test that disagrees.
+
+pytest loads this file at every start, so it imports nothing heavy; the judge is loaded when a test first asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from bridge.layer_report import LayerReport
+    from bridge.report import ParityReport
+
+
+class Crosscheck:
+    """The judge for one test. Every method returns the report where all agrees, and fails the test where not.
+
+    The verdict and the first divergence become properties of the test, which ``--junitxml`` writes out.
+    """
+
+    def __init__(self, record_property: Callable[[str, object], None]) -> None:
+        self._record = record_property
+
+    def compare(self, spec: Any, x: Any, y: Any, **options: Any) -> ParityReport:
+        """``bridge.compare``: both backends on this network."""
+        from bridge import compare
+
+        report = compare(spec, x, y, **options)
+        self._settle(report)
+        return report
+
+    def compare_models(self, a: Any, b: Any, x: Any, y: Any = None, **options: Any) -> ParityReport:
+        """``bridge.compare_models``: two models that hold the same weights."""
+        from bridge import compare_models
+
+        report = compare_models(a, b, x, y, **options)
+        self._settle(report)
+        return report
+
+    def check_layer(self, my_layer: Any, spec_layer: Any, input_shape: Any, **options: Any) -> LayerReport:
+        """``bridge.check_layer``: one foreign layer against its specification."""
+        from bridge import check_layer
+
+        report = check_layer(my_layer, spec_layer, input_shape, **options)
+        self._settle(report)
+        return report
+
+    def _settle(self, report: ParityReport | LayerReport) -> None:
+        first = report.first_divergence
+        self._record("crosscheck_verdict", str(report).partition("\n")[0])
+        self._record("crosscheck_first_divergence", "none" if first is None else f"{first.tensor} ({first.dtype})")
+        if not report.passed:
+            pytest.fail(str(report), pytrace=False)
+
+
+@pytest.fixture
+def crosscheck(record_property: Callable[[str, object], None]) -> Crosscheck:
+    """Judges models and layers by derived rounding bounds; a disagreement fails the test with the report."""
+    return Crosscheck(record_property)

@@ -1,0 +1,26 @@
+"""The examples of docs/bring_your_own.md run and say what the page says."""
+
+import re
+from pathlib import Path
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/bring_your_own.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+pytest_plugins = "pytester"
+
+
+def test_check_layer_example_prints_what_the_page_says(capsys):
+    exec(compile(EXAMPLES[0], "check_layer example", "exec"), {})
+    shown = re.search(r"```\n(DIFFER.*?)```", PAGE, re.DOTALL).group(1)
+    assert capsys.readouterr().out.startswith(shown)
+
+
+def test_compare_models_example_agrees(capsys):
+    exec(compile(EXAMPLES[1], "compare_models example", "exec"), {})
+    assert capsys.readouterr().out.startswith("AGREE: mlp (8, 8, 1), NumPy and exported, 1 tensors compared")
+
+
+def test_fixture_example_passes_and_would_fail(pytester):
+    assert len(EXAMPLES) == 3
+    pytester.makepyfile(test_page=EXAMPLES[2], test_fault=EXAMPLES[2].replace("return dy * self.mask", "return dy"))
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, failed=1)

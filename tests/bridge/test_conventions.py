@@ -1,0 +1,161 @@
+"""Each known convention, planted on one side, is named by the explainer, and only where it was planted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bridge
+from bridge.conventions.layers import LAYER_CONVENTIONS
+from bridge.conventions.losses import LOSS_CONVENTIONS
+from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, RecordedStep, explain_steps
+from core_numpy import NumpyModel
+from core_numpy import optimizers as ours
+from core_numpy.losses import categorical_cross_entropy
+from core_numpy.ops.softmax import softmax, softmax_backward
+from model_spec import (
+    SGD,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling2D,
+    ModelSpec,
+    regularizers,
+)
+
+SPEC = ModelSpec(
+    "conventions",
+    (10, 9, 2),
+    (
+        Conv2D(3, (3, 2), strides=2, padding="same", activation="tanh", kernel_regularizer=regularizers.L2(0.05)),
+        BatchNormalization(),
+        MaxPooling2D(2, 1, padding="same"),
+        AveragePooling2D(2, 1, padding="same"),
+        Dropout(0.3),
+        Flatten(),
+        Dense(4, activation="softmax"),
+    ),
+)
+X = np.random.default_rng(3).standard_normal((6, 10, 9, 2))
+Y = np.arange(6) % 4
+
+
+def pair():
+    models = [NumpyModel(SPEC, seed=1, dtype="float64") for _ in range(2)]
+    for model in models:
+        model.set_weights(bridge.random_weights(SPEC, 2))
+    return models
+
+
+def explained(right, other):
+    report = bridge.compare_models(right, other, X, Y, names=("Keras-like", "other"))
+    assert not report.passed
+    return report, {(one.side, one.layer, one.convention) for one in report.explanations}
+
+
+@pytest.mark.parametrize("convention", LAYER_CONVENTIONS, ids=lambda one: one.name)
+def test_layer_convention_is_named(convention):
+    right, other = pair()
+    sites = [at for at, step in enumerate(other.network.steps) if convention.make(step.layer) is not None]
+    assert sites, f"no layer of the test network shows {convention.name}"
+    for at in sites:
+        right, other = pair()
+        step = other.network.steps[at]
+        other.network = other.network.replace_layer(at, convention.make(step.layer))
+        report, found = explained(right, other)
+        assert ("other", step.name, convention.name) in found, str(report)
+        assert {(side, layer) for side, layer, _ in found} == {("other", step.name)}
+        if "dropout" not in convention.name:
+            assert len(found) == 1, found
+        assert f"explained: {step.name!r} of other follows another convention: " in str(report)
+
+
+def scaled(factor):
+    def wrap(function):
+        def wrapped(output, targets):
+            losses, gradients = function(output, targets)
+            return losses * factor, gradients * factor
+
+        return wrapped
+
+    return wrap
+
+
+def clipped(function):
+    def wrapped(logits, targets):
+        probabilities = softmax(logits)
+        losses, gradients = categorical_cross_entropy(probabilities, targets)
+        return losses, softmax_backward(probabilities, gradients)
+
+    return wrapped
+
+
+def wrap_loss(model, wrap):
+    inner = model.loss_functions
+    model.loss_functions = lambda rule, from_logits: wrap(inner(rule, from_logits))
+
+
+@pytest.mark.parametrize("convention", LOSS_CONVENTIONS, ids=lambda one: one.name)
+def test_loss_convention_is_named(convention):
+    right, other = pair()
+    if convention.clipped:
+        for model in (right, other):
+            weights = model.weights
+            weights["dense/kernel"] *= 40  # certain of wrong answers: where the clip shows
+            model.set_weights(weights)
+        wrap_loss(other, clipped)
+    elif convention.penalty == 1.0:
+        wrap_loss(other, scaled(convention.scale(len(X))))
+    else:
+        terms = other._penalty_terms
+        value = convention.penalty if convention.penalty_value is None else convention.penalty_value
+        other._penalty_terms = lambda: {
+            name: (cost * value, gradient * convention.penalty) for name, (cost, gradient) in terms().items()
+        }
+    report, found = explained(right, other)
+    expected = {"loss"} if convention.penalty == 1.0 else {"conv2d"} | ({"loss"} if value != 1.0 else set())
+    assert {layer for _, layer, name in found if name == convention.name} == expected, str(report)
+    assert {side for side, _, _ in found} == {"other"}
+
+
+def test_a_plain_fault_is_not_called_a_convention():
+    right, other = pair()
+    bridge.faults.find("slightly-wrong-input-gradient").plant(other)
+    report, found = explained(right, other)
+    assert not found
+    assert report.culprits
+
+
+@pytest.mark.parametrize("convention", OPTIMIZER_CONVENTIONS, ids=lambda one: one.name)
+def test_optimizer_convention_is_named(convention):
+    random = np.random.default_rng(0)
+    rule = convention.rule()
+    if convention.rule is SGD:
+        rule = SGD(0.1, momentum=0.9, nesterov="Nesterov" in convention.name)
+    w = random.standard_normal(6)
+    state = ours.OptimizerState.start(rule, {"w": w})
+    steps = []
+    for number in range(1, 5):
+        # Small gradients on purpose: where epsilon stands matters only beside them
+        gradient = random.standard_normal(6) * 10.0 ** random.integers(-6, 0, 6)
+        slots = {name: value.copy() for name, value in state.slots["w"].items()}
+        rate = state.current_learning_rate()
+        if number == 2 and "rate outside" in convention.name:
+            rate = 0.05  # the two differ only where the rate changes
+        before = w.copy()
+        convention.update(rule, w, gradient, state.slots["w"], rate, number)
+        steps.append(RecordedStep(before, w.copy(), gradient, slots, rate, number))
+    assert explain_steps(rule, steps) == convention.name
+
+
+def test_keras_own_steps_need_no_explanation():
+    rule, w = SGD(0.1, momentum=0.9), np.ones(3)
+    state = ours.OptimizerState.start(rule, {"w": w})
+    slots, before = {"momentum": np.zeros(3)}, w.copy()
+    state.step({"w": w}, {"w": np.arange(3.0)})
+    record = RecordedStep(before, w.copy(), np.arange(3.0), slots, 0.1, 1)
+    assert explain_steps(rule, [record]) is None
+    assert explain_steps(rule, [replace(record, after=w * 2)]) is None

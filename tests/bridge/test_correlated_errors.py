@@ -1,0 +1,136 @@
+"""Errors that many positions share: constant images, global averages and batch statistics give no false alarm."""
+
+import numpy as np
+import pytest
+
+import bridge
+from bridge.bounds import RoundingModel
+from bridge.bounds.repeats import ColumnGroups, RowGroups
+from bridge.bounds.rounding import Rounding
+from bridge.comparison import _as_float64
+from core_numpy.network import Network
+from model_spec import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    ModelSpec,
+    ZeroPadding2D,
+)
+
+SIDE, BATCH = 28, 8
+
+
+def network(name, *layers):
+    tail = (GlobalAveragePooling2D(), Dense(4, activation="softmax"))
+    return ModelSpec(name, (SIDE, SIDE, 1), (*layers, *tail))
+
+
+NETWORKS = [
+    network("average", Conv2D(3, 3, activation="sigmoid"), Conv2D(3, 3, activation="tanh", padding="same")),
+    network("statistics", Conv2D(3, 3, activation="tanh"), BatchNormalization(), Conv2D(2, 3, activation="sigmoid")),
+    network("linear", Conv2D(4, 3), BatchNormalization(), Conv2D(4, 3)),
+    network("windows", Conv2D(4, 3, activation="elu"), AveragePooling2D(3, 2, "same"), Conv2D(4, 3)),
+    network("padding", ZeroPadding2D(3), Conv2D(2, 1, activation="sigmoid")),
+]
+
+
+def images(kind):
+    random = np.random.default_rng(4)
+    x = random.normal(size=(BATCH, SIDE, SIDE, 1))
+    if kind == "constant background":
+        x[:, :10] = x[:, 14:] = x[:, :, :10] = x[:, :, 14:] = 0.3
+    elif kind == "constant":
+        x[:] = np.where(random.random((BATCH, 1, 1, 1)) < 0.5, 0.7, 0.3)
+    elif kind == "offset":
+        x += 5
+    return x, random.integers(0, 4, BATCH)
+
+
+@pytest.mark.parametrize("kind", ["normal", "offset", "constant background", "constant"])
+@pytest.mark.parametrize("spec", NETWORKS, ids=lambda spec: spec.name)
+def test_shared_errors_are_no_bugs(spec, kind):
+    report = bridge.compare(spec, *images(kind), seed=3)
+    assert report.passed, str(report)
+    assert max(row.error_over_bound for row in report.rows) < 1
+
+
+def test_a_small_fault_is_still_found_where_errors_are_shared():
+    spec = NETWORKS[0]
+    report = bridge.compare(
+        spec, *images("constant background"), dtype="float32", fault="slightly-wrong-input-gradient"
+    )
+    assert not report.passed
+
+
+def test_repeated_rows_are_needed_for_the_constant_background(monkeypatch):
+    """With independent errors alone the judge would call this a bug: the rule is not there for nothing."""
+    found = RowGroups.repeats
+    assert isinstance(found, property)
+    monkeypatch.setattr(ColumnGroups, "of", classmethod(lambda cls, values: _all_different(values)))
+    monkeypatch.setattr(RowGroups, "repeats", property(lambda self: False))
+    monkeypatch.setattr("bridge.bounds.network.Expected.with_correlations", lambda self: self)
+    assert not bridge.compare(NETWORKS[1], *images("constant background"), seed=3).passed
+
+
+def _all_different(values):
+    columns = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    ids = np.arange(values.size).reshape(values.shape)
+    return ColumnGroups(ids, columns.reshape(-1), np.ones(values.size, np.int64))
+
+
+def test_column_groups_by_hand():
+    groups = ColumnGroups.of(np.array([[1.0, 2.0], [1.0, 3.0], [5.0, 3.0], [1.0, 4.0]]))
+    assert groups.largest.tolist() == [3, 2]
+    variance = np.ones((4, 2))
+    # Three equal errors add up to 3**2, the fourth is independent; no weights
+    assert groups.carried(variance).tolist() == [10, 6]
+    # Opposite weights cancel an equal error, but the independent sum is the least that is allowed
+    assert groups.carried(variance, np.array([[1.0, 1], [-1, 1], [1, -1], [0, 1]])).tolist() == [3, 4]
+
+
+def test_row_groups_by_hand():
+    groups = RowGroups.of(np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0]]))
+    assert groups.repeats
+    assert sorted(groups.sizes.tolist()) == [1, 2]
+    sums = groups.sums(np.array([[1.0], [10.0], [100.0]]))
+    assert sorted(sums.reshape(-1).tolist()) == [11, 100]
+    assert not RowGroups.of(np.array([[1.0], [2.0]])).repeats
+
+
+def test_equal_terms_drift_together():
+    rounding = Rounding(2.0**-24)
+    squares, total = np.asarray(1000.0), np.asarray(1000.0)
+    scattered = rounding.sum_of(squares, total, 1000)
+    drifting = rounding.sum_of(squares, total, 1000, equal=1000)
+    assert drifting > 100 * scattered
+    # A plain float32 sum of 5000 thirds: the error the drift is there for
+    terms = np.full(5000, 1 / 3, np.float32)
+    error = abs(float(np.cumsum(terms)[-1]) - 5000 * float(terms[0]))
+    squares, total = np.sum(terms.astype(float) ** 2), np.sum(terms.astype(float))
+    assert error > 4 * np.sqrt(rounding.sum_of(squares, total, 5000))
+    assert 0.05 < error / np.sqrt(rounding.sum_of(squares, total, 5000, equal=5000)) < 4
+
+
+def test_runs_of_the_network_find_the_variance_of_a_shared_error():
+    """Behind a global average one error reaches every position: the bias gradient collects it count times over."""
+    spec = ModelSpec("shared", (12, 12, 2), (Conv2D(2, 1), GlobalAveragePooling2D(), Dense(3)))
+    x = np.random.default_rng(0).normal(size=(4, 12, 12, 2))
+    weights = _as_float64(spec, bridge.random_weights(spec, 1))
+    model = RoundingModel(Network.of(spec), *weights, "float32", x)
+    cotangent = np.random.default_rng(1).normal(size=(4, 3))
+    tensor = model.pullback(cotangent).parameters["conv2d/kernel"]
+    wider = tensor.with_correlations()
+    assert wider.correlated is None
+    assert np.all(wider.variance >= tensor.variance)
+    # The same network in float32, against the same weights in float64: the truth about its own error
+    errors = []
+    for seed in range(30):
+        single = np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32)
+        shared = (single @ weights[0]["dense"]["kernel"].T.astype(np.float32)) / np.float32(144)
+        exact = single.astype(np.float64) @ weights[0]["dense"]["kernel"].T / 144
+        pooled = x.sum(axis=(1, 2))
+        errors.append(pooled.T @ (shared - exact))
+    measured = np.sqrt(np.mean(np.square(errors)))
+    assert 0.1 < measured / np.sqrt(np.mean(wider.variance)) < 4

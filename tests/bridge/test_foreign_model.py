@@ -1,0 +1,84 @@
+"""A whole network of book layers is judged against NumPy's, and the faulty layer among them is named."""
+
+import numpy as np
+import pytest
+
+import bridge
+from core_numpy import NumpyModel
+from model_spec import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ModelSpec
+from tests.bridge import book_layers as books
+
+SPEC = ModelSpec(
+    "course_net",
+    (8, 8, 1),
+    (Conv2D(3, 3, activation="relu"), MaxPooling2D(2), Flatten(), Dense(7, activation="relu"), Dense(4)),
+)
+X = np.random.default_rng(2).uniform(size=(5, 8, 8, 1))
+
+
+def course_net(dtype, pooling=books.Pooling):
+    empty = {name: np.empty(shape, dtype) for name, shape in SPEC.parameter_shapes.items()}
+    return [
+        books.Convolution(np.empty((3, 1, 3, 3), dtype), empty["conv2d/bias"]),
+        books.Relu(),
+        pooling(2, 2),
+        None,
+        books.Affine(empty["dense/kernel"], empty["dense/bias"]),
+        books.Relu(),
+        books.Affine(empty["dense_1/kernel"], empty["dense_1/bias"]),
+    ]
+
+
+def compared(layers, dtype, foreign_first=True):
+    numpy = NumpyModel(SPEC, seed=1, dtype=dtype)
+    numpy.set_weights(bridge.random_weights(SPEC, 3))
+    foreign = bridge.model_from_layers(layers, SPEC, dtype=dtype, layout="NCHW")
+    bridge.copy_weights(numpy, foreign)
+    sides = (foreign, numpy) if foreign_first else (numpy, foreign)
+    return bridge.compare_models(*sides, X)
+
+
+@pytest.mark.parametrize("foreign_first", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_course_net_agrees(dtype, foreign_first):
+    report = compared(course_net(dtype), dtype, foreign_first)
+    assert report.passed, str(report)
+    tensors = {row.tensor for row in report.rows}
+    assert {f"gradient of {name}" for name in SPEC.parameter_shapes} | {"gradient of x", "conv2d"} <= tensors
+
+
+def test_weights_come_out_as_they_went_in():
+    foreign = bridge.model_from_layers(course_net("float64"), SPEC, layout="NCHW")
+    values = bridge.random_weights(SPEC, 3)
+    foreign.set_weights(values)
+    assert list(foreign.weights) == list(values)
+    assert all(np.array_equal(foreign.weights[name], value) for name, value in values.items())
+    with pytest.raises(ValueError, match="dense/bias"):
+        foreign.set_weights({name: value for name, value in values.items() if name != "dense/bias"})
+
+
+class EarlyReturn(books.Pooling):
+    def backward(self, dout):
+        dx = super().backward(dout)
+        dx[1:] = 0
+        return dx
+
+
+def test_the_faulty_layer_is_named():
+    report = compared(course_net("float64", EarlyReturn), "float64")
+    assert not report.passed
+    assert report.first_divergence.layer == "max_pooling2d"
+    assert {(local.side, local.row.layer) for local in report.culprits} == {("ForeignModel", "max_pooling2d")}
+
+
+def test_what_does_not_fit_is_refused():
+    layers = course_net("float64")
+    with pytest.raises(
+        ValueError, match=r"has 7 steps \(conv2d/preactivation, conv2d, .*got 6 layers; give one for each"
+    ):
+        bridge.model_from_layers(layers[:-1], SPEC)
+    with pytest.raises(ValueError, match="step 'dense_1' has variables, so it needs a foreign layer"):
+        bridge.model_from_layers([*layers[:-1], None], SPEC, layout="NCHW")
+    dropping = ModelSpec("drops", (4,), (Dropout(0.5),))
+    with pytest.raises(ValueError, match="has Dropout, and foreign layers drop other units"):
+        bridge.model_from_layers([None], dropping)

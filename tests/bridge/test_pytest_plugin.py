@@ -1,0 +1,137 @@
+"""The pytest plugin: a disagreement fails the user's test with the report, and JUnit's file has the verdict."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from importlib.metadata import entry_points
+
+import pytest
+
+pytest_plugins = "pytester"
+
+LAYER = """
+import numpy as np
+import model_spec
+
+class Affine:
+    sign = 1
+    def __init__(self):
+        self.W, self.b = np.ones((4, 3)), np.ones(3)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dy):
+        self.dW, self.db = self.sign * self.x.T @ dy, dy.sum(axis=0)
+        return dy @ self.W.T
+
+class Wrong(Affine):
+    sign = -1
+"""
+
+
+@pytest.fixture
+def outcome(pytester):
+    """Runs one test file as a user would, and returns (result, {test name: properties in JUnit's file})."""
+
+    def run(source):
+        pytester.makepyfile(source)
+        result = pytester.runpytest_inprocess("--junitxml=junit.xml", "-p", "no:cacheprovider")
+        properties = {
+            case.get("name"): {entry.get("name"): entry.get("value") for entry in case.iter("property")}
+            for case in ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
+        }
+        return result, properties
+
+    return run
+
+
+def test_plugin_is_installed():
+    assert [entry.value for entry in entry_points(group="pytest11", name="crosscheck")] == ["bridge.pytest_plugin"]
+
+
+def test_importing_it_loads_nothing_heavy():
+    code = (
+        "import sys, bridge.pytest_plugin; print([n for n in ('numpy', 'keras', 'bridge.verdict') if n in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+def test_layers_that_agree_and_that_do_not(outcome):
+    result, properties = outcome(
+        LAYER
+        + """
+def test_right(crosscheck):
+    assert crosscheck.check_layer(Affine(), model_spec.Dense(3), (4,)).passed
+
+def test_wrong(crosscheck):
+    crosscheck.check_layer(Wrong(), model_spec.Dense(3), (4,))
+"""
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "DIFFER: Wrong (NHWC, IO) as Dense(3) on (4,)*",
+            "first failing tensor: gradient of kernel (float64)",
+            "*BUG float64 pullback: gradient of kernel*",
+        ]
+    )
+    # The report, not the trace of the judge
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+    assert properties["test_right"]["crosscheck_verdict"].startswith("AGREE: Affine")
+    assert properties["test_right"]["crosscheck_first_divergence"] == "none"
+    assert properties["test_wrong"]["crosscheck_verdict"].startswith("DIFFER: Wrong")
+    assert properties["test_wrong"]["crosscheck_first_divergence"] == "gradient of kernel (float64)"
+
+
+def test_models_that_agree_and_that_do_not(outcome):
+    result, properties = outcome(
+        """
+import numpy as np
+import bridge
+from bridge.faults import find
+from core_numpy import NumpyModel
+from model_spec import zoo
+
+X = np.random.default_rng(0).uniform(size=(4, 8, 8, 1))
+
+def models(fault=None):
+    spec = zoo.cnn((8, 8, 1))
+    a, b = (NumpyModel(spec, seed=seed, dtype="float64") for seed in (1, 2))
+    a.set_weights(bridge.random_weights(spec, 3))
+    bridge.copy_weights(a, b)
+    if fault:
+        find(fault).plant(b)
+    return a, b
+
+def test_right(crosscheck):
+    crosscheck.compare_models(*models(), X, np.arange(4))
+
+def test_wrong(crosscheck):
+    crosscheck.compare_models(*models("missing-bias"), X, np.arange(4))
+"""
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["DIFFER: cnn (8, 8, 1)*", "first divergence: layer 'conv2d', forward*"])
+    assert properties["test_right"]["crosscheck_verdict"].startswith("AGREE: cnn")
+    assert properties["test_wrong"]["crosscheck_first_divergence"] == "conv2d/preactivation (float64)"
+
+
+def test_compare_runs_both_backends(outcome):
+    result, properties = outcome(
+        """
+import numpy as np
+from model_spec import zoo
+
+X = np.random.default_rng(0).uniform(size=(2, 8, 8, 1))
+
+def test_right(crosscheck):
+    assert crosscheck.compare(zoo.mlp((8, 8, 1)), X, [1, 2], dtype="float64").passed
+
+def test_wrong(crosscheck):
+    crosscheck.compare(zoo.mlp((8, 8, 1)), X, [1, 2], dtype="float64", fault="dropped-bias-gradient")
+"""
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["DIFFER: mlp (8, 8, 1), NumPy and Keras*"])
+    assert properties["test_wrong"]["crosscheck_first_divergence"] == "gradient of dense_1/bias (float64)"
