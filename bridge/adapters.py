@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 
 from bridge.foreign_variables import STYLES, ForeignLayerError, describe_attributes, find_gradient, find_variable
+from bridge.layouts import KERNEL_LAYOUTS, LAYOUTS, image_to_keras, image_to_layer, kernel_layout_of
 from model_spec import layers as specs
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
 
 Array = np.ndarray
-
-LAYOUTS = ("NHWC", "NCHW")
-
-KERNEL_LAYOUTS: dict[int, dict[str, tuple[int, ...]]] = {
-    4: {"HWIO": (0, 1, 2, 3), "OIHW": (3, 2, 0, 1)},
-    2: {"IO": (0, 1), "OI": (1, 0)},
-}
-"""By number of axes: the foreign layout, and how Keras' kernel is transposed into it."""
 
 _TRAINING_FLAGS = ("training", "train_flg", "train_flag", "train", "is_training")
 
@@ -78,7 +71,9 @@ class AdaptedLayer:
         self.kernel_layout: str | None = None
         if "kernel" in self.slots:
             shape = self.parameter_shapes["kernel"]
-            self.kernel_layout = _kernel_layout(self.slots["kernel"].read(), shape, kernel_layout, layer)
+            self.kernel_layout = kernel_layout_of(
+                self.slots["kernel"].read(), shape, kernel_layout, type(layer).__name__
+            )
 
     @property
     def has_backward(self) -> bool:
@@ -102,7 +97,7 @@ class AdaptedLayer:
             flags[self._training_flag] = training
         elif self._training_attribute is not None:
             setattr(self.layer, self._training_attribute, training)
-        return self._to_keras(self.layer.forward(self._to_layer(x), **flags))
+        return image_to_keras(self.layout, self.layer.forward(image_to_layer(self.layout, x), **flags))
 
     def backward(self, dy: Array) -> Array:
         """The gradient of the last x, for dy in the shape of the output, channels last.
@@ -110,13 +105,13 @@ class AdaptedLayer:
         Raises:
             ForeignLayerError: the layer returned something else than one array.
         """
-        dx = self.layer.backward(self._to_layer(dy))
+        dx = self.layer.backward(image_to_layer(self.layout, dy))
         if dx is None or isinstance(dx, (tuple, list, dict)):
             raise ForeignLayerError(
                 f"backward must return dx, one array, and leave the gradients of parameters in attributes or in grads; "
                 f"it returned {'None' if dx is None else f'a {type(dx).__name__}'}"
             )
-        return self._to_keras(dx)
+        return image_to_keras(self.layout, dx)
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -162,7 +157,10 @@ class AdaptedLayer:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Put back what :meth:`snapshot` kept."""
         for name, value in snapshot.items():
-            self.slots[name].write(value)
+            slot = self.slots[name]
+            if value is not None and getattr(slot.read(), "dtype", None) != value.dtype:
+                slot.write(None)  # another array stands there now
+            slot.write(value if value is None else value.copy())
 
     def clear_gradients(self) -> None:
         """Set the gradients of an earlier call to zero: none is taken for this one's, and a layer may add to them."""
@@ -195,17 +193,6 @@ class AdaptedLayer:
         # Some keep a bias as a row or a column
         return value.reshape(shape).copy() if value.size == element_count(shape) else value.copy()
 
-    def _to_layer(self, value: Array) -> Array:
-        # (n, h, w, c) -> (n, c, h, w); a copy, because many layers write into what they get
-        turned = value.transpose(0, 3, 1, 2) if self.layout == "NCHW" and value.ndim == 4 else value
-        return np.array(turned, order="C")
-
-    def _to_keras(self, value: Any) -> Array:
-        array = np.asarray(value)
-        # (n, c, h, w) -> (n, h, w, c); a copy, because some layers use their output again
-        turned = array.transpose(0, 2, 3, 1) if self.layout == "NCHW" and array.ndim == 4 else array
-        return np.array(turned, order="C")
-
 
 def _training_flag(forward: Any) -> str | None:
     """The keyword by which ``forward`` learns whether it is training."""
@@ -214,31 +201,3 @@ def _training_flag(forward: Any) -> str | None:
     except (TypeError, ValueError):
         return None
     return next((name for name in _TRAINING_FLAGS if name in parameters), None)
-
-
-def _kernel_layout(kernel: Array | None, shape: Shape, given: str | None, layer: Any) -> str:
-    """The layout of the foreign kernel: as given, or the only one its shape allows."""
-    known = KERNEL_LAYOUTS[len(shape)]
-    if given is not None:
-        given = {"FCHW": "OIHW"}.get(given, given)
-        one_of("kernel_layout", given, known)
-    shapes = {name: tuple(shape[axis] for axis in axes) for name, axes in known.items()}
-    expected = ", ".join(f"{name} {size}" for name, size in shapes.items())
-    owner = type(layer).__name__
-    if kernel is None:
-        if given is None:
-            raise ValueError(
-                f"{owner} has no kernel array yet, so its layout cannot be seen; give kernel_layout= one of {expected}"
-            )
-        return given
-    fitting = [name for name, size in shapes.items() if size == kernel.shape]
-    if given is not None and given not in fitting:
-        raise ValueError(f"the kernel of {owner} has shape {kernel.shape}, but {given} is {shapes[given]}")
-    if given is None and not fitting:
-        raise ValueError(f"the kernel of {owner} has shape {kernel.shape}; expected one of {expected}")
-    if given is None and len(fitting) > 1:
-        raise ValueError(
-            f"the kernel of {owner} has shape {kernel.shape}, which fits several layouts; "
-            f"give kernel_layout= one of {', '.join(fitting)}"
-        )
-    return given or fitting[0]

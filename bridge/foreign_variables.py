@@ -166,7 +166,7 @@ def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) 
                 yield from (Slot(layer, holder, key) for key in names)
     if style in (None, "books"):
         yield from (Slot(layer, given) for given in BOOK_NAMES.get(name, ()))
-    if style in (None, "keras") and not (style is None and name in BOOK_NAMES.get(name, ())):
+    if style in (None, "keras"):
         yield Slot(layer, name)
 
 

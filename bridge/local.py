@@ -7,7 +7,7 @@ the bound of that one layer's rounding. The layer whose LOCAL error leaves its o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -76,13 +76,10 @@ class Observed:
         """True where the model showed every step's output."""
         return all(name in self.activations for name in self.names)
 
-    @cached_property
-    def sites(self) -> list[Site]:
-        """Each layer with the model's own input, taken as exact."""
-        return [
-            _exact_site(replace(site, layer=step.layer), x, self.model)
-            for site, step, x in zip(self.model.sites, self.network.steps, self.trail[:-1], strict=True)
-        ]
+    def site(self, at: int) -> Site:
+        """One layer with the model's own input, taken as exact."""
+        layer, x = self.network.steps[at].layer, self.trail[at]
+        return _exact_site(replace(self.model.sites[at], layer=layer), x, self.model)
 
 
 def _exact_site(site: Site, x: Array, model: RoundingModel) -> Site:
@@ -91,49 +88,73 @@ def _exact_site(site: Site, x: Array, model: RoundingModel) -> Site:
     return replace(bare, y_variance=rule_of(site.layer).forward(model.rounding, bare))
 
 
-def judge_alone(observed: Observed, convention: LossConvention = KERAS) -> list[LocalRow]:
-    """Judge every layer of one side alone, in computing order; the loss by the given convention."""
+def judge_alone(
+    observed: Observed, convention: LossConvention = KERAS, layers: Collection[str] | None = None
+) -> list[LocalRow]:
+    """Judge every layer of one side alone, in computing order.
+
+    Args:
+        observed: what the side gave.
+        convention: how the loss is defined.
+        layers: only these layers ("loss" among them); all by default.
+    """
     if not observed.is_complete:
         return []
-    rows = list(_forward(observed))
+    wanted = {step.name for step in observed.network.steps} | {"loss"} if layers is None else set(layers)
+    rows = list(_forward(observed, wanted))
     if observed.loss is not None:
-        rows += _loss(observed, convention)
+        rows += _loss(observed, convention, wanted)
     if observed.pullback is not None:
-        rows += _backward(observed, observed.pullback, len(observed.sites), {})
+        rows += _backward(observed, observed.pullback, len(observed.network.steps), {}, wanted)
     return [LocalRow(observed.side, row) for row in rows]
 
 
-def _forward(observed: Observed) -> Iterator[Row]:
+def _forward(observed: Observed, wanted: Collection[str]) -> Iterator[Row]:
     """What each layer made of its own input."""
     place = replace(observed.place, stage="local forward")
-    for found, site, step in zip(observed.trail[1:], observed.sites, observed.network.steps, strict=True):
-        expected = Expected(site.y, site.y_variance, np.zeros_like(site.y))
-        yield judge(found, site.y, expected, place, value_name(step), step.name)
+    for at, step in enumerate(observed.network.steps):
+        if step.name in wanted:
+            site = observed.site(at)
+            expected = Expected(site.y, site.y_variance, np.zeros_like(site.y))
+            yield judge(observed.trail[at + 1], site.y, expected, place, value_name(step), step.name)
 
 
-def _loss(observed: Observed, convention: LossConvention) -> Iterator[Row]:
+def _loss(observed: Observed, convention: LossConvention, wanted: Collection[str]) -> Iterator[Row]:
     """What the loss made of the network's output, then the backward pass from there."""
     if observed.loss is None:
         return
     gradients, y, rule = observed.loss
-    place = replace(observed.place, stage="local backward")
     activation, skipped = observed.network.last_activation(observed.trail)
     fused = losses.takes_logits(rule, activation)
-    at = len(observed.sites) - (skipped if fused else 0)
+    at = len(observed.network.steps) - (skipped if fused else 0)
+    terms = _penalties(observed)
+    if "loss" in wanted:
+        yield from _loss_itself(observed, convention, at, fused, terms)
+    scaled = {parameter: gradient * convention.penalty for parameter, (_, gradient) in terms.items()}
+    yield from _backward(observed, gradients, at, scaled, wanted)
+
+
+def _loss_itself(
+    observed: Observed, convention: LossConvention, at: int, fused: bool, terms: dict[str, tuple[float, Array]]
+) -> Iterator[Row]:
+    """The loss's value, and its gradient with respect to what it was computed from, the output of step ``at`` - 1."""
+    if observed.loss is None:
+        return
+    gradients, y, rule = observed.loss
+    place = replace(observed.place, stage="local backward")
     from_logits = (fused or getattr(rule, "from_logits", False)) and not convention.clipped
     output = observed.trail[at] if from_logits or not fused else observed.trail[at + 1]
     site = LossSite(rule, from_logits, output, np.zeros_like(output), y)
     value, dy = losses.mean_loss(*site.function(output, y), len(y))
     error, scale = loss_error(observed.model.rounding, site), convention.scale(len(y))
     expected = Expected(dy * scale, error.gradient * scale**2, error.kink * scale**2)
-    terms = _penalties(observed)
     factor = convention.penalty if convention.penalty_value is None else convention.penalty_value
     cost = sum(own for own, _ in terms.values()) * factor
     variance = error.value * scale**2 + observed.model.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
     total = np.asarray(value * scale + cost)
     yield judge(gradients.loss, total, Expected(total, variance, np.zeros(())), place, "loss", "loss")
     if fused and convention.clipped:
-        last = observed.sites[at]
+        last = observed.site(at)
         dx = last.pull(expected.value)
         pulled = rule_of(last.layer).backward(
             observed.model.rounding, last, Cotangent(expected.value, expected.variance, expected.kink), dx
@@ -142,8 +163,6 @@ def _loss(observed: Observed, convention: LossConvention) -> Iterator[Row]:
     name = observed.names[at - 1]
     if name in gradients.activations:
         yield judge(gradients.activations[name], expected.value, expected, place, f"gradient of {name}", "loss")
-    scaled = {parameter: gradient * convention.penalty for parameter, (_, gradient) in terms.items()}
-    yield from _backward(observed, gradients, at, scaled)
 
 
 def _penalties(observed: Observed) -> dict[str, tuple[float, Array]]:
@@ -154,14 +173,17 @@ def _penalties(observed: Observed) -> dict[str, tuple[float, Array]]:
     return terms
 
 
-def _backward(observed: Observed, gradients: Gradients, start: int, penalties: dict[str, Array]) -> Iterator[Row]:
+def _backward(
+    observed: Observed, gradients: Gradients, start: int, penalties: dict[str, Array], wanted: Collection[str]
+) -> Iterator[Row]:
     """What each layer made of the side's own cotangent, from step ``start`` - 1 back to x."""
     place = replace(observed.place, stage="local backward")
     rounding = observed.model.rounding
     for at in range(start - 1, -1, -1):
-        step, site, name = observed.network.steps[at], observed.sites[at], observed.names[at]
-        if name not in gradients.activations:
+        step, name = observed.network.steps[at], observed.names[at]
+        if name not in gradients.activations or step.name not in wanted:
             continue
+        site = observed.site(at)
         dy = np.asarray(gradients.activations[name], np.float64)
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
         dx, grads = site.layer.backward(site.params, cache, dy)

@@ -64,9 +64,11 @@ class ParityReport:
     def add_local(self, observed: Observed) -> None:
         """Judge every layer of one side alone, and look for conventions that explain those that fail."""
         local = judge_alone(observed)
+        tried = {(one.side, one.row.layer) for one in self.culprits}
         failing = [one for one in local if not one.row.agrees and one.row.verdict != VACUOUS]
         self.local += local
-        self.explanations += [one for one in explain(observed, failing) if one not in self.explanations]
+        # A layer is explained where it first fails; the other precisions and modes would tell the same
+        self.explanations += explain(observed, [one for one in failing if (one.side, one.row.layer) not in tried])
 
     @property
     def culprits(self) -> list[LocalRow]:
@@ -149,7 +151,7 @@ class ParityReport:
         if scale is None or ratio is None:
             return []
         label = f"{dtype} {path} {mode} {stage.replace('loss gradient', 'gradients')}"
-        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12.3f}"
+        figures = f"{scale.error_over_scale:>12.2e}{ratio.error_over_bound:>12.3g}"
         return [f"{label:<34}{figures}  {ratio.tensor}"]
 
     def _nearer_lines(self) -> list[str]:

@@ -10,7 +10,6 @@ import numpy as np
 from bridge.bounds.repeats import ColumnGroups, RowGroups
 from bridge.bounds.rounding import (
     PLAIN_BLOCK,
-    PRODUCT_BLOCK,
     PRODUCT_EQUAL_BLOCK,
     Cotangent,
     Pulled,
@@ -51,11 +50,12 @@ class LinearRule:
         _, totals = layer.backward(site.params, cache, dy, need_dx=False)
         repeats = _Repeats.of(_rows(cache, kernel), _rows(of_variance, kernel), dy.reshape(-1, dy.shape[-1]))
         positions = dy.size // dy.shape[-1]
-        blocks = {"kernel": PRODUCT_BLOCK, "bias": PLAIN_BLOCK}
         variances = {}
         for name in site.params:
             reached = np.sqrt(_greater(np.square(totals[name]), repeats.partial_sums(name)))
-            own = rounding.sum_of(squares[name], reached, positions, blocks[name], repeats.equal[name])
+            # TensorFlow's filter gradient is no blocked product: it adds position after position (measured: 150 u of
+            # the total over 18432 positions)
+            own = rounding.sum_of(squares[name], reached, positions, PLAIN_BLOCK, repeats.equal[name])
             grouped = repeats.carried(name, cotangent.variance)
             variances[name] = _greater(carried[name], grouped) + own
             kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))

@@ -57,11 +57,11 @@ def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]
         for convention in LAYER_CONVENTIONS:
             changed = convention.make(step.layer)
             if changed is not None:
-                judged = judge_alone(observed.with_network(network.replace_layer(at, changed)))
+                judged = judge_alone(observed.with_network(network.replace_layer(at, changed)), layers=(layer,))
                 yield convention.name, convention.who, [local.row for local in judged]
     for loss in LOSS_CONVENTIONS:
         if _applies(loss, layer):
-            judged = judge_alone(observed, loss)
+            judged = judge_alone(observed, loss, (layer,))
             yield loss.name, loss.who, [local.row for local in judged]
 
 

@@ -23,4 +23,4 @@ def test_compare_models_example_agrees(capsys):
 def test_fixture_example_passes_and_would_fail(pytester):
     assert len(EXAMPLES) == 3
     pytester.makepyfile(test_page=EXAMPLES[2], test_fault=EXAMPLES[2].replace("return dy * self.mask", "return dy"))
-    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, failed=1)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, failed=1)

@@ -94,6 +94,9 @@ def test_float32_layers_answer_in_float32():
     assert max(single) > 1e-3
     report = bridge.check_layer(convolution(), model_spec.Conv2D(4, 3), (7, 6, 2), layout="NCHW")
     assert report.notes == ["fed float32, the layer answers in float64"]
+    # Moving statistics that the float64 run made are gone before the float32 run
+    make, claim, shape, options = LAYERS["batch normalization, inference"]
+    assert bridge.check_layer(make(dtype="float32"), claim, shape, **options).notes[1:] == []
 
 
 class ForgottenBias(books.Convolution):
@@ -186,6 +189,15 @@ class OtherRate(books.Dropout):
         self.rate = 0.5
 
 
+class DropsTooMany(books.Dropout):
+    """The scale is right, so only the share of dropped values gives it away."""
+
+    def forward(self, x, train_flg=True):
+        super().forward(x, train_flg)
+        self.mask *= self.random.random(x.shape) >= 0.5
+        return x * self.mask
+
+
 class NotANumber(books.Affine):
     def forward(self, x):
         return super().forward(x) * np.nan
@@ -207,6 +219,7 @@ FAULTS = {
     MeanIsConstant: ("batch normalization", "gradient of x"),
     Uninverted: ("dropout", "y"),
     OtherRate: ("dropout", "y"),
+    DropsTooMany: ("dropout", "dropout mask"),
 }
 MAKERS = {"convolution": convolution, "affine": affine, "batch normalization": batch_normalization}
 PLAIN = {"relu": (), "pooling": (2, 2), "dropout": (0.25,)}
@@ -352,6 +365,9 @@ def test_the_layer_keeps_its_own_arrays_and_values():
     array, before = layer.W, layer.W.copy()
     bridge.check_layer(layer, model_spec.Conv2D(4, 3), (7, 6, 2), layout="NCHW")
     assert layer.W is array and np.array_equal(layer.W, before)
+    integers = books.Affine(np.arange(30).reshape(6, 5), np.arange(5))
+    assert bridge.check_layer(integers, model_spec.Dense(5), (6,)).passed
+    assert integers.W.dtype.kind == "i" and np.array_equal(integers.W, np.arange(30).reshape(6, 5))
     normalization = batch_normalization()
     bridge.check_layer(normalization, model_spec.BatchNormalization(epsilon=1e-6), (6,), training=True)
     assert normalization.running_mean is None
