@@ -15,32 +15,11 @@ import numpy as np
 
 from bridge.comparison import DTYPES, compare
 from bridge.faults import Fault
+from bridge.random_networks import Draw, need_hypothesis, specs
 from bridge.report import ParityReport
 from bridge.verdict import VACUOUS, Row
-from model_spec import (
-    Activation,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    LayerSpec,
-    MaxPooling2D,
-    ModelSpec,
-    Rescaling,
-    Reshape,
-    ZeroPadding2D,
-    losses,
-    model_from_dict,
-    regularizers,
-    serialization,
-    to_dict,
-)
-from model_spec.activations import ACTIVATIONS
-from model_spec.shapes import Shape, element_count, window_extent
+from model_spec import ModelSpec, losses, model_from_dict, serialization, to_dict
+from model_spec.shapes import Shape
 from model_spec.validation import non_negative_integer, one_of, positive_integer
 
 if TYPE_CHECKING:
@@ -51,13 +30,7 @@ Array = np.ndarray
 DATA = ("normal", "integers", "background")
 """Kinds of inputs: normal numbers; whole numbers 0..2 (ties); one constant with a few normal cells (images have it)."""
 
-DIFFERENTIABLE = tuple(name for name in ACTIVATIONS if name != "step")
-"""Activations a gradient passes through."""
-
-_SIDE, _CHANNELS, _FEATURES, _CLASSES, _BATCH = 10, 3, 12, (2, 6), 5
-_FILTERS, _UNITS, _CELLS = 5, 8, 1200
-_OUTPUT_LAYERS = 3  # a transition from image to row, the Dense, and perhaps an Activation of its own
-_PENALTIES = (None, None, None, regularizers.L1(0.02), regularizers.L2(0.05), regularizers.L1L2(0.01, 0.03))
+_BATCH = 5
 
 
 @dataclass(frozen=True)
@@ -144,26 +117,9 @@ def random_targets(loss: losses.Loss, shape: Shape, one_hot: bool, random: np.ra
     return random.standard_normal(shape)
 
 
-def specs(max_layers: int = 8) -> SearchStrategy[ModelSpec]:
-    """Strategy for networks of at most ``max_layers`` layers that end in 2 to 6 classes.
-
-    Sizes are small: images up to 10x10x3, 5 filters, 8 units. The last activation is softmax, sigmoid or none.
-    """
-    if positive_integer("max_layers", max_layers) < _OUTPUT_LAYERS + 1:
-        raise ValueError(f"max_layers must be at least {_OUTPUT_LAYERS + 1}, got {max_layers}")
-    _need_hypothesis()
-    from hypothesis import strategies
-
-    @strategies.composite
-    def draw_spec(draw: DrawFn) -> ModelSpec:
-        return _draw_spec(Draw(draw), max_layers)
-
-    return draw_spec()
-
-
 def cases(max_layers: int = 8) -> SearchStrategy[Case]:
     """Strategy for cases: a network, its loss, and the recipe of its data."""
-    _need_hypothesis()
+    need_hypothesis()
     from hypothesis import strategies
 
     networks = specs(max_layers)
@@ -212,7 +168,7 @@ def run(
         dtypes: one precision or several.
         most: stop comparing after this many findings.
     """
-    _need_hypothesis()
+    need_hypothesis()
     import hypothesis
 
     positive_integer("count", count)
@@ -248,68 +204,6 @@ def run(
     return findings
 
 
-def _need_hypothesis() -> None:
-    try:
-        import hypothesis  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'bridge.fuzz draws with Hypothesis ({error.name} is missing): pip install "crosscheck[test]"'
-        ) from error
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Draws single values; every kind of choice shrinks towards its first or smallest."""
-
-    draw: DrawFn
-
-    def integer(self, low: int, high: int) -> int:
-        """A whole number in low..high."""
-        from hypothesis import strategies
-
-        return self.draw(strategies.integers(low, high))
-
-    def of(self, choices: Sequence[Any]) -> Any:
-        """One of the choices."""
-        return choices[self.integer(0, len(choices) - 1)]
-
-    def boolean(self) -> bool:
-        """False or True."""
-        return bool(self.integer(0, 1))
-
-    def rarely(self) -> bool:
-        """True in one of eight draws."""
-        return self.integer(0, 7) == 7
-
-
-def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
-    image = some.boolean()
-    shape: Shape = (some.integer(1, _FEATURES),)
-    if image:
-        shape = (some.integer(1, _SIDE), some.integer(1, _SIDE), some.integer(1, _CHANNELS))
-    start, layers = shape, []
-    # Hypothesis likes small numbers; half of the draws fill the network
-    most = max_layers - _OUTPUT_LAYERS
-    body = min(some.integer(0, 2 * most), most)
-    for _ in range(body):
-        layer = some.of(_IMAGE_LAYERS if len(shape) == 3 else _ROW_LAYERS)(some, shape)
-        layers.append(layer)
-        shape = layer.output_shape(shape)
-    if len(shape) == 3:
-        layers.append(_to_row(some, shape))
-    layers += _draw_output(some)
-    return ModelSpec("fuzz", start, tuple(layers))
-
-
-def _draw_output(some: Draw) -> list[LayerSpec]:
-    # Keras warns of a softmax over a single value: classes are two at least, and _function leaves it out
-    classes, last, apart = some.integer(*_CLASSES), some.of(("softmax", "linear", "sigmoid")), some.rarely()
-    options = _weighted(some)
-    if apart:
-        return [Dense(classes, **options), Activation(last)]
-    return [Dense(classes, activation=last, **options)]
-
-
 def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
     last = spec.layers[-1].activation  # type: ignore[attr-defined]
     smoothing = some.of((0.0, 0.0, 0.1))
@@ -319,119 +213,3 @@ def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
     if kind == "binary":
         return losses.BinaryCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
     return losses.MeanSquaredError() if kind == "squared" else losses.HalfSumSquaredError()
-
-
-def _weighted(some: Draw) -> dict[str, Any]:
-    """Options that Dense and Conv2D share."""
-    return {
-        "use_bias": not some.rarely(),
-        "kernel_regularizer": some.of(_PENALTIES),
-        "bias_regularizer": some.of(_PENALTIES),
-        "trainable": not some.rarely(),
-    }
-
-
-def _function(some: Draw, size: int) -> str:
-    """Name of an activation for a last axis of this size."""
-    return str(some.of([name for name in DIFFERENTIABLE if name != "softmax" or size > 1]))
-
-
-def _dense(some: Draw, shape: Shape) -> LayerSpec:
-    units = some.integer(1, _UNITS)
-    return Dense(units, activation=_function(some, units), **_weighted(some))
-
-
-def _windows(some: Draw, shape: Shape, dilation: tuple[int, int] = (1, 1)) -> tuple[tuple[int, int], str]:
-    """(window, padding) that fit into the image."""
-    padding = some.of(("valid", "same"))
-    largest = [3, 3]
-    if padding == "valid":
-        fitting = [[w for w in (1, 2, 3) if window_extent(w, dilation[a]) <= shape[a]] for a in (0, 1)]
-        largest = [max(sizes) for sizes in fitting]
-    return (some.integer(1, largest[0]), some.integer(1, largest[1])), padding
-
-
-def _conv2d(some: Draw, shape: Shape) -> LayerSpec:
-    kind = some.of(("plain", "strided", "dilated"))
-    strides = (some.integer(1, 3), some.integer(1, 3)) if kind == "strided" else (1, 1)
-    dilation = (some.integer(1, 3), some.integer(1, 3)) if kind == "dilated" else (1, 1)
-    window, padding = _windows(some, shape, dilation)
-    filters = some.integer(1, _FILTERS)
-    return Conv2D(
-        filters,
-        window,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation,
-        activation=_function(some, filters),
-        **_weighted(some),
-    )
-
-
-def _pooling(kind: Callable[..., LayerSpec]) -> Callable[[Draw, Shape], LayerSpec]:
-    def draw(some: Draw, shape: Shape) -> LayerSpec:
-        window, padding = _windows(some, shape)
-        strides = None if some.boolean() else (some.integer(1, 3), some.integer(1, 3))
-        return kind(window, strides, padding)
-
-    return draw
-
-
-def _zero_padding2d(some: Draw, shape: Shape) -> LayerSpec:
-    (top, bottom, left, right) = (some.integer(0, 2) for _ in range(4))
-    if (shape[0] + top + bottom) * (shape[1] + left + right) * shape[2] > _CELLS:
-        return ZeroPadding2D(((0, 0), (0, 0)))
-    return ZeroPadding2D(((top, bottom), (left, right)))
-
-
-def _reshape(some: Draw, shape: Shape) -> LayerSpec:
-    """An image of the same values: two of its axes swap their lengths, or one joins another."""
-    height, width, channels = shape
-    return Reshape(some.of(((width, height, channels), (height, channels, width), (height * width, 1, channels))))
-
-
-def _to_row(some: Draw, shape: Shape) -> LayerSpec:
-    layer: LayerSpec = some.of((Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D(), Reshape((-1,))))
-    return layer
-
-
-def _row_to_image(some: Draw, shape: Shape) -> LayerSpec:
-    return Reshape(some.of(((element_count(shape), 1, 1), (1, 1, element_count(shape)), (1, -1, 1))))
-
-
-def _rescaling(some: Draw, shape: Shape) -> LayerSpec:
-    return Rescaling(some.of((0.5, -1.0, 2.0, 1 / 255, 0.1)), some.of((0.0, 0.5, -0.3)))
-
-
-def _dropout(some: Draw, shape: Shape) -> LayerSpec:
-    return Dropout(some.of((0.5, 0.0, 0.25, 0.1, 0.7)))
-
-
-def _batch_normalization(some: Draw, shape: Shape) -> LayerSpec:
-    return BatchNormalization(
-        epsilon=some.of((1e-3, 1e-5)),
-        center=not some.rarely(),
-        scale=not some.rarely(),
-        trainable=not some.rarely(),
-    )
-
-
-def _activation(some: Draw, shape: Shape) -> LayerSpec:
-    return Activation(_function(some, shape[-1]))
-
-
-_ANY_LAYERS = (_dense, _rescaling, _dropout, _batch_normalization, _activation)
-_IMAGE_LAYERS = (
-    _conv2d,
-    _conv2d,
-    _conv2d,
-    _pooling(MaxPooling2D),
-    _pooling(MaxPooling2D),
-    _pooling(AveragePooling2D),
-    _pooling(AveragePooling2D),
-    _zero_padding2d,
-    _reshape,
-    *_ANY_LAYERS,
-    _to_row,
-)
-_ROW_LAYERS = (*_ANY_LAYERS, _dense, _row_to_image)
