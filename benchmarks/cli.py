@@ -1,21 +1,20 @@
 """The command ``crosscheck``: parses the line, runs one handler, and turns the result into an exit code.
 
 Exit codes: 0 the backends agree, 1 they were compared and differ, 2 they could not be compared, 130 interrupted.
-Heavy imports stand inside the handlers: ``crosscheck --help`` loads neither TensorFlow nor NumPy.
+The handlers stand in ``benchmarks.commands``, which is loaded when one of them is run: ``crosscheck --help`` loads
+neither TensorFlow nor NumPy.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-AGREE, DIFFER, CANNOT_COMPARE, INTERRUPTED = 0, 1, 2, 130
+CANNOT_COMPARE, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_COMPARE
     try:
         options = _with_configuration(parser, options, arguments)
-        return int(options.handler(options))
+        from benchmarks import commands
+
+        return commands.HANDLERS[options.command](options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -46,7 +47,6 @@ def build_parser() -> argparse.ArgumentParser:
     _add(
         commands,
         "compare",
-        compare,
         "parity, accuracy and speed of each network (the main job)",
         _model_options,
         _training_options,
@@ -55,22 +55,20 @@ def build_parser() -> argparse.ArgumentParser:
     _add(
         commands,
         "parity",
-        parity,
         "forward and backward agreement only, over several seeds",
         _model_options,
         _parity_options,
         _fault_option,
     )
-    _add(
-        commands, "train", train, "train both backends alike and compare accuracies", _model_options, _training_options
-    )
-    _add(commands, "list", show_lists, "what there is: networks, data sets, faults")
+    _add(commands, "train", "train both backends alike and compare accuracies", _model_options, _training_options)
+    _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options)
+    _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
+    _add(commands, "list", "what there is: networks, data sets, faults")
     return parser
 
 
-def _add(commands: Any, name: str, handler: Callable[..., int], text: str, *groups: Callable[..., None]) -> None:
+def _add(commands: Any, name: str, text: str, *groups: Callable[..., None]) -> None:
     command = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(handler=handler)
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     command.add_argument("--quiet", action="store_true", help="no progress")
     for group in groups:
@@ -107,6 +105,16 @@ def _fault_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fault", help="plant this fault in the NumPy side, to see it caught (see crosscheck list)")
 
 
+def _fuzz_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-n", "--count", type=_positive, default=100, help="how many networks (default: 100)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of the saved cases")
+
+
+def _case_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("case", type=Path, help="a .json case written by fuzz")
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -127,7 +135,7 @@ def _with_configuration(
         raise ValueError(f"no file {path}; give --config the path of a .toml file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    known = {name for name in vars(options) if name not in {"handler", "command", "config"}}
+    known = {name for name in vars(options) if name not in {"command", "config"}}
     values = {name.replace("-", "_"): value for name, value in values.items()}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -137,153 +145,3 @@ def _with_configuration(
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     commands.choices[options.command].set_defaults(**values)
     return parser.parse_args(arguments)
-
-
-def _prepare(options: argparse.Namespace) -> int:
-    """Set the number of threads of both backends before they start; return it."""
-    threads = int(options.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    from benchmarks.console import without_import_chatter
-
-    with without_import_chatter():
-        import keras_models
-    keras_models.set_threads(threads)
-    return threads
-
-
-def _tell(options: argparse.Namespace) -> Callable[[str], None] | None:
-    from benchmarks.console import progress
-
-    return None if options.quiet else progress
-
-
-def compare(options: argparse.Namespace) -> int:
-    """The main job for each network; writes runs/<name>/report.json and report.html."""
-    from benchmarks import compare as job
-    from benchmarks import console
-    from bridge.faults import find
-
-    if options.fault:
-        find(options.fault)
-    data = job.load_data(options.data, options.limit)
-    specs = job.find_models(options.models, data)
-    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
-    threads = _prepare(options)
-    results = []
-    for spec in specs:
-        result = job.run(
-            spec, data, training, seed=options.seed, threads=threads, fault=options.fault, show=_tell(options)
-        )
-        console.end_of_progress()
-        job.save(result, options.output / spec.name)
-        results.append(result)
-        if not options.json:
-            print(console.comparison_text(result), flush=True)
-            print(f"report: {options.output / spec.name / 'report.html'}\n", flush=True)
-    if options.json:
-        print(json.dumps([result.to_dict() for result in results], indent=1))
-    else:
-        names = ", ".join(result.spec.name for result in results)
-        differing = [result.spec.name for result in results if not result.agrees]
-        print(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
-    return AGREE if all(result.agrees for result in results) else DIFFER
-
-
-def parity(options: argparse.Namespace) -> int:
-    """Forward and backward agreement of each network, over several seeds."""
-    import bridge
-    from benchmarks import compare as job
-    from benchmarks import console
-
-    data = job.load_data(options.data, options.limit)
-    specs = job.find_models(options.models, data)
-    threads = _prepare(options)
-    if options.steps:
-        return _training_parity(options, specs, data)
-    x, y = (part[: options.rows] for part in data.train)
-    reports = []
-    for spec in specs:
-        for seed in range(options.seed, options.seed + options.seeds):
-            if not options.quiet:
-                console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
-            with job.blas_threads(threads):
-                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
-            console.end_of_progress()
-            if not options.json:
-                print(f"seed {seed}: {reports[-1]}\n", flush=True)
-    if options.json:
-        print(json.dumps([report.to_dict() for report in reports], indent=1))
-    else:
-        print(_overall(reports))
-    return AGREE if all(report.passed for report in reports) else DIFFER
-
-
-def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
-    """Every optimizer with its options, trained for some steps on both backends."""
-    from benchmarks import console
-    from benchmarks.optimizer_parity import as_text, check
-
-    x, y = data.train
-    rows = []
-    for spec in specs:
-        rows += check(spec, x, y, options.steps, options.seed, None if options.quiet else console.progress)
-        console.end_of_progress()
-    print(json.dumps([row.to_dict() for row in rows], indent=1) if options.json else as_text(rows))
-    return AGREE if all(row.agrees for row in rows) else DIFFER
-
-
-def _overall(reports: Sequence[Any]) -> str:
-    """The worst figures over all networks and seeds."""
-    rows = [row for report in reports for row in report.rows]
-    double = [row for row in rows if row.dtype == "float64"]
-    forward = max((row.error_over_scale for row in double if row.stage == "forward"), default=0.0)
-    backward = max((row.error_over_scale for row in double if row.stage != "forward"), default=0.0)
-    single = max((row.error_over_bound for row in rows if row.dtype == "float32"), default=0.0)
-    word = "AGREE" if all(report.passed for report in reports) else "DIFFER"
-    return (
-        f"{word}: {len(reports)} comparisons, {len(rows)} tensors; float64 largest error/scale forward {forward:.2e}, "
-        f"gradients {backward:.2e}; float32 largest error/bound {single:.3f}"
-    )
-
-
-def train(options: argparse.Namespace) -> int:
-    """Train both backends from the same weights on the same batches."""
-    from benchmarks import compare as job
-    from benchmarks import console
-    from benchmarks.accuracy import train_both
-
-    data = job.load_data(options.data, options.limit)
-    specs = job.find_models(options.models, data)
-    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
-    threads = _prepare(options)
-    results = []
-    for spec in specs:
-        with job.blas_threads(threads):
-            results.append(train_both(spec, training, data.train, data.test, options.seed, _tell(options)))
-        console.end_of_progress()
-        if not options.json:
-            print(f"{spec.name} on {data.name}, {len(data.train[0])} training rows")
-            print("\n".join(console.accuracy_lines(results[-1])), flush=True)
-    if options.json:
-        print(json.dumps([result.to_dict() for result in results], indent=1))
-    return AGREE if all(result.agrees for result in results) else DIFFER
-
-
-def show_lists(options: argparse.Namespace) -> int:
-    """What there is to choose from."""
-    from benchmarks import datasets
-    from bridge.faults import FAULTS
-    from model_spec import zoo
-
-    lists = {
-        "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in zoo.ZOO.items()},
-        "data": {name: "" for name in datasets.DATASETS},
-        "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
-    }
-    if options.json:
-        print(json.dumps(lists, indent=1))
-        return AGREE
-    for title, entries in lists.items():
-        print(title)
-        for name, text in entries.items():
-            print(f"  {name:<32}{text}".rstrip())
-    return AGREE

@@ -10,7 +10,9 @@ import pytest
 
 from benchmarks.cli import CANNOT_COMPARE, main
 from bridge.faults import FAULTS
-from model_spec import zoo
+from bridge.fuzz import Case
+from core_numpy.ops.activations import FUNCTIONS, ActivationFunction
+from model_spec import losses, zoo
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +61,7 @@ def test_list_names_everything(capsys):
         (["compare", "mlp", "--batch-size", "0"], "batch_size must be an integer of at least 1, got 0"),
         (["compare", "mlp", "--epochs", "-1"], "epochs must be an integer of at least 0, got -1"),
         (["compare", "mlp", "--config", "none.toml"], "no file none.toml"),
+        (["replay", "none.json"], "no file none.json; give a case that crosscheck fuzz has saved"),
     ],
 )
 def test_what_cannot_be_compared_is_exit_code_2_and_one_line(arguments, expected, capsys, monkeypatch, tmp_path):
@@ -127,3 +130,28 @@ def test_parity_over_seeds(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "seed 1: AGREE" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("AGREE: 2 comparisons")
+
+
+def test_fuzz_counts_and_replay_gives_the_same_verdict(tmp_path, capsys):
+    assert main(["fuzz", "-n", "3", "--seed", "4", "--quiet", "--output", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["networks"] == 3
+    assert result["float32_tensors"] > 20
+    assert 0 < result["largest_error_over_bound"] < 1
+    case = Case(zoo.mlp((4, 4, 1), 3), 2, 7, losses.CategoricalCrossentropy())
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case.to_dict()))
+    assert main(["replay", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("AGREE: mlp (4, 4, 1)")
+
+
+def test_fuzz_saves_what_differs(tmp_path, capsys, monkeypatch):
+    wrong = ActivationFunction(FUNCTIONS["relu"].forward, lambda x, y, dy: 2 * dy)
+    monkeypatch.setitem(FUNCTIONS, "relu", wrong)
+    code = main(["fuzz", "-n", "15", "--seed", "1", "--quiet", "--output", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert code == 1
+    saved = sorted(tmp_path.glob("seed1-*.json"))
+    assert saved
+    assert f"case: {saved[0]}" in text
+    assert main(["replay", str(saved[0])]) == 1

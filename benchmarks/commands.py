@@ -1,0 +1,248 @@
+"""What each command of ``crosscheck`` does; every handler takes the parsed options and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+AGREE, DIFFER = 0, 1
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    """Set the number of threads of both backends before they start; return it."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = int(options.threads or usable or 1)
+    from benchmarks.console import without_import_chatter
+
+    with without_import_chatter():
+        import keras_models
+    keras_models.set_threads(threads)
+    return threads
+
+
+def _tell(options: argparse.Namespace) -> Callable[[str], None] | None:
+    from benchmarks.console import progress
+
+    return None if options.quiet else progress
+
+
+def compare(options: argparse.Namespace) -> int:
+    """The main job for each network; writes runs/<name>/report.json and report.html."""
+    from benchmarks import compare as job
+    from benchmarks import console
+    from bridge.faults import find
+
+    if options.fault:
+        find(options.fault)
+    data = job.load_data(options.data, options.limit)
+    specs = job.find_models(options.models, data)
+    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+    threads = _prepare(options)
+    results = []
+    for spec in specs:
+        result = job.run(
+            spec, data, training, seed=options.seed, threads=threads, fault=options.fault, show=_tell(options)
+        )
+        console.end_of_progress()
+        job.save(result, options.output / spec.name)
+        results.append(result)
+        if not options.json:
+            print(console.comparison_text(result), flush=True)
+            print(f"report: {options.output / spec.name / 'report.html'}\n", flush=True)
+    if options.json:
+        print(json.dumps([result.to_dict() for result in results], indent=1))
+    else:
+        names = ", ".join(result.spec.name for result in results)
+        differing = [result.spec.name for result in results if not result.agrees]
+        print(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
+    return AGREE if all(result.agrees for result in results) else DIFFER
+
+
+def parity(options: argparse.Namespace) -> int:
+    """Forward and backward agreement of each network, over several seeds."""
+    import bridge
+    from benchmarks import compare as job
+    from benchmarks import console
+
+    data = job.load_data(options.data, options.limit)
+    specs = job.find_models(options.models, data)
+    threads = _prepare(options)
+    if options.steps:
+        return _training_parity(options, specs, data)
+    x, y = (part[: options.rows] for part in data.train)
+    reports = []
+    for spec in specs:
+        for seed in range(options.seed, options.seed + options.seeds):
+            if not options.quiet:
+                console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
+            with job.blas_threads(threads):
+                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
+            console.end_of_progress()
+            if not options.json:
+                print(f"seed {seed}: {reports[-1]}\n", flush=True)
+    if options.json:
+        print(json.dumps([report.to_dict() for report in reports], indent=1))
+    else:
+        print(_overall(reports))
+    return AGREE if all(report.passed for report in reports) else DIFFER
+
+
+def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
+    """Every optimizer with its options, trained for some steps on both backends."""
+    from benchmarks import console
+    from benchmarks.optimizer_parity import as_text, check
+
+    x, y = data.train
+    rows = []
+    for spec in specs:
+        rows += check(spec, x, y, options.steps, options.seed, None if options.quiet else console.progress)
+        console.end_of_progress()
+    print(json.dumps([row.to_dict() for row in rows], indent=1) if options.json else as_text(rows))
+    return AGREE if all(row.agrees for row in rows) else DIFFER
+
+
+def _overall(reports: Sequence[Any]) -> str:
+    """The worst figures over all networks and seeds."""
+    rows = [row for report in reports for row in report.rows]
+    double = [row for row in rows if row.dtype == "float64"]
+    forward = max((row.error_over_scale for row in double if row.stage == "forward"), default=0.0)
+    backward = max((row.error_over_scale for row in double if row.stage != "forward"), default=0.0)
+    single = max((row.error_over_bound for row in rows if row.dtype == "float32"), default=0.0)
+    word = "AGREE" if all(report.passed for report in reports) else "DIFFER"
+    return (
+        f"{word}: {len(reports)} comparisons, {len(rows)} tensors; float64 largest error/scale forward {forward:.2e}, "
+        f"gradients {backward:.2e}; float32 largest error/bound {single:.3f}"
+    )
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train both backends from the same weights on the same batches."""
+    from benchmarks import compare as job
+    from benchmarks import console
+    from benchmarks.accuracy import train_both
+
+    data = job.load_data(options.data, options.limit)
+    specs = job.find_models(options.models, data)
+    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+    threads = _prepare(options)
+    results = []
+    for spec in specs:
+        with job.blas_threads(threads):
+            results.append(train_both(spec, training, data.train, data.test, options.seed, _tell(options)))
+        console.end_of_progress()
+        if not options.json:
+            print(f"{spec.name} on {data.name}, {len(data.train[0])} training rows")
+            print("\n".join(console.accuracy_lines(results[-1])), flush=True)
+    if options.json:
+        print(json.dumps([result.to_dict() for result in results], indent=1))
+    return AGREE if all(result.agrees for result in results) else DIFFER
+
+
+def fuzz(options: argparse.Namespace) -> int:
+    """Draw random networks and compare them; every case that differs is saved, and replay runs it again."""
+    import time
+
+    from benchmarks import console
+    from benchmarks.compare import write_whole
+
+    with console.without_import_chatter():
+        import keras_models  # noqa: F401
+    from bridge import fuzz as fuzzing
+    from bridge.verdict import TIE
+
+    started = time.perf_counter()
+    ratios: list[float] = []
+    ties = 0
+
+    def show(number: int, case: Any, report: Any) -> None:
+        nonlocal ties
+        rows = [] if report is None else report.select(dtype="float32")
+        ratios.extend(row.error_over_bound for row in rows if row.verdict != TIE)
+        ties += sum(row.verdict == TIE for row in rows)
+        if not options.quiet and (number % 20 == 0 or number == options.count):
+            console.progress(f"{number}/{options.count} networks, {time.perf_counter() - started:.0f} s")
+
+    findings = fuzzing.run(options.count, options.seed, show)
+    console.end_of_progress()
+    seconds = time.perf_counter() - started
+    paths = []
+    for number, finding in enumerate(findings):
+        options.output.mkdir(parents=True, exist_ok=True)
+        paths.append(options.output / f"seed{options.seed}-{number}.json")
+        write_whole(paths[-1], json.dumps(finding.case.to_dict(), indent=1))
+    ratios.sort()
+    result = {
+        "verdict": "DIFFER" if findings else "AGREE",
+        "networks": options.count,
+        "seed": options.seed,
+        "seconds": round(seconds, 1),
+        "float32_tensors": len(ratios) + ties,
+        "ties": ties,
+        "largest_error_over_bound": ratios[-1] if ratios else 0.0,
+        "median_error_over_bound": ratios[len(ratios) // 2] if ratios else 0.0,
+        "cases": [str(path) for path in paths],
+    }
+    if options.json:
+        print(json.dumps(result, indent=1))
+    else:
+        for finding, path in zip(findings, paths, strict=True):
+            print(f"{finding}\ncase: {path}\n")
+        print(
+            f"{result['verdict']}: {options.count} networks in {seconds:.0f} s, {len(findings)} differ; float32 "
+            f"error/bound over {len(ratios)} tensors: largest {result['largest_error_over_bound']:.3f}, median "
+            f"{result['median_error_over_bound']:.3f}; {ties} ties"
+        )
+    return DIFFER if findings else AGREE
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Compare one saved case again."""
+    from benchmarks import console
+
+    try:
+        entry = json.loads(options.case.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"no file {options.case}; give a case that crosscheck fuzz has saved") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{options.case} cannot be read: {error}") from None
+    with console.without_import_chatter():
+        import keras_models  # noqa: F401
+    from bridge.fuzz import Case, check, failures
+
+    report = check(Case.from_dict(entry))
+    print(report.to_json() if options.json else str(report))
+    return DIFFER if failures(report) else AGREE
+
+
+def show_lists(options: argparse.Namespace) -> int:
+    """What there is to choose from."""
+    from benchmarks import datasets
+    from bridge.faults import FAULTS
+    from model_spec import zoo
+
+    lists = {
+        "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in zoo.ZOO.items()},
+        "data": {name: "" for name in datasets.DATASETS},
+        "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
+    }
+    if options.json:
+        print(json.dumps(lists, indent=1))
+        return AGREE
+    for title, entries in lists.items():
+        print(title)
+        for name, text in entries.items():
+            print(f"  {name:<32}{text}".rstrip())
+    return AGREE
+
+
+HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "compare": compare,
+    "parity": parity,
+    "train": train,
+    "fuzz": fuzz,
+    "replay": replay,
+    "list": show_lists,
+}
