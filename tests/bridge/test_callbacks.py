@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-import bridge
+from bridge.training import deviation
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import Adam, EpochHook, ModelCheckpoint, ReduceLROnPlateau, TrainingSpec, schedules, zoo
@@ -112,6 +112,6 @@ def test_weighted_training_agrees(digits):
         ]
         first, second = (model.weights for model in models)
         for name in first:
-            assert bridge.training.deviation(first[name], second[name], 0.001) < 1e-9
+            assert deviation(first[name], second[name], 0.001) < 1e-9
         assert histories[0].history["loss"] == pytest.approx(histories[1].history["loss"], rel=1e-9)
         assert histories[0].history["accuracy"] == pytest.approx(histories[1].history["accuracy"])

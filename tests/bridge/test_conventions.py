@@ -9,6 +9,7 @@ import bridge
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, RecordedStep, explain_steps
+from bridge.faults import find
 from core_numpy import NumpyModel
 from core_numpy import optimizers as ours
 from core_numpy.losses import categorical_cross_entropy
@@ -123,7 +124,7 @@ def test_loss_convention_is_named(convention):
 
 def test_a_plain_fault_is_not_called_a_convention():
     right, other = pair()
-    bridge.faults.find("slightly-wrong-input-gradient").plant(other)
+    find("slightly-wrong-input-gradient").plant(other)
     report, found = explained(right, other)
     assert not found
     assert report.culprits

@@ -7,6 +7,8 @@ import pytest
 
 import bridge
 from benchmarks import datasets
+from bridge import training as training_module
+from bridge.training import deviation
 from core_numpy import NumpyModel
 from core_numpy import optimizers as update_rules
 from keras_models import KerasModel
@@ -37,7 +39,7 @@ def test_a_whole_fit_is_the_same_run_in_float64(data):
         assert values == pytest.approx(second.history[name], rel=1e-12, abs=1e-14)
     assert (first.best_epoch, first.stopped_epoch) == (second.best_epoch, second.stopped_epoch)
     ours, theirs = (model.weights for model in models)
-    assert max(bridge.training.deviation(ours[name], theirs[name], 0.001) for name in ours) < 1e-11
+    assert max(deviation(ours[name], theirs[name], 0.001) for name in ours) < 1e-11
 
 
 def test_lock_step_training_agrees_and_is_reported(data):
@@ -73,4 +75,4 @@ def test_a_wrong_optimizer_leaves_the_envelope_at_the_first_step(data, monkeypat
 
 def test_different_state_is_refused():
     with pytest.raises(ValueError, match="the two sides carry different state"):
-        bridge.training._distances({"a": np.zeros(1)}, {"b": np.zeros(1)}, 0.1)
+        training_module._distances({"a": np.zeros(1)}, {"b": np.zeros(1)}, 0.1)
