@@ -61,6 +61,7 @@ class Case:
         cancels: True where saturated outputs leave gradients that are small differences of large numbers, so that
             fewer digits than elsewhere agree in float64: these gradients too are judged by the bound alone.
         backward: False for what has no gradient.
+        dtypes: precisions.
     """
 
     layers: tuple
@@ -73,6 +74,7 @@ class Case:
     zero: tuple = ()
     cancels: bool = False
     backward: bool = True
+    dtypes: tuple = DTYPES
 
     @property
     def name(self):
@@ -92,7 +94,14 @@ DATA = ("normal", "integers", "background")
 CONVOLUTIONS = [
     *(
         line(Conv2D(3, kernel, strides=strides, padding=padding), shape=IMAGE, batch=2)
-        for kernel, strides, padding in product((1, 2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))
+        for kernel, strides, padding in product((2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))
+    ),
+    # Strided 1x1 convolutions in float64 only: in float32 TensorFlow's filter gradient writes past its buffer (oneDNN
+    # issue 6035) and may take the test process with it
+    *(
+        line(Conv2D(3, 1, strides=strides, padding=padding), shape=IMAGE, batch=2, dtypes=dtypes)
+        for strides, dtypes in ((1, DTYPES), (2, ("float64",)), ((3, 1), ("float64",)))
+        for padding in ("valid", "same")
     ),
     *(
         line(Conv2D(2, kernel, dilation_rate=dilation, padding=padding), shape=(9, 8, 2), batch=batch)
@@ -365,14 +374,15 @@ def judge(case, dtype, report):
             assert row.error_over_scale <= limit, f"{row.tensor}: {row.error_over_scale:.2g} of its largest entry"
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "dtype"), [pytest.param(case, dtype, id=f"{case.name} {dtype}") for case in TABLE for dtype in case.dtypes]
+)
 def test_agrees_with_keras(case, dtype):
     judge(case, dtype, compared(case, dtype))
 
 
 def test_every_layer_option_activation_loss_and_penalty_is_in_the_table():
-    assert len(TABLE) * len(DTYPES) >= 250
+    assert sum(len(case.dtypes) for case in TABLE) >= 250
     assert len({case.name for case in TABLE}) == len(TABLE)
     layers = [layer for case in TABLE for layer in case.layers]
     for kind in LAYERS.values():
