@@ -142,8 +142,11 @@ def test_float32_stays(loss, form, from_logits):
 @every_row
 def test_nothing_given_is_written(loss, form, from_logits):
     function, outputs, targets = prepared(loss, form, from_logits)
+    before = outputs.copy(), targets.copy()
     outputs.flags.writeable = targets.flags.writeable = False
     function(outputs, targets)
+    assert np.array_equal(outputs, before[0])
+    assert np.array_equal(targets, before[1])
 
 
 @pytest.mark.parametrize("form", ["integers", "one-hot"])

@@ -169,6 +169,8 @@ def test_gradients_are_not_written(rule):
     parameters, gradient = {"w": np.array(START)}, np.array([0.5, -1.0])
     gradient.flags.writeable = False
     OptimizerState.start(rule, parameters).step(parameters, {"w": gradient})
+    assert gradient.tolist() == [0.5, -1.0]
+    assert parameters["w"].tolist() != list(START)
 
 
 def test_parameters_do_not_touch_each_other():
