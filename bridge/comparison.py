@@ -35,6 +35,7 @@ def compare(
     loss: Any = None,
     fault: str | Fault | None = None,
     paths: str | Sequence[str] = ("eager",),
+    locate: bool = True,
 ) -> ParityReport:
     """Build the network on both backends and compare everything it computes.
 
@@ -53,6 +54,7 @@ def compare(
         fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
         paths: Keras' numeric paths to compare with: "eager", "graph", "xla". XLA draws other dropout masks, so
             networks with dropout are compared in inference mode only on it.
+        locate: where they differ, judge every layer alone and look for a convention that explains it; takes seconds.
     """
     from keras_models import KerasModel
 
@@ -70,8 +72,7 @@ def compare(
             theirs = KerasModel(spec, seed=seed + 2, dtype=precision, dropout_seed=seed, path=path)
             copy_weights(ours, theirs)
             # What is wrong in the algorithm shows in the first precision: one search for the culprit is enough
-            locate = not report.culprits
-            part = compare_models(ours, theirs, x, y, seed, loss, report.sides, locate)
+            part = compare_models(ours, theirs, x, y, seed, loss, report.sides, locate and not report.culprits)
             report.rows += part.rows
             report.uncertain += part.uncertain
             report.local += part.local
