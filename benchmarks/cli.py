@@ -61,8 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
         _fault_option,
     )
     _add(commands, "train", "train both backends alike and compare accuracies", _model_options, _training_options)
-    _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options)
+    _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options, _fault_option)
     _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
+    _add(commands, "selftest", "the judge judged: planted faults, right variants, each comparison", _selftest_options)
     _add(commands, "list", "what there is: networks, data sets, faults")
     return parser
 
@@ -109,10 +110,18 @@ def _fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-n", "--count", type=_positive, default=100, help="how many networks (default: 100)")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of the saved cases")
+    command.add_argument(
+        "--jobs", type=_positive, default=1, help="processes; with more than one, a crash ends one chunk only"
+    )
 
 
 def _case_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", type=Path, help="a .json case written by fuzz")
+    command.add_argument("--pytest", type=Path, metavar="FILE", help="write the case as a pytest file, compare nothing")
+
+
+def _selftest_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--only", nargs="+", metavar="NAME", help="run these faults, variants or probes only")
 
 
 def _positive(text: str) -> int:

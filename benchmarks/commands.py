@@ -142,79 +142,82 @@ def train(options: argparse.Namespace) -> int:
 
 
 def fuzz(options: argparse.Namespace) -> int:
-    """Draw random networks and compare them; every case that differs is saved, and replay runs it again."""
-    import time
+    """Draw random networks and compare them; the smallest case of each kind of difference is saved for replay."""
+    from benchmarks import console, fuzzing
+    from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED
+    from bridge.faults import find
 
-    from benchmarks import console
-    from benchmarks.compare import write_whole
-
-    with console.without_import_chatter():
-        import keras_models  # noqa: F401
-    from bridge import fuzz as fuzzing
-    from bridge.verdict import TIE
-
-    started = time.perf_counter()
-    ratios: list[float] = []
-    ties = 0
-
-    def show(number: int, case: Any, report: Any) -> None:
-        nonlocal ties
-        rows = [] if report is None else report.select(dtype="float32")
-        ratios.extend(row.error_over_bound for row in rows if row.verdict != TIE)
-        ties += sum(row.verdict == TIE for row in rows)
-        if not options.quiet and (number % 20 == 0 or number == options.count):
-            console.progress(f"{number}/{options.count} networks, {time.perf_counter() - started:.0f} s")
-
-    findings = fuzzing.run(options.count, options.seed, show)
+    if options.fault:
+        find(options.fault)
+    if options.jobs == 1:
+        with console.without_import_chatter():
+            import keras_models  # noqa: F401
+    result = fuzzing.run(
+        options.count,
+        options.seed,
+        options.jobs,
+        options.fault,
+        options.output,
+        _tell(options),
+        fuzzing.SHRINK_SECONDS,
+    )
     console.end_of_progress()
-    seconds = time.perf_counter() - started
-    paths = []
-    for number, finding in enumerate(findings):
-        options.output.mkdir(parents=True, exist_ok=True)
-        paths.append(options.output / f"seed{options.seed}-{number}.json")
-        write_whole(paths[-1], json.dumps(finding.case.to_dict(), indent=1))
-    ratios.sort()
-    result = {
-        "verdict": "DIFFER" if findings else "AGREE",
-        "networks": options.count,
-        "seed": options.seed,
-        "seconds": round(seconds, 1),
-        "float32_tensors": len(ratios) + ties,
-        "ties": ties,
-        "largest_error_over_bound": ratios[-1] if ratios else 0.0,
-        "median_error_over_bound": ratios[len(ratios) // 2] if ratios else 0.0,
-        "cases": [str(path) for path in paths],
-    }
-    if options.json:
-        print(json.dumps(result, indent=1))
-    else:
-        for finding, path in zip(findings, paths, strict=True):
-            print(f"{finding}\ncase: {path}\n")
-        print(
-            f"{result['verdict']}: {options.count} networks in {seconds:.0f} s, {len(findings)} differ; float32 "
-            f"error/bound over {len(ratios)} tensors: largest {result['largest_error_over_bound']:.3f}, median "
-            f"{result['median_error_over_bound']:.3f}; {ties} ties"
+    if options.fault and not result.summary.planted and result.summary.networks:
+        raise ValueError(
+            f"fault {options.fault!r} fits none of the {result.summary.networks} networks; "
+            f"give --count more of them, or a fault of a layer or a loss (crosscheck list)"
         )
-    return DIFFER if findings else AGREE
+    if options.json:
+        facts = {"seed": options.seed, "seconds": round(result.seconds, 1), "interrupted": result.interrupted}
+        cases = {"cases": [str(path) for path in result.cases.values()], "errors": result.summary.failed}
+        print(json.dumps({**result.summary.to_dict(), **facts, **cases}, indent=1))
+    else:
+        for kind, path in result.cases.items():
+            print(f"{result.texts[kind]}\ncase: {path}\n")
+        for error in result.summary.failed:
+            print(f"could not be compared, {error}\n")
+        print("\n".join(result.summary.lines()))
+        asked = f"interrupted, {result.summary.networks} of {options.count} networks" if result.interrupted else "whole"
+        print(f"{result.seconds:.0f} s, {asked}")
+    if result.interrupted:
+        return INTERRUPTED
+    return {"AGREE": AGREE, "DIFFER": DIFFER}.get(result.summary.verdict, CANNOT_COMPARE)
 
 
 def replay(options: argparse.Namespace) -> int:
-    """Compare one saved case again."""
+    """Compare one saved case again, or write it as a pytest file."""
     from benchmarks import console
+    from bridge.saved_cases import SavedCase
+    from core_numpy.whole_files import write_whole
 
-    try:
-        entry = json.loads(options.case.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"no file {options.case}; give a case that crosscheck fuzz has saved") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{options.case} cannot be read: {error}") from None
+    saved, arrays = SavedCase.load(options.case)
+    if options.pytest:
+        write_whole(options.pytest, saved.as_pytest())
+        print(f"written: {options.pytest}")
+        return AGREE
     with console.without_import_chatter():
         import keras_models  # noqa: F401
-    from bridge.fuzz import Case, check, failures
+    report, finding = saved.replay(arrays)
+    if options.json:
+        error = None if finding is None else finding.error
+        print(json.dumps({"error": error} if report is None else report.to_dict(), indent=1))
+    else:
+        print(finding.error if report is None and finding is not None else report)
+    return DIFFER if finding is not None else AGREE
 
-    report = check(Case.from_dict(entry))
-    print(report.to_json() if options.json else str(report))
-    return DIFFER if failures(report) else AGREE
+
+def selftest(options: argparse.Namespace) -> int:
+    """Judge the judge: every fault caught and placed, no right variant accused, every comparison needed."""
+    from benchmarks import console
+
+    with console.without_import_chatter():
+        import keras_models  # noqa: F401
+    from bridge import selftest as judging
+
+    report = judging.run(_tell(options), options.only)
+    console.end_of_progress()
+    print(json.dumps(report.to_dict(), indent=1) if options.json else report)
+    return AGREE if report.passed else DIFFER
 
 
 def show_lists(options: argparse.Namespace) -> int:
@@ -234,7 +237,7 @@ def show_lists(options: argparse.Namespace) -> int:
     for title, entries in lists.items():
         print(title)
         for name, text in entries.items():
-            print(f"  {name:<32}{text}".rstrip())
+            print(f"  {name:<42}{text}".rstrip())
     return AGREE
 
 
@@ -244,5 +247,6 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "fuzz": fuzz,
     "replay": replay,
+    "selftest": selftest,
     "list": show_lists,
 }

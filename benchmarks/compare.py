@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from benchmarks import datasets, environment
 from benchmarks.accuracy import AccuracyComparison, blas_threads, train_both
 from benchmarks.speed import SpeedReport, measure
 from bridge import ParityReport
+from core_numpy.whole_files import write_whole
 from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, zoo
 
 Array = np.ndarray
@@ -159,17 +158,3 @@ def save(result: Comparison, directory: Path) -> None:
     entry = result.to_dict()
     write_whole(directory / "report.json", json.dumps(entry, indent=1))
     write_whole(directory / "report.html", render(entry))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file through a temporary one, so that a kill leaves the old file as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,89 +1,42 @@
 """Random architectures, drawn by Hypothesis and compared on both backends: for faults no table thought of.
 
 ``run(200, seed=0)`` draws 200 networks with their data and returns those that differ. A :class:`Case` is all it takes
-to see a difference again: ``check(Case.from_dict(entry))``. Hypothesis is imported only where cases are drawn, so a
-case can be checked again without it.
+to see a difference again: ``check(Case.from_dict(entry))``. Long campaigns stand in ``bridge.fuzz_cells``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bridge.comparison import DTYPES, compare
-from bridge.faults import Fault
-from bridge.random_networks import Draw, need_hypothesis, specs
+from bridge.faults import Change, Fault, find
+from bridge.random_cases import DATA, Case, cases, random_inputs, random_targets
+from bridge.random_networks import need_hypothesis, specs
 from bridge.report import ParityReport
 from bridge.verdict import VACUOUS, Row
-from model_spec import ModelSpec, losses, model_from_dict, serialization, to_dict
-from model_spec.shapes import Shape
-from model_spec.validation import non_negative_integer, one_of, positive_integer
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import DrawFn, SearchStrategy
+from core_numpy import NumpyModel
+from model_spec import ModelSpec
+from model_spec.validation import non_negative_integer, positive_integer
 
 Array = np.ndarray
 
-DATA = ("normal", "integers", "background")
-"""Kinds of inputs: normal numbers; whole numbers 0..2 (ties); one constant with a few normal cells (images have it)."""
-
-_BATCH = 5
-
-
-@dataclass(frozen=True)
-class Case:
-    """One network with the recipe of its data.
-
-    Attributes:
-        spec: the network; its output is a row of classes.
-        batch: number of examples.
-        seed: of inputs, targets, weights, cotangents and dropout masks.
-        loss: what is differentiated besides the random cotangent.
-        data: kind of inputs, one of ``DATA``.
-        one_hot: True where targets of a categorical cross-entropy are rows, False where they are integer classes.
-    """
-
-    spec: ModelSpec
-    batch: int
-    seed: int
-    loss: losses.Loss
-    data: str = "normal"
-    one_hot: bool = False
-
-    def __post_init__(self) -> None:
-        positive_integer("batch", self.batch)
-        non_negative_integer("seed", self.seed)
-        one_of("data", self.data, DATA)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists, numbers and strings."""
-        return {
-            "spec": to_dict(self.spec),
-            "batch": self.batch,
-            "seed": self.seed,
-            "loss": to_dict(self.loss),
-            "data": self.data,
-            "one_hot": self.one_hot,
-        }
-
-    @classmethod
-    def from_dict(cls, entry: dict[str, Any]) -> Case:
-        """Build the case that :meth:`to_dict` wrote."""
-        known = {"spec", "batch", "seed", "loss", "data", "one_hot"}
-        if not isinstance(entry, dict) or set(entry) != known:
-            found = sorted(entry) if isinstance(entry, dict) else repr(entry)
-            raise ValueError(f"a case must be a table with {', '.join(sorted(known))}, got {found}")
-        built = {"spec": model_from_dict(entry["spec"]), "loss": serialization.from_dict(entry["loss"])}
-        return cls(**{**entry, **built})
-
-    def arrays(self) -> tuple[Array, Array]:
-        """Inputs and targets, the same for the same case."""
-        random = np.random.default_rng([self.seed, 2])
-        x = random_inputs(self.data, (self.batch, *self.spec.input_shape), random)
-        return x, random_targets(self.loss, (self.batch, *self.spec.output_shape), self.one_hot, random)
+__all__ = [
+    "DATA",
+    "Case",
+    "Finding",
+    "cases",
+    "check",
+    "examine",
+    "failures",
+    "kind_of_row",
+    "random_inputs",
+    "random_targets",
+    "run",
+    "specs",
+]
 
 
 @dataclass(frozen=True)
@@ -97,47 +50,54 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.case.spec.summary()}\n{self.error or self.report}"
 
-
-def random_inputs(kind: str, shape: Shape, random: np.random.Generator) -> Array:
-    """Inputs of this kind and shape (examples, ...), float64; ``kind`` is one of ``DATA``."""
-    one_of("data", kind, DATA)
-    if kind == "integers":
-        return random.integers(0, 3, shape).astype(np.float64)
-    x = random.standard_normal(shape)
-    return np.where(random.random(shape) < 0.3, x, 0.5) if kind == "background" else x
+    @property
+    def kind(self) -> str:
+        """What differs first, in a few words: findings of one kind most likely have one cause."""
+        if self.report is None:
+            return str(self.error).partition(":")[0]
+        return kind_of_row(self.case.spec, failures(self.report)[0])
 
 
-def random_targets(loss: losses.Loss, shape: Shape, one_hot: bool, random: np.random.Generator) -> Array:
-    """Targets for an output of this shape (examples, ...), in the form the loss takes."""
-    if losses.takes_classes(loss):
-        labels = random.integers(0, shape[-1], shape[0])
-        return np.eye(shape[-1])[labels] if one_hot else labels
-    if isinstance(loss, losses.BinaryCrossentropy):
-        return random.integers(0, 2, shape).astype(np.float64)
-    return random.standard_normal(shape)
+def kind_of_row(spec: ModelSpec, row: Row) -> str:
+    """Precision, path, direction, and the layer's class with its variable: "float32 eager gradient Dense bias"."""
+    classes = {str(layer.name): type(layer).__name__ for layer in spec.layers}
+    direction = "forward" if row.stage == "forward" else "gradient"
+    variable = row.tensor.partition("/")[2] if row.tensor.startswith("gradient of ") else ""
+    words = (row.dtype, row.path, direction, classes.get(row.layer, row.layer), variable)
+    return " ".join(word for word in words if word)
 
 
-def cases(max_layers: int = 8) -> SearchStrategy[Case]:
-    """Strategy for cases: a network, its loss, and the recipe of its data."""
-    need_hypothesis()
-    from hypothesis import strategies
+def check(
+    case: Case,
+    dtypes: str | Sequence[str] = DTYPES,
+    fault: str | Fault | None = None,
+    paths: str | Sequence[str] = ("eager",),
+    locate: bool = True,
+    arrays: tuple[Array, Array] | None = None,
+) -> ParityReport:
+    """Compare both backends on the case; see :func:`failures` for what counts as a difference here.
 
-    networks = specs(max_layers)
+    Args:
+        case: the network and its data.
+        dtypes: one precision or several.
+        fault: planted in the NumPy side where the network has a layer it fits.
+        paths: Keras' numeric paths, see :func:`bridge.compare`.
+        locate: search for the culprit where they differ; takes seconds.
+        arrays: inputs and targets; the case's own where None.
+    """
+    x, y = case.arrays() if arrays is None else arrays
+    fault = fault if fault is not None and _fits(find(fault), case.spec) else None
+    return compare(
+        case.spec, x, y, seed=case.seed, dtype=dtypes, loss=case.loss, fault=fault, paths=paths, locate=locate
+    )
 
-    @strategies.composite
-    def draw_case(draw: DrawFn) -> Case:
-        spec = draw(networks)
-        some = Draw(draw)
-        batch, data, one_hot = some.integer(1, _BATCH), some.of(DATA), some.boolean()
-        return Case(spec, batch, some.integer(0, 2**16), _draw_loss(some, spec), data, one_hot)
 
-    return draw_case()
-
-
-def check(case: Case, dtypes: str | Sequence[str] = DTYPES, fault: str | Fault | None = None) -> ParityReport:
-    """Compare both backends on the case; see :func:`failures` for what counts as a difference here."""
-    x, y = case.arrays()
-    return compare(case.spec, x, y, seed=case.seed, dtype=dtypes, loss=case.loss, fault=fault)
+def _fits(fault: Change, spec: ModelSpec) -> bool:
+    try:
+        fault.plant(NumpyModel(spec))
+    except ValueError:
+        return False
+    return True
 
 
 def failures(report: ParityReport) -> list[Row]:
@@ -149,6 +109,22 @@ def failures(report: ParityReport) -> list[Row]:
     return [row for row in report.failures if row.verdict != VACUOUS or row.tensor == last]
 
 
+def examine(
+    case: Case,
+    dtypes: str | Sequence[str] = DTYPES,
+    fault: str | Fault | None = None,
+    paths: str | Sequence[str] = ("eager",),
+    locate: bool = True,
+    arrays: tuple[Array, Array] | None = None,
+) -> tuple[ParityReport | None, Finding | None]:
+    """:func:`check` the case; whatever a backend raises on a valid network is a finding too."""
+    try:
+        report = check(case, dtypes, fault, paths, locate, arrays)
+    except Exception as raised:
+        return None, Finding(case, None, f"{type(raised).__name__}: {raised}")
+    return report, Finding(case, report) if failures(report) else None
+
+
 def run(
     count: int,
     seed: int,
@@ -157,6 +133,10 @@ def run(
     max_layers: int = 8,
     dtypes: str | Sequence[str] = DTYPES,
     most: int | None = None,
+    fault: str | Fault | None = None,
+    paths: str | Sequence[str] = ("eager",),
+    locate: bool = True,
+    skip: int = 0,
 ) -> list[Finding]:
     """Draw ``count`` cases and return those on which the backends differ; the same seed draws the same cases.
 
@@ -167,17 +147,23 @@ def run(
         max_layers: of each network.
         dtypes: one precision or several.
         most: stop comparing after this many findings.
+        fault: planted in the NumPy side of every network that has a layer it fits.
+        paths: Keras' numeric paths, see :func:`bridge.compare`.
+        locate: search for the culprit of each finding; takes seconds.
+        skip: draw so many cases before those that are compared; the first of a drawing is always the simplest.
     """
     need_hypothesis()
     import hypothesis
 
     positive_integer("count", count)
+    if fault is not None:
+        find(fault)
     findings: list[Finding] = []
-    done = 0
+    done = -non_negative_integer("skip", skip)
 
     @hypothesis.seed(non_negative_integer("seed", seed))
     @hypothesis.settings(
-        max_examples=count,
+        max_examples=count + skip,
         database=None,
         derandomize=False,
         deadline=None,
@@ -189,27 +175,14 @@ def run(
         nonlocal done
         if most is not None and len(findings) >= most:
             return
-        report, error = None, None
-        try:
-            report = check(case, dtypes)
-        except Exception as raised:  # whatever a backend raises on a valid network is a finding
-            error = f"{type(raised).__name__}: {raised}"
-        if report is None or failures(report):
-            findings.append(Finding(case, report, error))
         done += 1
+        if done < 1:
+            return
+        report, finding = examine(case, dtypes, fault, paths, locate)
+        if finding is not None:
+            findings.append(finding)
         if show is not None:
             show(done, case, report)
 
     collect()
     return findings
-
-
-def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
-    last = spec.layers[-1].activation  # type: ignore[attr-defined]
-    smoothing = some.of((0.0, 0.0, 0.1))
-    kind = some.of(("categorical", "binary", "squared", "half"))
-    if kind == "categorical":
-        return losses.CategoricalCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
-    if kind == "binary":
-        return losses.BinaryCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
-    return losses.MeanSquaredError() if kind == "squared" else losses.HalfSumSquaredError()

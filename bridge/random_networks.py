@@ -96,15 +96,18 @@ class Draw:
 
 
 def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
-    image = some.boolean()
-    shape: Shape = (some.integer(1, _FEATURES),)
-    if image:
+    shape: Shape
+    # Drawn so that it shrinks well: every layer fits an image, so an image is the simplest input; a layer goes together
+    # with the number drawn before it; and a zero ends the layers, even where there is room for no other
+    if some.of((True, False)):
         shape = (some.integer(1, _SIDE), some.integer(1, _SIDE), some.integer(1, _CHANNELS))
-    start, layers = shape, []
+    else:
+        shape = (some.integer(1, _FEATURES),)
+    start = shape
+    layers: list[LayerSpec] = []
     # Hypothesis likes small numbers; half of the draws fill the network
     most = max_layers - _OUTPUT_LAYERS
-    body = min(some.integer(0, 2 * most), most)
-    for _ in range(body):
+    while some.integer(0, 2 * most - len(layers)) > 0 and len(layers) < most:
         layer = some.of(_IMAGE_LAYERS if len(shape) == 3 else _ROW_LAYERS)(some, shape)
         layers.append(layer)
         shape = layer.output_shape(shape)
@@ -226,18 +229,19 @@ def _activation(some: Draw, shape: Shape) -> LayerSpec:
     return Activation(_function(some, shape[-1]))
 
 
-_ANY_LAYERS = (_dense, _rescaling, _dropout, _batch_normalization, _activation)
+# What takes the fewest draws comes first: a layer that does not matter shrinks into it, and is then left out
+_ANY_LAYERS = (_dropout, _activation, _rescaling, _batch_normalization, _dense)
 _IMAGE_LAYERS = (
-    _conv2d,
-    _conv2d,
-    _conv2d,
-    _pooling(MaxPooling2D),
-    _pooling(MaxPooling2D),
-    _pooling(AveragePooling2D),
-    _pooling(AveragePooling2D),
-    _zero_padding2d,
-    _reshape,
     *_ANY_LAYERS,
     _to_row,
+    _reshape,
+    _zero_padding2d,
+    _pooling(AveragePooling2D),
+    _pooling(AveragePooling2D),
+    _pooling(MaxPooling2D),
+    _pooling(MaxPooling2D),
+    _conv2d,
+    _conv2d,
+    _conv2d,
 )
 _ROW_LAYERS = (*_ANY_LAYERS, _dense, _row_to_image)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bridge.bounds import UNIT_ROUNDOFF
+from bridge.faults import Change, find
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
@@ -149,6 +150,7 @@ def compare_training(
     dtype: str = "float64",
     resync: bool = False,
     controls: int = 2,
+    fault: str | Change | None = None,
 ) -> TrainingParityReport:
     """Train NumPy and Keras side by side, dropout on, and compare all they carry after every step.
 
@@ -162,6 +164,7 @@ def compare_training(
         dtype: "float32" or "float64".
         resync: copy Keras' weights and state to NumPy after every step; there is no control then.
         controls: how many perturbed Keras models train along, at least 1.
+        fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
     """
     positive_integer("controls", controls)
     from keras_models import KerasModel
@@ -176,6 +179,9 @@ def compare_training(
         models.append(control)
     for model in models:
         model.start_training(training)
+    if fault is not None:
+        # A fault in the optimizer is planted in the one that start_training made
+        find(fault).plant(ours)
     report = TrainingParityReport(spec, training, dtype, resync)
     rate = _learning_rate(training)
     for rows in itertools.islice(_batches(training, len(x)), steps):

@@ -18,6 +18,7 @@ from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.layers import Dropout
 from model_spec.protocol import Gradients
+from model_spec.regularizers import Regularizer
 
 if TYPE_CHECKING:
     from core_numpy.optimizers import OptimizerState
@@ -56,6 +57,7 @@ class NumpyModel:
         self.mask_kind = _one_of_masks(masks)
         self.network = Network.of(spec)
         self.loss_functions: Callable[[loss_rules.Loss, bool], losses.LossFunction] = losses.loss_function
+        self.penalty_function: Callable[[Regularizer, Array], tuple[float, Array]] = penalty
         self.params, self.state = self.network.build(seed, np.dtype(self.dtype))
         self.dropout_calls = 0
         self.loss: loss_rules.Loss = loss_rules.get(None)
@@ -199,7 +201,7 @@ class NumpyModel:
 
     def _penalty_terms(self) -> dict[str, tuple[float, Array]]:
         parameters = flatten(self.params) if self._penalties else {}
-        return {name: penalty(rule, parameters[name]) for name, rule in self._penalties.items()}
+        return {name: self.penalty_function(rule, parameters[name]) for name, rule in self._penalties.items()}
 
     def _with_penalties(self, value: float, gradients: dict[str, Array]) -> tuple[float, dict[str, Array]]:
         terms = self._penalty_terms()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core_numpy.whole_files import whole_file
 from model_spec import ModelSpec, to_dict
 
 Array = np.ndarray
@@ -30,8 +29,7 @@ def _checksum(array: Array) -> str:
 def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: Any) -> None:
     """Write named arrays, the specification and a sha256 of each array.
 
-    The data goes to a temporary file beside ``path``, is flushed to disk, and takes the name in one step: a full disk
-    or a kill leaves an old file as it was.
+    A full disk or a kill leaves an old file as it was.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -44,16 +42,8 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
         "sha256": {name: _checksum(array) for name, array in weights.items()},
     }
     encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **{_META: encoded}, **weights)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        np.savez(file, **{_META: encoded}, **weights)  # type: ignore[arg-type]
 
 
 def _archive(file: Any) -> Any:

@@ -27,7 +27,7 @@ RULES = {
     "keras_models": Rule(frozenset({"model_spec", "numpy", "keras", "tensorflow"})),
     "bridge": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}),
-        frozenset({"keras_models", "keras", "tensorflow", "hypothesis"}),
+        frozenset({"keras_models", "keras", "tensorflow", "hypothesis", "joblib"}),
     ),
     # Heavy packages only inside functions: `crosscheck --help` must not wait for TensorFlow.
     "benchmarks": Rule(

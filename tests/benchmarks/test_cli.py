@@ -1,6 +1,7 @@
 """The command: what it prints, what it writes, and its exit codes."""
 
 import json
+import runpy
 import subprocess
 import sys
 import time
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import CANNOT_COMPARE, main
+from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
+from bridge.cells import Outcome
 from bridge.faults import FAULTS
 from bridge.fuzz import Case
+from bridge.saved_cases import SavedCase
 from core_numpy.ops.activations import FUNCTIONS, ActivationFunction
 from model_spec import losses, zoo
 
@@ -62,6 +65,7 @@ def test_list_names_everything(capsys):
         (["compare", "mlp", "--epochs", "-1"], "epochs must be an integer of at least 0, got -1"),
         (["compare", "mlp", "--config", "none.toml"], "no file none.toml"),
         (["replay", "none.json"], "no file none.json; give a case that crosscheck fuzz has saved"),
+        (["fuzz", "--fault", "typo"], "unknown fault 'typo'; known are"),
     ],
 )
 def test_what_cannot_be_compared_is_exit_code_2_and_one_line(arguments, expected, capsys, monkeypatch, tmp_path):
@@ -139,19 +143,80 @@ def test_fuzz_counts_and_replay_gives_the_same_verdict(tmp_path, capsys):
     assert result["float32_tensors"] > 20
     assert 0 < result["largest_error_over_bound"] < 1
     case = Case(zoo.mlp((4, 4, 1), 3), 2, 7, losses.CategoricalCrossentropy())
+    assert main(["fuzz", "-n", "3", "--seed", "4", "--quiet", "--output", str(tmp_path), "--json"]) == 0
+    assert {**json.loads(capsys.readouterr().out), "seconds": 0} == {**result, "seconds": 0}
     path = tmp_path / "case.json"
     path.write_text(json.dumps(case.to_dict()))
     assert main(["replay", str(path)]) == 0
     assert capsys.readouterr().out.startswith("AGREE: mlp (4, 4, 1)")
 
 
-def test_fuzz_saves_what_differs(tmp_path, capsys, monkeypatch):
+def test_fuzz_saves_the_smallest_of_what_differs(tmp_path, capsys, monkeypatch):
     wrong = ActivationFunction(FUNCTIONS["relu"].forward, lambda x, y, dy: 2 * dy)
     monkeypatch.setitem(FUNCTIONS, "relu", wrong)
+    monkeypatch.setattr("benchmarks.fuzzing.SHRINK_SECONDS", 4)
     code = main(["fuzz", "-n", "15", "--seed", "1", "--quiet", "--output", str(tmp_path)])
     text = capsys.readouterr().out
     assert code == 1
     saved = sorted(tmp_path.glob("seed1-*.json"))
     assert saved
+    assert all(path.with_suffix(".npz").is_file() for path in saved)
     assert f"case: {saved[0]}" in text
+    assert "networks differ first in" in text
     assert main(["replay", str(saved[0])]) == 1
+    assert capsys.readouterr().out.startswith("DIFFER: fuzz")
+    assert main(["replay", str(saved[0]), "--pytest", str(tmp_path / "test_case.py")]) == 0
+    with pytest.raises(AssertionError, match="DIFFER: fuzz"):
+        runpy.run_path(str(tmp_path / "test_case.py"))["test_backends_agree"]()
+
+
+def test_fuzz_takes_up_what_an_interrupted_run_has_finished(tmp_path, capsys, monkeypatch):
+    """Twenty-one networks are two cells; Ctrl-C comes after the first."""
+    from benchmarks import fuzzing
+
+    finding = SavedCase(Case(zoo.mlp((4, 4, 1), 3), 2, 7, losses.CategoricalCrossentropy())).to_dict()
+
+    def interrupted(cells, *arguments):
+        figures = {"float32 eager forward Dense": [2.0]}
+        network = {"figures": figures, "ties": 0, "vacuous": 0, "planted": False}
+        yield Outcome(cells[0], {"networks": [network] * 20, "findings": [{"kind": "float32 one", **finding}]})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fuzzing, "run_cells", interrupted)
+    assert main(["fuzz", "-n", "21", "--output", str(tmp_path)]) == INTERRUPTED
+    text, progress = capsys.readouterr()
+    assert "20/21 networks, " in progress
+    assert "1 differ" in progress
+    assert text.splitlines()[-1].endswith("interrupted, 20 of 21 networks")
+    assert SavedCase.load(tmp_path / "seed0-float32-one.json")[0].to_dict() == finding
+
+
+def test_fuzz_without_every_chunk_is_exit_code_2(tmp_path, capsys, monkeypatch):
+    from benchmarks import fuzzing
+
+    monkeypatch.setattr(
+        fuzzing, "run_cells", lambda cells, *arguments: [Outcome(cell, None, "its process died: 9") for cell in cells]
+    )
+    assert main(["fuzz", "-n", "5", "--quiet", "--output", str(tmp_path)]) == CANNOT_COMPARE
+    text = capsys.readouterr().out
+    assert "could not be compared, networks from 1: its process died: 9" in text
+    assert "FAILED: 0 networks" in text
+
+
+def test_selftest_runs_a_part_and_refuses_unknown_names(tmp_path, capsys):
+    result = run("selftest", "--only", "missing-bias", "dense-pairwise", "--json", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["passed"]
+    assert facts["faults"][0]["found"] == facts["faults"][0]["blamed"] == "dense_1"
+    assert main(["selftest", "--only", "typo", "--quiet"]) == CANNOT_COMPARE
+    assert "no fault, variant or probe is called typo" in capsys.readouterr().err
+
+
+def test_selftest_is_exit_code_1_where_the_judge_is_wrong(monkeypatch, capsys):
+    from bridge.selftest import running
+
+    entry = {"name": "unseen", "check": "compare", "blamed": "dense", "rows": [], "culprits": []}
+    monkeypatch.setitem(running.CELLS, "fault", lambda name, workbench: entry | {"compared": 0, "largest": 0.0})
+    assert main(["selftest", "--only", "missing-bias", "--quiet"]) == 1
+    assert "not caught: unseen" in capsys.readouterr().out

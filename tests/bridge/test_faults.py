@@ -1,25 +1,40 @@
-"""Every planted fault is caught, and the right layer is blamed."""
+"""Planted faults are caught in a network of usual size, and the right layer is blamed; all of them: test_selftest."""
 
+import numpy as np
 import pytest
 
 import bridge
-from bridge.faults import FAULTS, find
+from bridge.faults import find
 from core_numpy import NumpyModel
-from model_spec import zoo
+from model_spec import SGD, TrainingSpec, zoo
 
 NETWORKS = {"sigmoid-backward-forgets-factor": "mlp"}
+NAMES = (
+    "flipped-kernel",
+    "missing-bias",
+    "uninverted-dropout",
+    "dropped-bias-gradient",
+    "dropout-backward-ignores-mask",
+    "relu-backward-ignores-sign",
+    "sigmoid-backward-forgets-factor",
+    "pooling-backward-returns-early",
+    "wrong-sign-input-gradient",
+    "slightly-wrong-input-gradient",
+    "missing-mean",
+    "missing-target",
+)
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", NAMES)
 def test_fault_is_caught_and_placed(name, digits):
     spec = zoo.build(NETWORKS.get(name, "lenet"), (8, 8, 1))
     blamed = find(name).plant(NumpyModel(spec))
     report = bridge.compare(spec, *digits, fault=name)
     assert not report.passed
     assert report.first_divergence.layer == blamed
-    if "training only" in FAULTS[name].shows:
+    if "training only" in find(name).shows:
         assert {row.mode for row in report.failures} == {"training"}
-    if "only in a bias" in FAULTS[name].shows and "backward" in FAULTS[name].shows:
+    if "only in a bias" in find(name).shows and "backward" in find(name).shows:
         assert {row.tensor for row in report.failures} == {f"gradient of {blamed}/bias"}
 
 
@@ -52,3 +67,29 @@ def test_unknown_and_unfitting_faults_are_refused():
         find("typo")
     with pytest.raises(ValueError, match="'uninverted-dropout' .* fits no layer of 'mlp'"):
         find("uninverted-dropout").plant(NumpyModel(zoo.mlp()))
+    with pytest.raises(ValueError, match="'momentum-sign' .* needs a model in training; give it to compare_training"):
+        find("momentum-sign").plant(NumpyModel(zoo.mlp()))
+    with pytest.raises(ValueError, match="'statistics-not-updated' .* needs a model in training"):
+        find("statistics-not-updated").plant(NumpyModel(zoo.bn_cnn()))
+    with pytest.raises(ValueError, match="'bias-not-copied' .* is in no model; crosscheck selftest plants it"):
+        find("bias-not-copied").plant(NumpyModel(zoo.mlp()))
+    with pytest.raises(ValueError, match="'halved-penalty-gradient' .* needs a regularizer: 'mlp' has none"):
+        find("halved-penalty-gradient").plant(NumpyModel(zoo.mlp()))
+    with pytest.raises(ValueError, match="'reported-without-dropout' .* needs a layer 'dropout': 'cnn' has none"):
+        find("reported-without-dropout").plant(NumpyModel(zoo.cnn()))
+
+
+def test_a_planted_activation_is_still_seen_as_one():
+    """Otherwise the loss would not be fused with a faulty softmax, and more than the fault would change."""
+    model = NumpyModel(zoo.mlp((4,)))
+    find("softmax-backward-without-sum").plant(model)
+    forward = model.network.forward(model.params, model.state, np.zeros((1, 4), np.float32))
+    assert model.network.last_activation(forward.values)[0] == "softmax"
+
+
+def test_fault_in_the_optimizer_is_caught_by_lock_step_training(digits):
+    spec = zoo.mlp((8, 8, 1))
+    training = TrainingSpec(optimizer=SGD(0.1, momentum=0.9), batch_size=4)
+    report = bridge.compare_training(spec, *digits, training, steps=2, controls=1, fault="momentum-sign")
+    assert report.first_outside == 2
+    assert bridge.compare_training(spec, *digits, training, steps=2, controls=1).passed

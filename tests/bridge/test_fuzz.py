@@ -2,21 +2,29 @@
 
 import builtins
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bridge import fuzz
+from bridge import fuzz, fuzz_cells
+from bridge.fuzz_summary import FuzzSummary
+from bridge.saved_cases import SavedCase
+from bridge.shrink import shrink
 from bridge.verdict import VACUOUS
 from core_numpy.ops import windows
 from model_spec import Dense, ModelSpec
 from model_spec.layers import LAYERS
 from model_spec.losses import CategoricalCrossentropy, MeanSquaredError
 from model_spec.shapes import element_count
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 CASE = fuzz.Case(
     ModelSpec("dead", (3,), (Dense(4, activation="relu"), Dense(2, activation="softmax"))),
@@ -191,3 +199,191 @@ def test_without_hypothesis_the_error_says_what_to_install(monkeypatch):
 def test_import_loads_no_hypothesis():
     program = "import sys, bridge.fuzz; sys.exit('hypothesis' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_fault_is_planted_where_it_fits():
+    assert fuzz.check(CASE, "float64", "flipped-kernel", locate=False).fault == "flipped-kernel in dense"
+    report = fuzz.check(CASE, "float64", "uninverted-dropout", locate=False)
+    assert report.fault is None
+    assert not fuzz.failures(report)
+    with pytest.raises(ValueError, match="unknown fault 'typo'"):
+        fuzz.run(1, 0, fault="typo")
+
+
+@pytest.mark.parametrize(
+    ("fault", "seed"), [("flipped-kernel", 1), ("uninverted-dropout", 2), ("missing-mean", 1), ("missing-bias", 1)]
+)
+def test_a_finding_shrinks_to_two_layers_and_the_output(fault, seed):
+    drawn = []
+    (finding,) = fuzz.run(200, seed, lambda *_: drawn.append(_), dtypes="float64", most=1, fault=fault, locate=False)
+    assert len(drawn) < 200
+
+    def differs(case):
+        again = fuzz.examine(case, "float64", fault, locate=False)[1]
+        return again is not None and again.kind == finding.kind
+
+    smallest = shrink(finding.case, differs, 200, seed, seconds=8)
+    assert len(smallest.spec.layers) <= 3
+    assert len(smallest.spec.layers) <= len(finding.case.spec.layers)
+    assert differs(smallest)
+
+
+def test_shrinking_ends_in_time_and_never_loses_the_case():
+    drawn = []
+    fuzz.run(12, 3, lambda number, case, report: drawn.append(case), max_layers=4, dtypes="float64")
+    largest = max(drawn, key=lambda case: len(case.spec.layers))
+    assert shrink(largest, lambda case: True, 12, 3, seconds=0, max_layers=4) == largest
+    assert shrink(largest, lambda case: False, 12, 3, max_layers=4) == largest
+    # A case that was not drawn by this seed is given back too
+    assert shrink(CASE, lambda case: True, 12, 3, max_layers=4) == CASE
+    simplest = shrink(largest, lambda case: True, 12, 3, max_layers=4)
+    assert len(simplest.spec.layers) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_layers_that_do_not_matter_are_left_out(seed):
+    """The strategy shrinks well: whatever surrounds a layer disappears, from full networks too."""
+    drawn = []
+
+    @hypothesis.seed(seed)
+    @settings(max_examples=100, derandomize=False, phases=[hypothesis.Phase.generate])
+    @given(case=fuzz.cases())
+    def collect(case):
+        drawn.append(case)
+
+    def has_pooling(case):
+        return any(type(layer).__name__ == "MaxPooling2D" for layer in case.spec.layers)
+
+    collect()
+    start = max(filter(has_pooling, drawn), key=lambda case: len(case.spec.layers))
+    smallest = shrink(start, has_pooling, 100, seed)
+    assert [type(layer).__name__ for layer in smallest.spec.layers] == ["MaxPooling2D", "Flatten", "Dense"]
+
+
+def test_a_chunk_is_the_same_each_time_and_counts_every_tensor():
+    first = fuzz_cells.compare_chunk(3, 1, 2)
+    assert json.loads(json.dumps(first)) == fuzz_cells.compare_chunk(3, 1, 2)
+    assert first["findings"] == []
+    assert len(first["networks"]) == 2
+    for network in first["networks"]:
+        assert all(kind.split()[0] in ("float32", "float64") for kind in network["figures"])
+        assert all(0 <= figure <= 1 for figures in network["figures"].values() for figure in figures)
+    summary = FuzzSummary()
+    summary.add(1, first)
+    facts = summary.to_dict()
+    assert facts["verdict"] == "AGREE"
+    assert facts["tensors"] == sum(facts["histogram"]["float32"].values()) * 2 + facts["ties"] + facts["vacuous"]
+    assert "over 1" not in facts["histogram"]["float32"]
+
+
+def test_every_twentieth_network_is_compared_on_the_compiled_paths(monkeypatch):
+    drawn = []
+
+    def examine(case, dtypes, fault, paths, locate):
+        drawn.append((case, tuple(paths)))
+        return None, None
+
+    monkeypatch.setattr("bridge.fuzz.examine", examine)
+    cells = fuzz_cells.chunk_cells(70, 0)
+    assert [cell.arguments["count"] for cell in cells] == [20, 20, 20, 10]
+    assert cells[:3] == fuzz_cells.chunk_cells(60, 0)
+    for cell in cells:
+        fuzz_cells.compare_chunk(**cell.arguments)
+    compiled = [number for number, (_, paths) in enumerate(drawn, 1) if paths != ("eager",)]
+    assert compiled == [20, 40, 60]
+    assert drawn[19][1] == ("eager", "graph", "xla")
+    assert len({case.spec for case, _ in drawn}) > 65
+
+
+def test_summary_of_findings_and_failures_depends_on_no_order():
+    def chunk(kind, ratio):
+        network = {"figures": {"float32 eager forward Dense": [ratio, 0.0]}, "ties": 1, "vacuous": 2, "planted": True}
+        return {"networks": [network], "findings": [{"kind": kind}] if kind else []}
+
+    chunks = [chunk("a", float("inf")), chunk(None, 0.02), chunk("a", 3e-9), chunk("b", 2.0)]
+    forth, back = FuzzSummary(), FuzzSummary()
+    for number, result in enumerate(chunks):
+        forth.add(number, result)
+    for number, result in reversed(list(enumerate(chunks))):
+        back.add(number, result)
+    assert forth.to_dict() == back.to_dict()
+    assert forth.kinds == back.kinds
+    facts = forth.to_dict()
+    assert (facts["verdict"], facts["differing"], facts["kinds"]) == ("DIFFER", 3, {"a": 2, "b": 1})
+    assert facts["largest_error_over_bound"] == "inf"
+    assert facts["histogram"]["float32"] == {"equal": 4, "below 1e-7": 1, "1e-2 to 1e-1": 1, "over 1": 2}
+    assert "2 networks differ first in a" in forth.lines()
+    assert FuzzSummary().verdict == "NOTHING COMPARED"
+    assert FuzzSummary(networks=3, failed=["died"]).verdict == "FAILED"
+
+
+@pytest.fixture(scope="module")
+def saved():
+    _, finding = fuzz.examine(CASE, fault="missing-bias")
+    return SavedCase(CASE, fault="missing-bias", report=finding.report.to_dict())
+
+
+def test_replay_gives_the_same_verdict(saved, tmp_path):
+    path = tmp_path / "case.json"
+    saved.save(path)
+    again, arrays = SavedCase.load(path)
+    assert again == SavedCase.from_dict(json.loads(json.dumps(saved.to_dict())))
+    for ours, drawn in zip(arrays, CASE.arrays(), strict=True):
+        np.testing.assert_array_equal(ours, drawn)
+    report, finding = again.replay(arrays)
+    assert finding.case == CASE
+    assert report.to_dict()["rows"] == saved.report["rows"]
+    assert report.verdict == again.verdict == "DIFFER"
+    assert replace(again, fault=None).replay(arrays)[1] is None
+
+
+def test_files_that_cannot_be_replayed_say_why(saved, tmp_path):
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(CASE.to_dict()))
+    assert SavedCase.load(path) == (SavedCase(CASE), None)
+    saved.save(path)
+    with np.load(path.with_suffix(".npz")) as archive:
+        arrays = dict(archive)
+    np.savez(path.with_suffix(".npz"), **{**arrays, "weights/dense/bias": arrays["weights/dense/bias"] + 1})
+    with pytest.raises(ValueError, match="holds other weights than NumPy .* draws from seed 5"):
+        SavedCase.load(path)
+    path.with_suffix(".npz").write_bytes(b"PK damaged")
+    with pytest.raises(ValueError, match="cannot be read: .*; remove it to draw the arrays again"):
+        SavedCase.load(path)
+    path.write_text(json.dumps({**saved.to_dict(), "more": 1}))
+    with pytest.raises(ValueError, match="a saved case must be a table with case, error, options, report"):
+        SavedCase.load(path)
+    path.write_text("{")
+    with pytest.raises(ValueError, match="case.json cannot be read"):
+        SavedCase.load(path)
+
+
+def test_a_written_pytest_file_fails_and_passes_without_the_fault(saved, tmp_path):
+    (tmp_path / "test_faulty.py").write_text(saved.as_pytest())
+    (tmp_path / "test_right.py").write_text(replace(saved, fault=None).as_pytest())
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--tb=short", str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "1 failed, 1 passed" in result.stdout, result.stdout
+    assert "test_faulty.py::test_backends_agree" in result.stdout
+    assert "planted fault: missing-bias in dense" in result.stdout
+
+
+def test_a_finding_of_a_chunk_is_shrunk_and_located():
+    result = fuzz_cells.compare_chunk(0, 0, 4, "missing-mean")
+    finding = min(result["findings"], key=lambda one: len(one["case"]["spec"]["layers"]))
+    shrunk = fuzz_cells.shrink_finding(finding, 20)
+    assert shrunk["kind"] == finding["kind"]
+    assert len(shrunk["case"]["spec"]["layers"]) <= 3
+    assert shrunk["report"]["verdict"] == "DIFFER"
+    assert {culprit["side"] for culprit in shrunk["report"]["culprits"]} == {"NumPy"}
+    assert "planted fault: missing-mean" in shrunk["text"]
+    agreeing = {**finding, "options": {**finding["options"], "fault": None}}
+    with pytest.raises(ValueError, match="did not differ again"):
+        fuzz_cells.shrink_finding(agreeing, 0)

@@ -1,0 +1,136 @@
+"""The campaign behind ``crosscheck fuzz``: chunks of random networks, one smallest case of each kind of difference."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.console import without_import_chatter
+from bridge.cells import run_cells
+from bridge.fuzz_cells import CHUNK, chunk_cells, shrink_cell
+from bridge.fuzz_summary import FuzzSummary
+from bridge.saved_cases import SavedCase
+
+SHRINK_SECONDS = 30.0
+"""How long to look for a smaller case of one kind of difference."""
+
+
+@dataclass
+class FuzzResult:
+    """What a campaign has found, whole or up to an interruption.
+
+    Attributes:
+        summary: counts and figures.
+        cases: path of the saved case of each kind of difference.
+        texts: what is to be said of it.
+        seconds: the campaign took.
+        interrupted: True where it was ended with Ctrl-C.
+    """
+
+    summary: FuzzSummary = field(default_factory=FuzzSummary)
+    cases: dict[str, Path] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+def prepare_process() -> None:
+    """Called first in every process of a campaign: one thread, nothing printed, Ctrl-C left to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with without_import_chatter():
+        import keras_models
+    keras_models.set_threads(1)
+
+
+def run(
+    count: int,
+    seed: int,
+    jobs: int,
+    fault: str | None,
+    output: Path,
+    show: Callable[[str], None] | None = None,
+    shrink_seconds: float = SHRINK_SECONDS,
+) -> FuzzResult:
+    """Compare ``count`` random networks; Ctrl-C ends the campaign early, with what was found so far.
+
+    Args:
+        count: number of networks.
+        seed: of the drawing.
+        jobs: processes; 1 compares in this one.
+        fault: planted in the NumPy side of every network it fits.
+        output: directory of the saved cases, and of the results of single cells, which another run takes up.
+        show: called with a line of progress.
+        shrink_seconds: how long to look for a smaller case of one kind of difference.
+    """
+    result, started = FuzzResult(), time.perf_counter()
+    say = show or (lambda line: None)
+    tensorflow = logging.getLogger("tensorflow")
+    level = tensorflow.level
+    # Each network is traced anew, of which TensorFlow warns
+    tensorflow.setLevel(logging.ERROR)
+    try:
+        _compare(result, chunk_cells(count, seed, fault), count, jobs, output, say)
+        _shrink(result, seed, jobs, fault, output, say, shrink_seconds)
+    except KeyboardInterrupt:
+        result.interrupted = True
+        for kind, (_, finding, _) in result.summary.kinds.items():
+            if kind not in result.cases:
+                _save(result, finding, seed, fault, output)
+    finally:
+        tensorflow.setLevel(level)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _compare(
+    result: FuzzResult, cells: list[Any], count: int, jobs: int, output: Path, say: Callable[[str], None]
+) -> None:
+    summary, computed, started = result.summary, 0, time.perf_counter()
+    for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
+        chunk = outcome.cell.arguments["chunk"]
+        if outcome.error is not None:
+            summary.failed.append(f"networks from {chunk * CHUNK + 1}: {outcome.error.strip()}")
+            continue
+        summary.add(chunk, outcome.result)
+        computed += 0 if outcome.kept else len(outcome.result["networks"])
+        rate = computed / (time.perf_counter() - started)
+        left = f"{rate:.1f}/s, {(count - summary.networks) / rate:.0f} s left, " if computed else ""
+        say(f"{summary.networks}/{count} networks, {left}{summary.findings} differ")
+
+
+def _shrink(
+    result: FuzzResult,
+    seed: int,
+    jobs: int,
+    fault: str | None,
+    output: Path,
+    say: Callable[[str], None],
+    seconds: float,
+) -> None:
+    kinds = result.summary.kinds
+    cells = [shrink_cell(finding, seconds) for _, (_, finding, _) in sorted(kinds.items())]
+    if cells:
+        say(f"{len(cells)} kinds of difference, looking for the smallest network of each")
+    for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
+        finding = outcome.cell.arguments["finding"]
+        _save(result, outcome.result or {**finding, "text": outcome.error}, seed, fault, output)
+        say(f"{len(result.cases)}/{len(cells)} kinds of difference shrunk")
+
+
+def _save(result: FuzzResult, finding: dict[str, Any], seed: int, fault: str | None, output: Path) -> None:
+    kind, text = finding["kind"], finding.get("text")
+    saved = SavedCase.from_dict(
+        {name: value for name, value in finding.items() if name not in ("kind", "seed", "text")}
+    )
+    name = re.sub(r"[^A-Za-z0-9]+", "-", " ".join(filter(None, [f"seed{seed}", fault, kind])))
+    path = output / f"{name}.json"
+    saved.save(path)
+    result.cases[kind] = path
+    result.texts[kind] = text or saved.case.spec.summary()

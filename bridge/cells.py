@@ -1,0 +1,208 @@
+"""Long campaigns as lists of pure cells: run on several processes, kept one file each, resumed for nothing.
+
+A cell is an importable function with JSON arguments, and its result is JSON too. ``run_cells`` yields outcomes as they
+finish; what a directory already holds is read, not computed. A cell that raises, or whose process dies, is an outcome
+with an error, and the rest goes on. joblib is imported only where cells are run on several processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from core_numpy.whole_files import write_whole
+from model_spec.validation import positive_integer
+
+_OURS = ("model_spec", "core_numpy", "keras_models", "bridge")
+_OTHERS = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "hypothesis")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One computation that depends on nothing but what stands here.
+
+    Attributes:
+        function: where to import it from, "package.module:name"; called with the arguments as keywords.
+        arguments: JSON values by name.
+        version: of everything else the result depends on; another version is another cell.
+    """
+
+    function: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def key(self) -> str:
+        """sha256 of function, arguments and version; names the cell's file."""
+        text = json.dumps([self.function, self.arguments, self.version], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        cell: the cell.
+        result: what its function returned; None where it failed.
+        error: None, the traceback of what it raised, or how its process died.
+        seconds: the computation took.
+        kept: True where the result was read from its file.
+    """
+
+    cell: Cell
+    result: Any = None
+    error: str | None = None
+    seconds: float = 0.0
+    kept: bool = False
+
+
+@cache
+def source_version() -> str:
+    """Hash of this program's source and of the libraries' versions: an edit makes every result a new one."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parents[1]
+    for file in sorted(file for package in _OURS for file in (root / package).rglob("*.py")):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in _OTHERS:
+        try:
+            digest.update(f"{package} {version(package)}".encode())
+        except PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    directory: str | Path | None = None,
+    n_jobs: int = 1,
+    prepare: Callable[[], None] | None = None,
+) -> Iterator[Outcome]:
+    """Compute every cell once and yield the outcomes as they finish; cells that failed before are tried again.
+
+    Args:
+        cells: the campaign; a cell that stands in it twice is computed once.
+        directory: where results are kept, one ``<key>.json`` each; None keeps nothing.
+        n_jobs: processes. 1 computes in this one, where a crash ends it; more survive it, with one thread each.
+        prepare: called first in every process that is started; not in this one.
+    """
+    positive_integer("n_jobs", n_jobs)
+    where = None if directory is None else Path(directory)
+    if where is not None:
+        where.mkdir(parents=True, exist_ok=True)
+    waiting = {cell.key: cell for cell in cells}
+    for key, cell in list(waiting.items()):
+        outcome = _read(cell, where)
+        if outcome is not None:
+            del waiting[key]
+            yield outcome
+    if n_jobs == 1:
+        yield from (_compute(cell, where) for cell in waiting.values())
+        return
+    death = _process_death()
+    while waiting:
+        started: list[Cell] = []
+        try:
+            for outcome in _in_processes(list(waiting.values()), where, n_jobs, prepare, started.append):
+                del waiting[outcome.cell.key]
+                yield outcome
+        except death:
+            # Everything under way went down with the one that died; alone, each shows whether it was the one
+            for cell in [cell for cell in started if cell.key in waiting]:
+                del waiting[cell.key]
+                yield _read(cell, where) or _alone(cell, where, prepare)
+
+
+def _process_death() -> type[BaseException]:
+    """What joblib raises where a process dies."""
+    try:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ImportError as error:
+        raise ImportError(
+            f'several processes are run by joblib ({error.name} is missing): pip install "crosscheck[test]"'
+        ) from error
+    return TerminatedWorkerError  # type: ignore[no-any-return, unused-ignore]
+
+
+def _in_processes(
+    cells: Sequence[Cell],
+    where: Path | None,
+    n_jobs: int,
+    prepare: Callable[[], None] | None,
+    start: Callable[[Cell], None],
+) -> Iterator[Outcome]:
+    """Outcomes in the order of finishing; ``start`` is called with each cell that is handed to a process."""
+    from joblib import Parallel, delayed, parallel_config
+
+    def tasks() -> Iterator[Any]:
+        for cell in cells:
+            start(cell)
+            yield delayed(_compute)(cell, where)
+
+    with parallel_config(backend="loky", inner_max_num_threads=1, initializer=prepare):
+        # No cell waits inside a process, so that a death has few suspects
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
+        yield from parallel(tasks())
+
+
+def _alone(cell: Cell, where: Path | None, prepare: Callable[[], None] | None) -> Outcome:
+    """The outcome of a cell in a process that computes nothing else."""
+    started = perf_counter()
+    try:
+        # joblib computes in this process where it may use only one
+        return next(_in_processes([cell], where, 2, prepare, lambda cell: None))
+    except _process_death() as error:
+        dead = Outcome(cell, None, f"its process died: {error}", perf_counter() - started)
+        _write(dead, where)
+        return dead
+
+
+def _compute(cell: Cell, where: Path | None) -> Outcome:
+    started = perf_counter()
+    result, error = None, None
+    try:
+        module, _, name = cell.function.partition(":")
+        result = getattr(import_module(module), name)(**cell.arguments)
+        # As a file would give it back, so that a first run and a resumed one see the same
+        result = json.loads(json.dumps(result))
+    except Exception:
+        error = traceback.format_exc()
+    outcome = Outcome(cell, result, error, perf_counter() - started)
+    _write(outcome, where)
+    return outcome
+
+
+def _write(outcome: Outcome, where: Path | None) -> None:
+    if where is None:
+        return
+    cell = outcome.cell
+    entry = {
+        "function": cell.function,
+        "arguments": cell.arguments,
+        "version": cell.version,
+        "seconds": outcome.seconds,
+        "error": outcome.error,
+        "result": outcome.result,
+    }
+    write_whole(where / f"{cell.key}.json", json.dumps(entry))
+
+
+def _read(cell: Cell, where: Path | None) -> Outcome | None:
+    """The outcome an earlier run has kept; None where there is none, it cannot be read, or the cell failed."""
+    if where is None:
+        return None
+    try:
+        entry = json.loads((where / f"{cell.key}.json").read_text(encoding="utf-8"))
+        outcome = Outcome(cell, entry["result"], entry["error"], float(entry["seconds"]), kept=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return outcome if outcome.error is None else None

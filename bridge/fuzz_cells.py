@@ -1,0 +1,106 @@
+"""Random networks as a campaign of cells: chunks of cases to compare, and findings to shrink."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bridge.cells import Cell, source_version
+from bridge.comparison import DTYPES
+from bridge.fuzz import Finding, examine, kind_of_row, run
+from bridge.random_cases import Case
+from bridge.report import ParityReport
+from bridge.saved_cases import SavedCase
+from bridge.shrink import shrink
+from bridge.verdict import TIE, VACUOUS
+
+CHUNK = 20
+"""Cases a cell: some seconds of work."""
+
+EVERY = 20
+"""Each so many cases one is compared on Keras' compiled paths too, which takes a hundred times as long."""
+
+_COMPILED = ("eager", "graph", "xla")
+
+
+def chunk_cells(count: int, seed: int, fault: str | None = None) -> list[Cell]:
+    """The cells that compare ``count`` random cases; a longer campaign of this seed begins with the same cells."""
+    return [
+        Cell(
+            "bridge.fuzz_cells:compare_chunk",
+            {"seed": seed, "chunk": chunk, "count": min(CHUNK, count - chunk * CHUNK), "fault": fault},
+            source_version(),
+        )
+        for chunk in range(-(-count // CHUNK))
+    ]
+
+
+def shrink_cell(finding: dict[str, Any], seconds: float) -> Cell:
+    """The cell that shrinks one finding of :func:`compare_chunk`."""
+    return Cell("bridge.fuzz_cells:shrink_finding", {"finding": finding, "seconds": seconds}, source_version())
+
+
+def compare_chunk(seed: int, chunk: int, count: int, fault: str | None = None) -> dict[str, Any]:
+    """Draw and compare one chunk of cases.
+
+    Returns:
+        {"networks": one entry a case, "findings": one entry a case that differs: a :class:`SavedCase` as a dict, with
+        its kind and the seed that draws it}. A network's entry has "figures" (the error/bound of every tensor by
+        ``kind_of_row``), the numbers of "ties" and "vacuous" tensors, which have none, and whether the fault was
+        "planted".
+    """
+    networks, findings = [], []
+    for number in range(chunk * CHUNK + 1, chunk * CHUNK + count + 1):
+        # Within one drawing Hypothesis repeats itself: it begins with the simplest case, and changes earlier ones
+        case_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        paths = _COMPILED if number % EVERY == 0 else ("eager",)
+
+        def show(_: int, case: Case, report: ParityReport | None) -> None:
+            networks.append(_figures(case, report))
+
+        for finding in run(1, case_seed, show, fault=fault, paths=paths, locate=False, skip=1):
+            findings.append({"kind": finding.kind, "seed": case_seed, **_saved(finding, paths, fault).to_dict()})
+    return {"networks": networks, "findings": findings}
+
+
+def shrink_finding(finding: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Shrink one finding to the smallest case of its kind, and look for its culprit.
+
+    Returns:
+        a :class:`SavedCase` as a dict, with its kind and its report as "text".
+    """
+    kind = finding["kind"]
+    saved = SavedCase.from_dict({name: value for name, value in finding.items() if name not in ("kind", "seed")})
+    dtypes, paths = (DTYPES, saved.paths) if saved.error else ((kind.split()[0],), (kind.split()[1],))
+
+    def differs(case: Case) -> bool:
+        _, again = examine(case, dtypes, saved.fault, paths, locate=False)
+        return again is not None and again.kind == kind
+
+    smallest = shrink(saved.case, differs, 2, finding["seed"], seconds)
+    _, again = examine(smallest, DTYPES, saved.fault, saved.paths)
+    if again is None:
+        raise ValueError(f"a finding of kind {kind!r} did not differ again: {saved.case.to_dict()}")
+    return {"kind": kind, "text": str(again), **_saved(again, saved.paths, saved.fault).to_dict()}
+
+
+def _saved(finding: Finding, paths: Sequence[str], fault: str | None) -> SavedCase:
+    report = None if finding.report is None else finding.report.to_dict()
+    return SavedCase(finding.case, DTYPES, paths, fault, report, finding.error)
+
+
+def _figures(case: Case, report: ParityReport | None) -> dict[str, Any]:
+    rows = [] if report is None else report.rows
+    figures: dict[str, list[float]] = {}
+    for row in rows:
+        if row.verdict not in (TIE, VACUOUS):
+            # Three digits are enough for a histogram
+            figures.setdefault(kind_of_row(case.spec, row), []).append(float(f"{row.error_over_bound:.3g}"))
+    return {
+        "figures": figures,
+        "ties": sum(row.verdict == TIE for row in rows),
+        "planted": report is not None and report.fault is not None,
+        "vacuous": sum(row.verdict == VACUOUS for row in rows),
+    }

@@ -1,0 +1,112 @@
+"""The judge's comparisons as a table, and what is caught and placed when one of them is taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.faults.fault import COMPARE, TRAINING
+from bridge.verdict import VACUOUS
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One thing the judge looks at.
+
+    Attributes:
+        name: in the table.
+        owns: which rows it makes.
+        is_search: True for the search for the culprit, which has no rows of its own.
+    """
+
+    name: str
+    owns: Callable[[Entry], bool]
+    is_search: bool = False
+
+
+def _of(**wanted: Any) -> Callable[[Entry], bool]:
+    return lambda row: all(row[name] == value for name, value in wanted.items())
+
+
+def _in_training(kind: str) -> Callable[[Entry], bool]:
+    return _of(stage="training", kind=kind)
+
+
+def _of_batch(dtype: str) -> Callable[[Entry], bool]:
+    return lambda row: row["dtype"] == dtype and row["stage"] not in ("training", "weights")
+
+
+COMPARISONS: tuple[Comparison, ...] = (
+    Comparison("values in inference mode", _of(stage="forward", mode="inference")),
+    Comparison("values in training mode", _of(stage="forward", mode="training")),
+    Comparison("value of the loss", _of(stage="loss gradient", kind="loss")),
+    Comparison("gradients of the loss", lambda row: row["stage"] == "loss gradient" and row["kind"] != "loss"),
+    Comparison("pullback of a random cotangent", _of(stage="pullback")),
+    Comparison("parameter gradients", _of(kind="parameter gradient")),
+    Comparison("activation gradients", _of(kind="value gradient")),
+    Comparison("input gradient", _of(kind="input gradient")),
+    Comparison("float64", _of_batch("float64")),
+    Comparison("float32", _of_batch("float32")),
+    Comparison("values that are not finite fail", _of(finite=False)),
+    Comparison("references that are zero prove nothing", _of(verdict=VACUOUS)),
+    Comparison("search for the culprit", lambda row: False, is_search=True),
+    Comparison("training: loss", _in_training("loss")),
+    Comparison("training: parameters", _in_training("parameters")),
+    Comparison("training: optimizer slots", _in_training("slots")),
+    Comparison("training: moving statistics", _in_training("statistics")),
+    Comparison("training: counters", _in_training("counters")),
+    Comparison("equality of copied weights", _of(stage="weights")),
+)
+
+
+def rows_without(entry: Entry, comparison: Comparison | None = None) -> list[Entry]:
+    """Rows of one fault that are left when a comparison is taken away."""
+    return [row for row in entry["rows"] if comparison is None or not comparison.owns(row)]
+
+
+def is_caught(entry: Entry, comparison: Comparison | None = None) -> bool:
+    """True where some row is left that does not agree."""
+    return bool(rows_without(entry, comparison))
+
+
+def blamed(entry: Entry, comparison: Comparison | None = None) -> str:
+    """Whom the judge blames by what is left: a layer, or in training and in copying a tensor; "" for nobody."""
+    rows = rows_without(entry, comparison)
+    if not rows:
+        return ""
+    searched = [] if comparison is not None and comparison.is_search else _searched(entry, rows)
+    if searched:
+        first = searched[0]
+        return str(first["layer"]) if first["side"] == "NumPy" else f"{first['side']}'s {first['layer']}"
+    return str(rows[0]["layer"])
+
+
+def _searched(entry: Entry, rows: list[Entry]) -> list[Entry]:
+    """Culprits of the precisions and modes in which something failed: the search runs only there."""
+    places = {(row["dtype"], row["mode"]) for row in rows}
+    return [culprit for culprit in entry["culprits"] if (culprit["dtype"], culprit["mode"]) in places]
+
+
+def is_placed(entry: Entry, comparison: Comparison | None = None) -> bool:
+    """True where the one to blame is blamed."""
+    found = blamed(entry, comparison)
+    if entry["check"] == COMPARE:
+        return found == entry["blamed"]
+    rows = rows_without(entry, comparison)
+    if not rows:
+        return False
+    if entry["check"] == TRAINING:
+        return bool({found, rows[0]["kind"]} & set(entry["blamed"].split(" or ")))
+    named = {row["tensor"] for row in rows if row["stage"] == "weights"}
+    return bool(named) and entry["blamed"] in ("parameters", " and ".join(sorted(named)))
+
+
+def escaping(entries: list[Entry], comparison: Comparison) -> list[str]:
+    """Faults that are caught and placed, and are no longer when the comparison is taken away; unseen ones first."""
+    found = [entry for entry in entries if is_caught(entry) and is_placed(entry)]
+    unseen = [entry["name"] for entry in found if not is_caught(entry, comparison)]
+    misplaced = [entry["name"] for entry in found if is_caught(entry, comparison) and not is_placed(entry, comparison)]
+    return [*unseen, *misplaced]

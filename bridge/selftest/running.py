@@ -1,0 +1,66 @@
+"""Runs the selftest's cells one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from bridge.faults import FAULTS
+from bridge.faults.probes import PROBES
+from bridge.selftest.cells import judge_fault, judge_probe, judge_variant
+from bridge.selftest.comparisons import Entry
+from bridge.selftest.report import SelftestReport
+from bridge.selftest.workbench import Workbench
+from bridge.variants import VARIANTS
+
+CELLS: dict[str, Callable[[str, Workbench | None], Entry]] = {
+    "fault": judge_fault,
+    "variant": judge_variant,
+    "probe": judge_probe,
+}
+"""What is run by kind; each depends on nothing but the name."""
+
+
+def cells(only: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """(kind, name) of every cell, or of those with these names.
+
+    Raises:
+        ValueError: a name that nothing has.
+    """
+    everything = [("fault", name) for name in FAULTS]
+    everything += [("variant", name) for name in VARIANTS]
+    everything += [("probe", name) for name in PROBES]
+    if only is None:
+        return everything
+    unknown = sorted(set(only) - {name for _, name in everything})
+    if unknown:
+        known = ", ".join(name for _, name in everything)
+        raise ValueError(f"no fault, variant or probe is called {', '.join(unknown)}; known are {known}")
+    return [(kind, name) for kind, name in everything if name in only]
+
+
+def report_of(results: Iterable[tuple[str, Entry]], whole: bool = True, seconds: float = 0.0) -> SelftestReport:
+    """The report of (kind, what its cell gave)."""
+    report = SelftestReport(whole=whole, seconds=seconds)
+    owners = {"fault": report.faults, "variant": report.variants, "probe": report.probes}
+    for kind, entry in results:
+        owners[kind].append(entry)
+    return report
+
+
+def run(show: Callable[[str], None] | None = None, only: Collection[str] | None = None) -> SelftestReport:
+    """Judge the judge: plant every fault, try every right variant, and take away every comparison.
+
+    Args:
+        show: gets a line of progress before each cell.
+        only: names of faults, variants or probes; all by default, and only then are comparisons taken away.
+    """
+    started = time.perf_counter()
+    workbench = Workbench()
+    chosen = cells(only)
+    results = []
+    for number, (kind, name) in enumerate(chosen, start=1):
+        if show is not None:
+            show(f"{number}/{len(chosen)} {kind} {name}")
+        results.append((kind, CELLS[kind](name, workbench)))
+    return report_of(results, only is None, time.perf_counter() - started)
