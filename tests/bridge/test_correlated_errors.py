@@ -8,7 +8,7 @@ from bridge.bounds import Expected, RoundingModel
 from bridge.bounds.ensemble import EnsembleBackward
 from bridge.bounds.repeats import ColumnGroups, RowGroups
 from bridge.bounds.rounding import Rounding
-from bridge.comparison import _as_float64
+from bridge.truth import as_float64
 from core_numpy.network import Network
 from model_spec import (
     AveragePooling2D,
@@ -130,7 +130,7 @@ def test_runs_of_the_network_find_the_variance_of_a_shared_error():
     spec = ModelSpec("shared", (12, 12, 2), (Conv2D(2, 1), GlobalAveragePooling2D()))
     random = np.random.default_rng(0)
     x, cotangent = random.normal(size=(4, 12, 12, 2)), random.normal(size=(4, 2))
-    model = RoundingModel(Network.of(spec), *_as_float64(spec, bridge.random_weights(spec, 1)), "float32", x)
+    model = RoundingModel(Network.of(spec), *as_float64(spec, bridge.random_weights(spec, 1)), "float32", x)
     # Much larger than what the layers add
     variance = np.full((4, 2), 1e-6)
     runs = EnsembleBackward(model.ensemble, 2, lambda output: (0.0, cotangent), variance)
