@@ -31,7 +31,7 @@ class BatchNormalization(Block):
 
     def begin(self, params: Variables, state: Variables) -> None:
         self.params, self.state, self.new_state = params, state, state
-        self.of_batch = self.training and self.layer.spec.trainable  # type: ignore[attr-defined]
+        self.of_batch = self.training and self.layer.spec.trainable
         if self.room.training:
             self.dgamma[...] = self.dbeta[...] = 0
 

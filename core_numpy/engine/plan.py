@@ -117,7 +117,7 @@ class Plan:
         Blocks before ``stop`` are left out: nothing in front of them is trained. Returns the gradient of the input of
         block ``stop`` where it is wanted.
         """
-        gradient: Array | None = np.ascontiguousarray(self.layout.from_rows(dy))
+        gradient: Array | None = np.array(self.layout.from_rows(dy), order="C")
         for at in range(start - 1, stop - 1, -1):
             if gradient is None:
                 break

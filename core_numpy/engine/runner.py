@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,10 +15,11 @@ from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_boun
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
-from core_numpy.losses import LossFunction, mean_loss
+from core_numpy.losses import LossFunction, mean_loss, takes_logits
 from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
-from model_spec import losses as loss_rules
+from core_numpy.tiers import Batch, BatchResult, all_right
+from model_spec.losses import CategoricalCrossentropy, Loss
 
 SHARDS = 2
 """Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
@@ -31,25 +31,6 @@ _PANEL_BYTES = 4 << 20
 _LEAST_CHUNK, _LARGEST_CHUNK = 32, 128
 _ROWS_AT_ONCE = 1024
 _PLANS = 8
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What one batch gave.
-
-    Attributes:
-        loss: mean over the batch, without penalties.
-        gradients: {layer: {variable: gradient}} of the trainable layers.
-        correct: right predictions, or None where the loss has no notion of right.
-        state: moving statistics after the batch.
-        inputs: gradient of x, where it was asked for.
-    """
-
-    loss: float
-    gradients: dict[str, dict[str, Array]]
-    correct: Array | None
-    state: Params
-    inputs: Array | None = None
 
 
 class Runner:
@@ -85,15 +66,13 @@ class Runner:
         self.plans.move_to_end(key)
         return self.plans[key]
 
-    def infer(self, params: Params, state: Params, x: Array) -> Array:
-        """The network's output in inference mode, (n, ...) -> (n, *output shape)."""
+    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+        """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
         result = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
         shards = self.shards if self.has_images and len(x) > FEW_IMAGES else 1
-        bounds = shard_bounds(len(x), shards)
-        work = [list(chunk_bounds(*shard, self.chunk)) for shard in bounds]
-        plans = [
-            {stop - start: self._plan(at, stop - start, False) for start, stop in own} for at, own in enumerate(work)
-        ]
+        chunk = min(rows or self.chunk, self.chunk)
+        work = [list(chunk_bounds(*shard, chunk)) for shard in shard_bounds(len(x), shards)]
+        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
 
         def run(at: int) -> None:
             for plan in plans[at].values():
@@ -104,74 +83,84 @@ class Runner:
         self.workers.run(run, len(work))
         return result
 
-    def loss_and_gradients(
-        self,
-        params: Params,
-        state: Params,
-        x: Array,
-        y: Array,
-        rule: loss_rules.Loss,
-        function: LossFunction,
-        fused: int,
-        masks: MaskSources | None = None,
-        training: bool = True,
-        sample_weight: Array | None = None,
-        need_dx: bool = False,
-    ) -> BatchResult:
-        """The mean loss over the batch and the gradients of it.
+    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+        """(mean loss, right predictions or None) in inference mode."""
+        last, function = self._loss(batch)
+        work = [list(chunk_bounds(*shard, self.chunk)) for shard in shard_bounds(len(batch.x), self.shards)]
+        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
 
-        Args:
-            params, state: variables.
-            x, y: the checked batch.
-            rule: the loss, for what counts as right.
-            function: gives (losses, gradients) from what stands in front of the last ``fused`` steps.
-            fused: steps at the end that the loss takes care of itself.
-            masks: sources of the dropout masks, in training.
-            training: whether batch statistics and dropout are on.
-            sample_weight: one weight per example, or None.
-            need_dx: whether the gradient of x is wanted.
-        """
+        def run(at: int) -> tuple[float, list[Array | None]]:
+            total, rights = 0.0, []
+            for plan in plans[at].values():
+                plan.begin(params, state)
+            for start, stop in work[at]:
+                rows, plan = slice(start, stop), plans[at][stop - start]
+                output = plan.forward(batch.x[rows], last)
+                total += float(function(output, batch.y[rows])[0].sum())
+                rights.append(self._right(output, plan, last, batch.y[rows], batch.rule))
+            return total, rights
 
-        def pull(rows: slice, output: Array, finish: Callable[[], Array]) -> tuple[float, Array, Array | None]:
-            weights = None if sample_weight is None else sample_weight[rows]
-            per_example, gradients = function(output, y[rows])
-            value, gradient = mean_loss(per_example, gradients, len(x), weights)
-            is_categorical = isinstance(rule, loss_rules.CategoricalCrossentropy)
-            return value, gradient, metrics.correct(output if is_categorical else finish(), y[rows], rule)
+        results = self.workers.run(run, len(work))
+        total = sum(value for value, _ in results) / len(batch.x)
+        return total, all_right([right for _, rights in results for right in rights])
 
-        return self._pull_back(params, state, x, pull, fused, masks, training, need_dx)
+    def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
+        """(steps in front of the loss, its function)."""
+        fused = takes_logits(batch.rule, _last_activation(self.network))
+        function = batch.functions(batch.rule, fused or getattr(batch.rule, "from_logits", False))
+        return len(self.network.steps) - fused, function
+
+    @staticmethod
+    def _right(output: Array, plan: Plan, last: int, y: Array, rule: Loss) -> Array | None:
+        # A softmax keeps the order of its logits
+        predictions = output if isinstance(rule, CategoricalCrossentropy) else plan.finish(last)
+        return metrics.correct(predictions, y, rule)
+
+    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+        """The mean loss over the batch and its gradients."""
+        last, function = self._loss(batch)
+
+        def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
+            weights, y = None if batch.sample_weight is None else batch.sample_weight[rows], batch.y[rows]
+            losses, gradients = function(output, y)
+            value, gradient = mean_loss(losses, gradients, len(batch.y), weights)
+            return value, gradient, self._right(output, plan, last, y, batch.rule)
+
+        return self._pull_back(params, state, batch.x, start, last, batch.masks, batch.training, batch.need_dx)
 
     def pullback(
         self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
     ) -> BatchResult:
-        """Gradients of sum(cotangent * output)."""
+        """Gradients of sum(cotangent * output), that of x included."""
 
-        def pull(rows: slice, output: Array, finish: Callable[[], Array]) -> tuple[float, Array, Array | None]:
+        def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
             return 0.0, cotangent[rows], None
 
-        return self._pull_back(params, state, x, pull, 0, masks, training, need_dx=True)
+        return self._pull_back(params, state, x, start, len(self.network.steps), masks, training, need_dx=True)
+
+    def _plans_for(self, shard: int, chunks: list[tuple[int, int]], training: bool) -> dict[int, Plan]:
+        """The shard's plans by chunk size."""
+        return {stop - start: self._plan(shard, stop - start, training) for start, stop in chunks}
 
     def _pull_back(
         self,
         params: Params,
         state: Params,
         x: Array,
-        pull: Callable[[slice, Array, Callable[[], Array]], tuple[float, Array, Array | None]],
-        fused: int,
+        begin: Callable[[slice, Array, Plan], tuple[float, Array, Array | None]],
+        last: int,
         masks: MaskSources | None,
         training: bool,
         need_dx: bool,
     ) -> BatchResult:
+        """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
         whole = not self.has_images or (training and self.network.couples_examples)
         bounds = shard_bounds(len(x), 1 if whole else self.shards)
         work = [list(chunk_bounds(*shard, len(x) if whole else self.chunk)) for shard in bounds]
-        plans = [
-            {stop - start: self._plan(at, stop - start, True) for start, stop in own} for at, own in enumerate(work)
-        ]
+        plans = [self._plans_for(at, own, True) for at, own in enumerate(work)]
         keep = self._keep_masks(masks, len(x)) if training else {}
         inputs = np.empty_like(x) if need_dx else None
-        count = len(self.network.steps)
-        last, first = count - fused, 0 if need_dx else self.first_trained
+        first = 0 if need_dx else self.first_trained
 
         def run(at: int) -> tuple[float, list[Array | None]]:
             value, correct = 0.0, []
@@ -181,7 +170,7 @@ class Runner:
                 rows, plan = slice(start, stop), plans[at][stop - start]
                 plan.take_masks({index: mask[rows] for index, mask in keep.items()})
                 output = plan.forward(x[rows], last)
-                cost, gradient, right = pull(rows, output, lambda plan=plan: plan.finish(last))
+                cost, gradient, right = begin(rows, output, plan)
                 dx = plan.backward(gradient, last, first, need_dx)
                 if inputs is not None and dx is not None:
                     np.copyto(inputs[rows], plan.layout.to_rows(dx))
@@ -190,15 +179,14 @@ class Runner:
             return value, correct
 
         results = self.workers.run(run, len(work))
-        rights = [right for _, correct in results for right in correct if right is not None]
+        rights = [right for _, correct in results for right in correct]
         parts = [self._gradients(list(own.values())) for own in plans]
         spec = self.network.spec
         trainable = {str(layer.name) for layer in spec.layers if layer.trainable}
         total = {layer: own for layer, own in in_order(parts).items() if layer in trainable}
         new_state = next(iter(plans[0].values())).next_state(state) if training else state
-        return BatchResult(
-            sum(value for value, _ in results), total, np.concatenate(rights) if rights else None, new_state, inputs
-        )
+        values = [inputs, *[None] * len(self.network.steps)]
+        return BatchResult(sum(value for value, _ in results), total, all_right(rights), new_state, values)
 
     @staticmethod
     def _gradients(plans: list[Plan]) -> dict[str, dict[str, Array]]:
@@ -231,10 +219,14 @@ def chunk_size(network: Network, dtype: np.dtype) -> int:
     return chunk
 
 
-def last_fused(network: Network) -> str | None:
-    """The last activation, where it is plainly the last step: what a fused loss looks at.
+def why_not(network: Network) -> str | None:
+    """Why plans cannot run this network, or None where they can."""
+    last = network.steps[-1].layer
+    if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):
+        return "it ends in a layer that hands on what it gets, behind which Keras looks for logits"
+    return None
 
-    None behind a trailing dropout or linear activation, whose logits Keras finds in another way.
-    """
+
+def _last_activation(network: Network) -> str | None:
     last = network.steps[-1].layer
     return last.spec.activation if isinstance(last, Activation) else None
