@@ -12,11 +12,10 @@ from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
 from bridge.faults import Fault, find
 from bridge.local import Observed
 from bridge.report import ParityReport
+from bridge.truth import random_cotangent, true_loss_gradients, truth_of
 from bridge.verdict import Place, Row, judge
 from bridge.weights import copy_weights, random_weights
 from core_numpy import NumpyModel
-from core_numpy.masks import keras_masks
-from core_numpy.network import Network, Params
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.layers import Dropout
@@ -77,6 +76,7 @@ def compare(
             report.uncertain += part.uncertain
             report.local += part.local
             report.explanations += [one for one in part.explanations if one not in report.explanations]
+    report.name_conventions_everywhere()
     return report
 
 
@@ -116,9 +116,7 @@ def compare_models(
     rule = loss_rules.get(loss)
     x = inputs.check_x(x, spec.input_shape, dtype)
     y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
-    params, state = _as_float64(spec, reference.weights)
-    random = np.random.default_rng([seed, 1])
-    cotangent = random.standard_normal((len(x), *spec.output_shape)).astype(dtype)
+    cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
     path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
     drops = any(isinstance(layer, Dropout) and layer.rate > 0 for layer in spec.layers)
@@ -132,21 +130,13 @@ def compare_models(
                 f"the models drop by different seeds {sorted(seeds)}; "
                 f"build both with one dropout_seed to compare training mode"
             )
-        model = RoundingModel(
-            Network.of(spec),
-            params,
-            state,
-            dtype,
-            x.astype(np.float64),
-            training,
-            keras_masks(reference.dropout_seed, 0, stream_dtype=dtype) if training else None,
-        )
+        model = truth_of(reference, x, training)
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
         if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
             sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
-            expected = model.loss_gradients(np.asarray(y, np.float64) if y.ndim > 1 else y, rule)
+            expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
         if all(hasattr(side, "pullback") for side in (a, b)):
@@ -158,6 +148,7 @@ def compare_models(
                 if hasattr(side, "activations"):
                     observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
                     report.add_local(observed)
+            report.name_conventions(first_row)
     return report
 
 
@@ -199,17 +190,6 @@ def _refuse_different_weights(a: Any, b: Any) -> None:
             f"the two models hold different weights ({', '.join(differing)}), so their results cannot be compared; "
             f"call bridge.copy_weights(source, target) first"
         )
-
-
-def _as_float64(spec: ModelSpec, weights: dict[str, Array]) -> tuple[Params, Params]:
-    """Weights as the network takes them, (params, state), cast up to float64."""
-    params: Params = {str(layer.name): {} for layer in spec.layers}
-    state: Params = {str(layer.name): {} for layer in spec.layers}
-    for name, value in weights.items():
-        layer, _, variable = name.partition("/")
-        owner = params if name in spec.parameter_shapes else state
-        owner[layer] = {**owner[layer], variable: np.asarray(value, np.float64)}
-    return params, state
 
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:

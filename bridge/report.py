@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.bounds import SAFETY
 from bridge.conventions.explain import Explanation, explain
 from bridge.local import LocalRow, Observed, judge_alone
-from bridge.verdict import TIE, VACUOUS, Row
+from bridge.verdict import BUG, CONVENTION, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
 
 _SHOWN_FAILURES = 12
@@ -69,6 +69,23 @@ class ParityReport:
         self.local += local
         # A layer is explained where it first fails; the other precisions and modes would tell the same
         self.explanations += explain(observed, [one for one in failing if (one.side, one.row.layer) not in tried])
+
+    def name_conventions(self, first_row: int) -> None:
+        """Call the failing rows from this one on CONVENTION, if a known one explains every culprit.
+
+        Each layer, given its own input, is then right by some convention, so no tensor differs for another reason.
+        """
+        culprits = {(one.side, one.row.layer) for one in self.culprits}
+        if culprits and culprits <= {(one.side, one.layer) for one in self.explanations}:
+            named = [replace(row, verdict=CONVENTION) if row.verdict == BUG else row for row in self.rows[first_row:]]
+            self.rows[first_row:] = named
+
+    def name_conventions_everywhere(self) -> None:
+        """Carry CONVENTION over to the other precisions and paths, whose layers were not judged alone."""
+        named = {(row.mode, row.stage, row.tensor) for row in self.rows if row.verdict == CONVENTION}
+        bugs = {(row.mode, row.stage, row.tensor) for row in self.rows if row.verdict == BUG}
+        if bugs <= named:
+            self.rows = [replace(row, verdict=CONVENTION) if row.verdict == BUG else row for row in self.rows]
 
     @property
     def culprits(self) -> list[LocalRow]:

@@ -1,4 +1,4 @@
-"""The verdict on one tensor: equal, within rounding, a tie, or a bug, with the numbers that led to it."""
+"""The verdict on one tensor: equal, within rounding, a tie, a convention or a bug, with the numbers that led to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.bounds import KINK_SAFETY, SAFETY, Expected
 
 Array = np.ndarray
 
-EXACT, ROUNDING, TIE, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "BUG", "VACUOUS"
+EXACT, ROUNDING, TIE, CONVENTION, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "CONVENTION", "BUG", "VACUOUS"
 SHARED_REACH = 1000.0
 """Errors shared by n terms make a sum at most sqrt(n) times as uncertain; no sum here has a million terms."""
 
@@ -42,7 +42,8 @@ class Row(Place):
     Attributes:
         tensor: what it is, e.g. "conv2d" (an output), "gradient of conv2d/kernel".
         layer: the layer whose forward or backward produced it, or "loss".
-        verdict: EXACT, ROUNDING, TIE, BUG, or VACUOUS (reference and both sides are all zero, so the
+        verdict: EXACT, ROUNDING, TIE, CONVENTION (a known one explains all that differs; given by the report, which
+            searches for it), BUG, or VACUOUS (reference and both sides are all zero, so the
             check proves nothing; where a side is not, it is judged by the bound).
         error: largest absolute difference.
         error_over_scale: that, over the reference's largest absolute value.

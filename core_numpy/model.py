@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core_numpy import losses, masks, metrics
-from core_numpy.network import BackwardPass, ForwardPass, Network, flatten
+from core_numpy import losses
+from core_numpy.masks import MASKS, MaskSources, fast_masks, keras_masks
+from core_numpy.network import Network, flatten
 from core_numpy.regularizers import penalty, regularized_parameters
+from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.layers import Dropout
 from model_spec.protocol import Gradients
 from model_spec.regularizers import Regularizer
+from model_spec.validation import one_of, positive_integer
 
 if TYPE_CHECKING:
     from core_numpy.optimizers import OptimizerState
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from model_spec.training import TrainingSpec
 
 Array = np.ndarray
-
-_PREDICT_ROWS = 256  # bounds the memory of im2col; results do not depend on it
 
 
 class NumpyModel:
@@ -40,6 +41,10 @@ class NumpyModel:
         dtype: "float32" or "float64"; everything is computed in it.
         dropout_seed: seed of the dropout masks; None takes ``seed``.
         masks: "keras" draws the masks a stock Keras Dropout draws; "fast" draws others, faster.
+        engine: "reference" runs the layers as they are written; "fast" runs plans of fused blocks (see
+            ``core_numpy.engine``), whose results differ by rounding only; "auto" predicts and trains by plans, and
+            shows activations and gradients by the reference.
+        threads: for the shards of a batch of images; all processors by default. Results do not depend on it.
     """
 
     def __init__(
@@ -49,12 +54,17 @@ class NumpyModel:
         dtype: str = "float32",
         dropout_seed: int | None = None,
         masks: str = "keras",
+        engine: str = "auto",
+        threads: int | None = None,
     ) -> None:
         self.spec = spec
         self.seed = seed
         self.dtype = str(inputs.floating_dtype(dtype))
         self.dropout_seed = seed if dropout_seed is None else dropout_seed
-        self.mask_kind = _one_of_masks(masks)
+        self.mask_kind = one_of("masks", masks, tuple(MASKS))
+        self.engine = one_of("engine", engine, ENGINES)
+        self.threads = None if threads is None else positive_integer("threads", threads)
+        self._tier: tuple[Network, Tier] | None = None
         self.network = Network.of(spec)
         self.loss_functions: Callable[[loss_rules.Loss, bool], losses.LossFunction] = losses.loss_function
         self.penalty_function: Callable[[Regularizer, Array], tuple[float, Array]] = penalty
@@ -65,6 +75,16 @@ class NumpyModel:
         self.history: History | None = None
         self.stop_training = False
         self._penalties = regularized_parameters(spec)
+
+    def _fast_tier(self) -> Tier:
+        """What predicts and trains; it follows ``network``, which may be exchanged."""
+        if self._tier is None or self._tier[0] is not self.network:
+            self._tier = self.network, make_tier(self.engine, self.network, self.dtype, self.threads)
+        return self._tier[1]
+
+    def _exact_tier(self) -> Tier:
+        """What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged."""
+        return self._fast_tier() if self.engine == "fast" else ReferenceTier(self.network)
 
     # Variables
 
@@ -106,38 +126,29 @@ class NumpyModel:
 
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
         """The network's output in inference mode, shape (examples, *output shape)."""
-        rows = inputs.check_batch_size(batch_size, _PREDICT_ROWS)
+        rows = None if batch_size is None else inputs.check_batch_size(batch_size, 1)
         x = inputs.check_x(x, self.spec.input_shape, self.dtype, allow_empty=True)
         return self._infer(x, rows)
 
-    def _infer(self, x: Array, rows: int) -> Array:
-        parts = [self.network.infer(self.params, self.state, x[at : at + rows]) for at in range(0, len(x), rows)]
-        if not parts:
+    def _infer(self, x: Array, rows: int | None) -> Array:
+        if not len(x):
             return np.zeros((0, *self.spec.output_shape), self.dtype)
-        return np.concatenate(parts)
+        return self._fast_tier().infer(self.params, self.state, x, rows)
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy."""
-        rows = inputs.check_batch_size(batch_size, _PREDICT_ROWS)
+        inputs.check_batch_size(batch_size, 1)
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
-        return self.evaluate_checked(x, y, rows)
+        return self.evaluate_checked(x, y)
 
-    def evaluate_checked(self, x: Array, y: Array, rows: int = _PREDICT_ROWS) -> dict[str, float]:
+    def evaluate_checked(self, x: Array, y: Array) -> dict[str, float]:
         """:meth:`evaluate` on data that has been checked."""
-        total, right, judged = 0.0, 0, 0
-        for at in range(0, len(x), rows):
-            targets = y[at : at + rows]
-            forward = self.network.forward(self.params, self.state, x[at : at + rows])
-            value, _, _ = self._data_loss(forward, targets, self.loss, None)
-            total += value * len(targets)
-            correct = metrics.correct(forward.output, targets, self.loss)
-            if correct is not None:
-                right += int(correct.sum())
-                judged += correct.size
-        figures = {"loss": total / len(x) + sum(cost for cost, _ in self._penalty_terms().values())}
-        if judged:
-            figures["accuracy"] = right / judged
+        batch = Batch(x, y, self.loss, self.loss_functions)
+        value, correct = self._fast_tier().evaluate(self.params, self.state, batch)
+        figures = {"loss": value + sum(cost for cost, _ in self._penalty_terms().values())}
+        if correct is not None:
+            figures["accuracy"] = float(correct.mean())
         return figures
 
     def activations(
@@ -145,7 +156,8 @@ class NumpyModel:
     ) -> dict[str, Array]:
         """{layer name: output}, and {"dense/preactivation": value} where asked for."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
-        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
+        sources = self._masks(training, inputs.check_dropout_call(dropout_call))
+        forward = self.network.forward(self.params, self.state, x, training, sources)
         return self._by_name(forward.values, preactivations)
 
     def _by_name(self, values: list[Any], preactivations: bool) -> dict[str, Any]:
@@ -164,40 +176,27 @@ class NumpyModel:
         rule = self.loss if loss is None else loss_rules.get(loss)
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
-        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
-        value, gradient, fused = self._data_loss(forward, y, rule, None)
-        backward = self.network.backward(self.params, forward, gradient, skip_last=fused)
-        return self._gradients(backward, value, with_penalties=True)
+        sources = self._masks(training, inputs.check_dropout_call(dropout_call))
+        batch = Batch(x, y, rule, self.loss_functions, sources, training, need_dx=True)
+        result = self._exact_tier().pull_loss(self.params, self.state, batch)
+        return self._gradients(result, *self._with_penalties(result.loss, flatten(result.gradients)))
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
-        forward = self._forward(x, training, inputs.check_dropout_call(dropout_call))
-        backward = self.network.backward(self.params, forward, cotangent)
-        return self._gradients(backward, None, with_penalties=False)
+        sources = self._masks(training, inputs.check_dropout_call(dropout_call))
+        result = self._exact_tier().pullback(self.params, self.state, x, cotangent, sources, training)
+        return self._gradients(result, None, flatten(result.gradients))
 
-    def _gradients(self, backward: BackwardPass, value: float | None, with_penalties: bool) -> Gradients:
-        parameters = flatten(backward.parameters)
-        if with_penalties:
-            value, parameters = self._with_penalties(value or 0.0, parameters)
-        parameters = {name: parameters[name] for name in self.spec.trainable_parameters}
-        return Gradients(value, parameters, backward.values[0], self._by_name(backward.values, preactivations=True))
+    def _gradients(self, result: BatchResult, value: float | None, parameters: dict[str, Array]) -> Gradients:
+        # Copies: a plan's buffers are used again
+        ordered = {name: parameters[name].copy() for name in self.spec.trainable_parameters}
+        return Gradients(value, ordered, result.values[0], self._by_name(result.values, preactivations=True))
 
-    def _forward(self, x: Array, training: bool, dropout_call: int) -> ForwardPass:
-        source = masks.fast_masks if self.mask_kind == "fast" else masks.keras_masks
-        sources = source(self.dropout_seed, dropout_call) if training else None
-        return self.network.forward(self.params, self.state, x, training, sources)
-
-    def _data_loss(
-        self, forward: ForwardPass, y: Array, rule: loss_rules.Loss, sample_weight: Array | None
-    ) -> tuple[float, Array, int]:
-        """(loss without penalties, gradient, fused): the gradient is that of the input of the last ``fused`` steps."""
-        activation, steps = self.network.last_activation(forward.values)
-        fused = steps if losses.takes_logits(rule, activation) else 0
-        function = self.loss_functions(rule, fused > 0 or getattr(rule, "from_logits", False))
-        per_example, gradients = function(forward.values[-1 - fused], y)
-        return *losses.mean_loss(per_example, gradients, len(y), sample_weight), fused
+    def _masks(self, training: bool, dropout_call: int) -> MaskSources | None:
+        source = fast_masks if self.mask_kind == "fast" else keras_masks
+        return source(self.dropout_seed, dropout_call) if training else None
 
     def _penalty_terms(self) -> dict[str, tuple[float, Array]]:
         parameters = flatten(self.params) if self._penalties else {}
@@ -280,16 +279,14 @@ class NumpyModel:
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
         """One training step on checked data; return (loss, right predictions or None)."""
         optimizer = self._running()
-        forward = self._forward(x, True, self.dropout_calls)
-        value, gradient, fused = self._data_loss(forward, y, self.loss, sample_weight)
-        correct = metrics.correct(forward.output, y, self.loss)
-        self.state = self.network.next_state(self.state, forward)
-        backward = self.network.backward(self.params, forward, gradient, skip_last=fused, need_dx=False)
-        value, gradients = self._with_penalties(value, flatten(backward.parameters))
-        ordered = {name: gradients[name] for name in self.spec.trainable_parameters}
-        optimizer.step(self._trainable(), ordered)
+        sources = self._masks(True, self.dropout_calls)
+        batch = Batch(x, y, self.loss, self.loss_functions, sources, True, sample_weight)
+        result = self._fast_tier().pull_loss(self.params, self.state, batch)
+        value, gradients = self._with_penalties(result.loss, flatten(result.gradients))
+        self.state = result.state
+        optimizer.step(self._trainable(), {name: gradients[name] for name in self.spec.trainable_parameters})
         self.dropout_calls += 1
-        return value, correct
+        return value, result.correct
 
     def training_state(self) -> dict[str, Array]:
         """Copies of all that training carries along besides the parameters.
@@ -320,9 +317,3 @@ class NumpyModel:
 
     def _dropout_layers(self) -> list[str]:
         return [str(layer.name) for layer in self.spec.layers if isinstance(layer, Dropout) and layer.rate > 0]
-
-
-def _one_of_masks(kind: str) -> str:
-    if kind not in masks.MASKS:
-        raise ValueError(f"masks must be one of {', '.join(masks.MASKS)}, got {kind!r}")
-    return kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.bounds.repeats import ColumnGroups
-from bridge.bounds.rounding import PLAIN_BLOCK, Cotangent, Mode, Pulled, Rounding, Site
+from bridge.bounds.rounding import Cotangent, Mode, Pulled, Rounding, Site
 from core_numpy.contract import Array
 
 
@@ -33,10 +33,8 @@ class BatchNormalizationRule:
 
     @staticmethod
     def _mean_variance(rounding: Rounding, groups: ColumnGroups, x: Array, variance: Array) -> Array:
-        count = len(x)
-        squares = np.square(x).sum(axis=0)
-        collected = rounding.sum_of(squares, x.sum(axis=0), count, PLAIN_BLOCK, groups.largest)
-        return (groups.carried(variance) + collected) / count**2
+        collected = rounding.column_sum(x, groups.drifting(x))
+        return (groups.carried(variance) + collected) / len(x) ** 2
 
     @staticmethod
     def _deviation_variance(
@@ -45,8 +43,7 @@ class BatchNormalizationRule:
         """Relative variance of sqrt(var + epsilon): a fourth of that of its square."""
         count = len(centred)
         carried = groups.carried(variance, 2 * centred)
-        squares = np.square(centred)
-        collected = rounding.sum_of((squares**2).sum(axis=0), squares.sum(axis=0), count, PLAIN_BLOCK, groups.largest)
+        collected = rounding.column_sum(np.square(centred), groups.drifting(centred))
         return (carried + collected) / count**2 * inverse**4 / 4
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
@@ -110,13 +107,13 @@ class BatchNormalizationRule:
             of_mean = self._mean_variance(rounding, of_x, x, x_variance)
             relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse)
             carried["gamma"] += np.square(sums["beta"] * inverse) * of_mean + np.square(sums["gamma"]) * relative
-        equal = {"beta": of_dy.largest, "gamma": np.minimum(of_dy.largest, of_x.largest)}
-        squares = {"beta": np.square(dy).sum(axis=0), "gamma": np.square(dy * normalized).sum(axis=0)}
+        drifting = of_dy.drifting(dy)
+        own = {
+            "beta": rounding.column_sum(dy, drifting),
+            "gamma": rounding.column_sum(dy * normalized, np.minimum(drifting, of_x.drifting(normalized))),
+        }
         # Some implementations sum dy * x, and take mean * sum(dy) off afterwards
-        squares["gamma"] = squares["gamma"] + squares["beta"] * np.square(mean * inverse)
-        totals = {"beta": sums["beta"], "gamma": np.hypot(sums["gamma"], mean * inverse * sums["beta"])}
-        own = {name: rounding.sum_of(squares[name], totals[name], len(dy), PLAIN_BLOCK, equal[name]) for name in sums}
-        own["gamma"] += np.square(mean * inverse) * own["beta"]
+        own["gamma"] += 2 * np.square(mean * inverse) * own["beta"]
         return sums, {name: carried[name] + own[name] for name in sums}
 
     def forward_modes(self, rounding: Rounding, site: Site) -> tuple[Mode, ...]:

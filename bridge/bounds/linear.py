@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 
 from bridge.bounds.repeats import ColumnGroups, RowGroups
-from bridge.bounds.rounding import (
-    PLAIN_BLOCK,
-    PRODUCT_EQUAL_BLOCK,
-    Cotangent,
-    Pulled,
-    Rounding,
-    Site,
-)
+from bridge.bounds.rounding import Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
+
+_LOOKS = 64
+"""Places in a batch where the partial sums of a kernel's gradient are looked at."""
 
 
 class LinearRule:
@@ -47,17 +43,18 @@ class LinearRule:
         else:
             kink_dx, kinks = np.zeros_like(dx), {name: np.zeros_like(value) for name, value in carried.items()}
         _, from_x = layer.backward(squared, of_variance, np.square(dy), need_dx=False)
-        _, totals = layer.backward(site.params, cache, dy, need_dx=False)
-        repeats = _Repeats.of(_rows(cache, kernel), _rows(of_variance, kernel), dy.reshape(-1, dy.shape[-1]))
-        positions = dy.size // dy.shape[-1]
+        rows, gradients = _rows(cache, kernel), dy.reshape(-1, dy.shape[-1])
+        repeats = _Repeats.of(rows, _rows(of_variance, kernel), gradients)
+        collected = {
+            "kernel": rounding.running_sum(
+                squares["kernel"], _partial_sums(rows, gradients).reshape(kernel.shape), repeats.drifting
+            ),
+            "bias": rounding.column_sum(gradients, ColumnGroups.of(gradients).drifting(gradients)),
+        }
         variances = {}
         for name in site.params:
-            reached = np.sqrt(_greater(np.square(totals[name]), repeats.partial_sums(name)))
-            # TensorFlow's filter gradient is no blocked product: it adds position after position (measured: 150 u of
-            # the total over 18432 positions)
-            own = rounding.sum_of(squares[name], reached, positions, PLAIN_BLOCK, repeats.equal[name])
             grouped = repeats.carried(name, cotangent.variance)
-            variances[name] = _greater(carried[name], grouped) + own
+            variances[name] = _greater(carried[name], grouped) + collected[name]
             kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))
         variances["kernel"] = variances["kernel"] + _greater(from_x["kernel"], repeats.from_x())
         # dx sums over every filter and window cell
@@ -67,6 +64,18 @@ class LinearRule:
 
 def _greater(independent: Array, grouped: Array | None) -> Array:
     return independent if grouped is None else np.maximum(independent, grouped.reshape(independent.shape))
+
+
+def _partial_sums(rows: Array, gradients: Array) -> Array:
+    """Mean square of the partial sums of ``rows.T @ gradients``, looked at now and then; (inputs, units)."""
+    looks = min(len(rows), _LOOKS)
+    running = np.zeros((rows.shape[1], gradients.shape[1]))
+    squared = np.zeros_like(running)
+    for part, gradient in zip(np.array_split(rows, looks), np.array_split(gradients, looks), strict=True):
+        # (positions, inputs), (positions, units) -> (inputs, units)
+        running += part.T @ gradient
+        squared += np.square(running)
+    return squared / looks
 
 
 def _rows(cache: Any, kernel: Array) -> Array:
@@ -83,7 +92,7 @@ class _Repeats:
         x, x_variance: (positions, inputs).
         dy: (positions, units).
         of_x, of_dy: which rows of them are equal.
-        equal: the largest number of equal terms in the sums of each parameter's gradient.
+        drifting: of the terms of the kernel's gradient; see ``Rounding.running_sum``.
     """
 
     x: Array
@@ -91,17 +100,14 @@ class _Repeats:
     dy: Array
     of_x: RowGroups
     of_dy: RowGroups
-    equal: dict[str, Array]
+    drifting: float
 
     @classmethod
     def of(cls, x: Array, x_variance: Array, dy: Array) -> _Repeats:
         of_x, of_dy = RowGroups.of(x), RowGroups.of(dy)
-        both = RowGroups.of(x, dy)
-        equal = {
-            "kernel": np.asarray(min(both.sizes.max(), PRODUCT_EQUAL_BLOCK)),
-            "bias": ColumnGroups.of(dy).largest,
-        }
-        return cls(x, x_variance, dy, of_x, of_dy, equal)
+        added = x.any(axis=1) & dy.any(axis=1)
+        drifting = RowGroups.of(x[added], dy[added]).drifting
+        return cls(x, x_variance, dy, of_x, of_dy, drifting)
 
     def carried(self, name: str, variance: Array) -> Array | None:
         """Variance that errors of dy bring into the gradient of a parameter, those of equal rows being equal."""
@@ -110,10 +116,6 @@ class _Repeats:
         each = self.of_dy.means(variance.reshape(self.dy.shape))
         factors = self.x if name == "kernel" else np.ones((len(self.dy), 1))
         return np.square(self.of_dy.sums(factors)).T @ each
-
-    def partial_sums(self, name: str) -> Array | None:
-        """Sum of squares of what equal rows of dy add up to: partial sums reach it, whatever is left in the end."""
-        return self.carried(name, np.square(self.dy))
 
     def from_x(self) -> Array | None:
         """Variance that errors of x bring into the kernel's gradient, those of equal rows being equal."""

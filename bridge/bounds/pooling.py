@@ -77,10 +77,11 @@ class GlobalAveragePoolingRule:
             for value in (site.x, site.x_variance)
         )
         groups = ColumnGroups.of(columns)
-        carried, equal = (value.reshape(site.y.shape) for value in (groups.carried(variances), groups.largest))
-        squares = np.square(site.x).mean(axis=(1, 2)) / cells
-        own = rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK, equal)
-        return carried / cells**2 + own + rounding.unit * np.square(site.y)
+        carried, own = (
+            value.reshape(site.y.shape)
+            for value in (groups.carried(variances), rounding.column_sum(columns, groups.drifting(columns)))
+        )
+        return (carried + own) / cells**2 + rounding.unit * np.square(site.y)
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         cells = site.x.shape[1] * site.x.shape[2]

@@ -6,9 +6,9 @@ same numbers, go through the same operations and so carry the SAME error: that g
 
 - An error already there: ``var(sum(w e)) = sum over groups of var(e) * (sum of w in the group)**2``; the greater of
   this and the independent ``sum(w**2 var(e))`` is taken, for an implementation may treat equal rows differently.
-- A sum's own rounding: adding ``t`` to a partial sum loses the same bits each time as long as the partial sum stays in
-  one binade, so ``n`` equal terms drift by about ``n u s / 8`` (measured with tf.reduce_mean on constants: 0.12 n u s
-  up to 5408 terms), and not by ``sqrt(n) u s``.
+- A sum's own rounding: adding ``t`` to a partial sum ``s`` loses the same bits each time as long as ``s`` stays in one
+  binade, so ``n`` equal terms drift by a share of ``n u s`` and not of ``sqrt(n) u s`` (measured with tf.reduce_mean on
+  constants: 0.12 n u s up to 5408 terms). The variance of a sum thus grows with ``sum over groups of n**2``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core_numpy.contract import Array
+
+DRIFT_REACH = 512
+"""Equal terms that are added one by one and drift together; beyond, threads and blocks share the sum."""
 
 
 def _keys(values: Array) -> Array:
@@ -57,12 +60,10 @@ class ColumnGroups:
         columns[ids] = np.broadcast_to(np.arange(keys.shape[1]), keys.shape)
         return cls(ids, columns, np.bincount(ids.reshape(-1), minlength=groups))
 
-    @property
-    def largest(self) -> Array:
-        """Size of the largest group of each column."""
-        result = np.zeros(self.ids.shape[1])
-        np.maximum.at(result, self.columns, self.sizes)
-        return result
+    def drifting(self, terms: Array) -> Array:
+        """Of each column of terms: sum over groups of size**2, as far as equal terms drift; zeros apart."""
+        sizes = np.bincount(self.ids.reshape(-1), (terms != 0).reshape(-1), len(self.sizes))
+        return np.bincount(self.columns, sizes * np.minimum(sizes, DRIFT_REACH), self.ids.shape[1])
 
     def carried(self, variance: Array, weights: Array | None = None) -> Array:
         """Variance of ``sum(weights * error)`` down each column, for errors with this variance."""
@@ -89,6 +90,11 @@ class RowGroups:
         whole = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1])))
         _, ids, sizes = np.unique(whole[:, 0], return_inverse=True, return_counts=True)
         return cls(ids.reshape(-1), sizes)
+
+    @property
+    def drifting(self) -> float:
+        """Sum over groups of size**2, as far as equal terms drift."""
+        return float((self.sizes * np.minimum(self.sizes, DRIFT_REACH)).sum())
 
     @property
     def repeats(self) -> bool:

@@ -2,14 +2,16 @@
 
 Every rounded operation adds an independent error of relative variance u**2 / 3 (u = 2**-24 in float32, 2**-53 in
 float64: uniform within half a unit in the last place). Errors already there go on through the derivative of each
-layer. A sum of K products ``s = sum(t)`` collects, besides the rounding of each product, that of its partial sums;
-over random orders these add up to about
+layer. A sum collects, besides the rounding of each term, that of its partial sums s_k: u**2 / 3 * sum(s_k**2). Where
+the terms are few, the order is any: over random orders of K terms t with the sum s this is about
 
     u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 64)
 
-(64: linear algebra libraries sum products in blocks; plain sums, such as a bias gradient's, get 1024), the first part
-from terms that cancel, the second from terms of one sign. All values are those of a float64 run. Variances are
-carried, not worst cases: a worst case explodes with depth and would prove nothing.
+(64: linear algebra libraries sum products in blocks; the cells of a window get 1024), the first part from terms that
+cancel, the second from terms of one sign. Sums over the positions of a whole batch (gradients of kernels and biases,
+statistics) go through partial sums that may be far larger than what is left in the end; these are computed, in the
+order of the batch (:meth:`Rounding.running_sum`). All values are those of a float64 run. Variances are carried, not
+worst cases: a worst case explodes with depth and would prove nothing.
 
 The tolerance of one value is ``SAFETY * sqrt(variance)``, and ``SAFETY * sqrt(2 * variance)`` for the difference of
 two implementations, each of which rounds in its own way.
@@ -27,12 +29,9 @@ from core_numpy.contract import Array, Context, Layer, Variables
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 PRODUCT_BLOCK, PLAIN_BLOCK = 64, 1024
-"""Terms a matrix product, or a plain sum, adds up in one go before it adds up the partial sums."""
+"""Terms a matrix product, or a sum over a window, adds up in one go before it adds up the partial sums."""
 
-EQUAL_BLOCK, PRODUCT_EQUAL_BLOCK = 8192, 512
-"""Equal terms that a plain sum, or a matrix product, adds up one by one; beyond, threads and blocks share the sum."""
-
-SAFETY = 32.0
+SAFETY = 8.0
 """The model's one constant: how many standard deviations an error may reach."""
 
 KINK_SAFETY = 4.0
@@ -50,18 +49,23 @@ class Rounding:
         """Relative variance of one rounding, u**2 / 3."""
         return self.unit_roundoff**2 / 3
 
-    def sum_of(
-        self, squares: Array, total: Array, length: int, block: int = PRODUCT_BLOCK, equal: Array | float = 1
-    ) -> Array:
-        """Variance a sum of ``length`` terms collects: ``squares`` = sum(t**2), ``total`` = sum(t).
-
-        ``equal`` is the largest number of terms that are equal to each other; they drift together (see ``repeats``).
-        """
+    def sum_of(self, squares: Array, total: Array, length: int, block: int = PRODUCT_BLOCK) -> Array:
+        """Variance a sum of ``length`` terms collects: ``squares`` = sum(t**2), ``total`` = sum(t)."""
         partial = min(length, block)
-        scattered = squares * (1 + partial / 6) + np.square(total) * (1 + partial / 3)
-        # The partial sums of n equal terms reach n t, and n t**2 = squares
-        drift = np.square(np.minimum(equal, EQUAL_BLOCK)) / 16 * (np.square(total) + equal * squares)
-        return self.unit * (scattered + np.where(np.asarray(equal) > 1, drift, 0))
+        return self.unit * (squares * (1 + partial / 6) + np.square(total) * (1 + partial / 3))
+
+    def running_sum(self, squares: Array, reached: Array, drifting: Array | float) -> Array:
+        """Variance a sum of many terms collects when it is added term after term, in one go.
+
+        So TensorFlow's filter gradient is summed, over all positions of the batch. ``squares`` = sum(t**2);
+        ``reached`` = mean square of the partial sums; ``drifting`` = sum of n**2 over the groups of n equal terms,
+        which is the number of terms where all are different.
+        """
+        return self.unit * (squares + drifting * reached)
+
+    def column_sum(self, terms: Array, drifting: Array) -> Array:
+        """:meth:`running_sum` down each column of terms, (rows, columns) -> (columns,)."""
+        return self.running_sum(np.square(terms).sum(axis=0), partial_sums(terms), drifting)
 
     def function(self, y: Array) -> Array:
         """Variance of a library function (exp, tanh, ...) whose result is within about two units of y's last place."""
@@ -137,6 +141,11 @@ class Mode:
 
     pattern: Array
     variance: Array
+
+
+def partial_sums(terms: Array) -> Array:
+    """Mean square of the partial sums down each column; on the way they may reach far more than is left in the end."""
+    return np.asarray(np.square(np.cumsum(terms, axis=0)).mean(axis=0))
 
 
 class Rule(Protocol):

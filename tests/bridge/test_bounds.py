@@ -6,7 +6,7 @@ import pytest
 import bridge
 from bridge.bounds import SAFETY, RoundingModel
 from bridge.bounds.rounding import Rounding
-from bridge.comparison import _as_float64
+from bridge.truth import as_float64
 from core_numpy import NumpyModel
 from core_numpy.network import Network
 from model_spec import BatchNormalization, Conv2D, Dense, Flatten, ModelSpec, zoo
@@ -31,7 +31,7 @@ def test_forward_error_lies_within_the_bound_and_near_it(spec, digits):
     model = NumpyModel(spec)
     model.set_weights(bridge.random_weights(spec, 2))
     found = model.activations(x, preactivations=True)
-    predicted = RoundingModel(Network.of(spec), *_as_float64(spec, model.weights), "float32", x.astype(np.float64))
+    predicted = RoundingModel(Network.of(spec), *as_float64(spec, model.weights), "float32", x.astype(np.float64))
     for name, tensor in predicted.forward().items():
         error = np.abs(found[name] - tensor.value)
         deviation = np.sqrt(tensor.variance)
@@ -50,7 +50,7 @@ def test_variance_of_a_sum_grows_with_its_length_up_to_a_block():
 
 def test_float64_variance_is_that_of_float32_times_the_ratio_of_units(digits):
     spec, x = zoo.cnn((8, 8, 1)), digits[0].astype(np.float64)
-    weights = _as_float64(spec, bridge.random_weights(spec, 0))
+    weights = as_float64(spec, bridge.random_weights(spec, 0))
     single, double = (
         RoundingModel(Network.of(spec), *weights, dtype, x).forward()["dense"].variance
         for dtype in ("float32", "float64")

@@ -8,7 +8,7 @@ from bridge.bounds import Expected, RoundingModel
 from bridge.bounds.ensemble import EnsembleBackward
 from bridge.bounds.repeats import ColumnGroups, RowGroups
 from bridge.bounds.rounding import Rounding
-from bridge.comparison import _as_float64
+from bridge.truth import as_float64
 from core_numpy.network import Network
 from model_spec import (
     AveragePooling2D,
@@ -82,8 +82,11 @@ def _all_different(values):
 
 
 def test_column_groups_by_hand():
-    groups = ColumnGroups.of(np.array([[1.0, 2.0], [1.0, 3.0], [5.0, 3.0], [1.0, 4.0]]))
-    assert groups.largest.tolist() == [3, 2]
+    values = np.array([[1.0, 2.0], [1.0, 3.0], [5.0, 3.0], [1.0, 4.0]])
+    groups = ColumnGroups.of(values)
+    # 3**2 + 1 and 1 + 2**2 + 1; terms that are zero round nothing
+    assert groups.drifting(values).tolist() == [10, 6]
+    assert groups.drifting(values - 1).tolist() == [1, 6]
     variance = np.ones((4, 2))
     # Three equal errors add up to 3**2, the fourth is independent; no weights
     assert groups.carried(variance).tolist() == [10, 6]
@@ -102,16 +105,24 @@ def test_row_groups_by_hand():
 
 def test_equal_terms_drift_together():
     rounding = Rounding(2.0**-24)
-    squares, total = np.asarray(1000.0), np.asarray(1000.0)
-    scattered = rounding.sum_of(squares, total, 1000)
-    drifting = rounding.sum_of(squares, total, 1000, equal=1000)
-    assert drifting > 100 * scattered
     # A plain float32 sum of 5000 thirds: the error the drift is there for
-    terms = np.full(5000, 1 / 3, np.float32)
-    error = abs(float(np.cumsum(terms)[-1]) - 5000 * float(terms[0]))
-    squares, total = np.sum(terms.astype(float) ** 2), np.sum(terms.astype(float))
-    assert error > 4 * np.sqrt(rounding.sum_of(squares, total, 5000))
-    assert 0.05 < error / np.sqrt(rounding.sum_of(squares, total, 5000, equal=5000)) < 4
+    terms = np.full((5000, 1), 1 / 3, np.float32)
+    error = abs(float(np.cumsum(terms[:, 0])[-1]) - 5000 * float(terms[0, 0]))
+    exact = terms.astype(float)
+    assert error > 4 * np.sqrt(rounding.column_sum(exact, np.array([5000.0])))[0]
+    drifting = ColumnGroups.of(exact).drifting(exact)
+    assert 0.05 < error / np.sqrt(rounding.column_sum(exact, drifting))[0] < 4
+
+
+def test_partial_sums_count_where_the_sum_cancels():
+    """Terms that rise and fall again: hardly anything is left, but its rounding is that of the way there."""
+    random = np.random.default_rng(0)
+    terms = np.concatenate([random.random(3000), -random.random(3000)])
+    exact = terms.astype(np.float32).astype(float)
+    error = abs(float(np.cumsum(exact.astype(np.float32))[-1]) - exact.sum())
+    rounding = Rounding(2.0**-24)
+    assert error > 8 * np.sqrt(rounding.sum_of(np.square(exact).sum(), exact.sum(), 64))
+    assert error < 4 * np.sqrt(rounding.column_sum(exact[:, None], np.array([6000.0])))[0]
 
 
 def test_runs_of_the_network_find_the_variance_of_a_shared_error():
@@ -119,7 +130,7 @@ def test_runs_of_the_network_find_the_variance_of_a_shared_error():
     spec = ModelSpec("shared", (12, 12, 2), (Conv2D(2, 1), GlobalAveragePooling2D()))
     random = np.random.default_rng(0)
     x, cotangent = random.normal(size=(4, 12, 12, 2)), random.normal(size=(4, 2))
-    model = RoundingModel(Network.of(spec), *_as_float64(spec, bridge.random_weights(spec, 1)), "float32", x)
+    model = RoundingModel(Network.of(spec), *as_float64(spec, bridge.random_weights(spec, 1)), "float32", x)
     # Much larger than what the layers add
     variance = np.full((4, 2), 1e-6)
     runs = EnsembleBackward(model.ensemble, 2, lambda output: (0.0, cotangent), variance)

@@ -48,7 +48,7 @@ def test_lock_step_training_agrees_and_is_reported(data):
     assert len(report.steps) == len(report.control) == 6
     assert 0 < report.steps[-1].largest < 1e-12
     assert {"adam/conv2d/kernel/velocity", "adam/iterations", "dropout/dropout_call", "dense/bias"} <= set(report.final)
-    assert str(report).startswith("AGREE: lenet, 6 steps of Adam, float64, free-running")
+    assert str(report).startswith("AGREE: lenet, 6 steps of Adam, float64, free-running, 4 controls")
     assert json.loads(json.dumps(report.to_dict()))["verdict"] == "AGREE"
 
 

@@ -1,0 +1,171 @@
+"""Blocks that change every value alone: activations, dropout, rescaling, and the layers that only move values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core_numpy.contract import Array, Layer
+from core_numpy.engine.block import Block, Room
+from core_numpy.ops.activations import FUNCTIONS
+
+
+class Relu(Block):
+    """y = max(x, 0), in place where nobody reads x again; dx = dy where y > 0."""
+
+    keeps_y = True
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        if source.keeps_y or room.border != source.room.border:
+            self.y, self.whole = _like(source, room)
+        else:
+            self.y, self.whole = source.y, source.whole
+        if room.training:
+            self.open = np.empty(self.y.shape, np.bool_)
+
+    def forward(self) -> None:
+        np.maximum(self.x, 0, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        np.greater(self.y, 0, out=self.open)
+        # A product with the mask: selecting by it is many times slower
+        return np.multiply(dy, self.open, out=dy)
+
+
+class Function(Block):
+    """Any other activation, computed by the reference's own pair of functions."""
+
+    keeps_y = True
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.function = FUNCTIONS[layer.spec.activation]  # type: ignore[attr-defined]
+        self.y, self.whole = _like(source, room)
+
+    def forward(self) -> None:
+        np.copyto(self.y, self.function.forward(self.x))
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        return self.function.backward(self.x, self.y, dy) if need_dx else None
+
+
+class Tanh(Function):
+    """y = tanh(x), without a temporary array; dx = dy (1 - y**2)."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.slope = np.empty(self.y.shape, room.dtype)
+
+    def forward(self) -> None:
+        np.tanh(self.x, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        np.multiply(self.y, self.y, out=self.slope)
+        np.subtract(1, self.slope, out=self.slope)
+        return np.multiply(dy, self.slope, out=dy)
+
+
+class Sigmoid(Function):
+    """y = (1 + tanh(x / 2)) / 2, twice as fast as by the exponential; dx = dy y (1 - y)."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.half = room.dtype.type(0.5)
+        self.slope = np.empty(self.y.shape, room.dtype)
+
+    def forward(self) -> None:
+        np.multiply(self.x, self.half, out=self.y)
+        np.tanh(self.y, out=self.y)
+        np.multiply(self.y, self.half, out=self.y)
+        np.add(self.y, self.half, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        np.subtract(1, self.y, out=self.slope)
+        np.multiply(self.slope, self.y, out=self.slope)
+        return np.multiply(dy, self.slope, out=dy)
+
+
+class Dropout(Block):
+    """y = x * mask in training, with the mask already scaled; x itself otherwise."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.active = room.training and layer.spec.rate > 0  # type: ignore[attr-defined]
+        self.keeps_y = source.keeps_y
+        # Behind a relu too: where the mask is zero, so is the gradient, whatever the relu's sign was
+        in_place = not source.keeps_y or isinstance(source, Relu)
+        if room.border != source.room.border or (self.active and not in_place):
+            self.y, self.whole = _like(source, room)
+        else:
+            self.y, self.whole = source.y, source.whole
+        if self.active:
+            self.mask = np.empty(self.y.shape, room.dtype)
+            self.scale = room.dtype.type(1.0 / (1.0 - layer.spec.rate))  # type: ignore[attr-defined]
+
+    def take(self, keep: Array) -> None:
+        """Use this mask for the next chunk, keep (n, ...) of booleans."""
+        np.multiply(self.room.layout.from_rows(keep), self.scale, out=self.mask)
+
+    def forward(self) -> None:
+        if self.active and self.training:
+            np.multiply(self.x, self.mask, out=self.y)
+        elif self.y is not self.x:
+            np.copyto(self.y, self.x)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        return np.multiply(dy, self.mask, out=dy) if self.active and self.training else dy
+
+
+class Flatten(Block):
+    """The same memory under another shape; Keras' order (h, w, c) holds with the batch innermost too."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.keeps_y = source.keeps_y
+        example = room.layout.to_rows(source.y)[0].size
+        self.shape = room.layout.shape((example,), room.examples)
+
+    @property
+    def y(self) -> Array:  # type: ignore[override]
+        """A view of the source's output, which the first block of a plan exchanges with every chunk."""
+        return self.x.reshape(self.shape)
+
+    @property
+    def whole(self) -> Array:  # type: ignore[override]
+        """The same: nothing is padded behind a flattening."""
+        return self.y
+
+    def forward(self) -> None:
+        """Nothing moves."""
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        return np.ascontiguousarray(dy).reshape(self.x.shape) if need_dx else None
+
+
+class Rescaling(Block):
+    """y = x * scale + offset."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.scale, self.offset = (room.dtype.type(v) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
+        self.y, self.whole = _like(source, room)
+
+    def forward(self) -> None:
+        np.multiply(self.x, self.scale, out=self.y)
+        np.add(self.y, self.offset, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        return np.multiply(dy, self.scale, out=dy) if need_dx else None
+
+
+def _like(source: Block, room: Room) -> tuple[Array, Array]:
+    """A buffer of the source's shape, with the border that is wanted behind it: (inside, whole)."""
+    return room.bordered(room.layout.to_rows(source.y).shape[1:])

@@ -1,0 +1,61 @@
+"""Where the examples stand in a buffer: in front, as in the reference layers, or innermost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+ALIGNMENT = 64
+"""Bytes; a cache line, and the width of an AVX-512 register."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One order of axes for all buffers of a plan.
+
+    Attributes:
+        batch_last: True for (height, width, channels, examples): every operation runs over long rows of examples,
+            and the windows of a convolution overlap in memory. False for (examples, height, width, channels).
+    """
+
+    batch_last: bool
+
+    def shape(self, example: tuple[int, ...], examples: int) -> tuple[int, ...]:
+        """Shape of a buffer for values of this shape (without the batch axis)."""
+        return (*example, examples) if self.batch_last else (examples, *example)
+
+    def window(self, rows: slice, columns: slice) -> tuple[Any, ...]:
+        """Index of a part of every image."""
+        return (rows, columns) if self.batch_last else (slice(None), rows, columns)
+
+    def channels(self, values: Array) -> Array:
+        """One number a channel, or feature, shaped so that it broadcasts over a buffer."""
+        return values[:, None] if self.batch_last else values
+
+    def from_rows(self, rows: Array) -> Array:
+        """A view of (examples, ...) in this order of axes."""
+        return np.moveaxis(rows, 0, -1) if self.batch_last else rows
+
+    def to_rows(self, buffer: Array) -> Array:
+        """A view of a buffer as (examples, ...)."""
+        return np.moveaxis(buffer, -1, 0) if self.batch_last else buffer
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An uninitialised array that starts at a cache line."""
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape))
+    memory = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros that starts at a cache line."""
+    array = empty(shape, dtype)
+    array[...] = 0
+    return array

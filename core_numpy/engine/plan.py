@@ -1,0 +1,205 @@
+"""A plan: the blocks of one network for chunks of one size, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core_numpy.contract import Array
+from core_numpy.engine import elementwise, pooling
+from core_numpy.engine.batch_normalization import BatchNormalization
+from core_numpy.engine.block import Block, Room
+from core_numpy.engine.convolution import Convolution
+from core_numpy.engine.dense import DenseColumns, DenseRows
+from core_numpy.engine.few_images import FewImagesConvolution
+from core_numpy.engine.layout import Layout
+from core_numpy.engine.reference import ReferenceLayer
+from core_numpy.engine.softmax import Softmax
+from core_numpy.layers import batch_normalization
+from core_numpy.layers.activation import Activation
+from core_numpy.layers.build import Step
+from core_numpy.layers.conv2d import Conv2D
+from core_numpy.layers.dense import Dense
+from core_numpy.layers.dropout import Dropout
+from core_numpy.layers.global_pooling import GlobalAveragePooling2D
+from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
+from core_numpy.layers.reshaping import Rescaling, Reshape
+from core_numpy.network import Network, Params
+from model_spec import Flatten
+
+ACTIVATIONS: dict[str, type[Block]] = {
+    "relu": elementwise.Relu,
+    "tanh": elementwise.Tanh,
+    "sigmoid": elementwise.Sigmoid,
+    "softmax": Softmax,
+}
+"""Activations with a block of their own."""
+
+
+class Entry(Block):
+    """Takes the rows of a chunk into the plan's layout."""
+
+    keeps_y = True
+
+    def __init__(self, example: tuple[int, ...], room: Room, copies: bool) -> None:
+        self.room, self.copies, self.source = room, copies, None
+        if copies:
+            self.y, self.whole = room.bordered(example) if len(example) == 3 else (room.buffer(example),) * 2
+        else:
+            # Only a shape until the first chunk comes
+            self.y = self.whole = np.broadcast_to(room.dtype.type(0), room.layout.shape(example, room.examples))
+
+    def take(self, rows: Array) -> None:
+        """Use these rows (n, ...) for the next chunk."""
+        if self.copies:
+            np.copyto(self.y, self.room.layout.from_rows(rows))
+        else:
+            self.y = self.whole = rows
+
+
+class Plan:
+    """All blocks for ``examples`` rows; forward leaves in the buffers what backward reads."""
+
+    def __init__(self, network: Network, layout: Layout, examples: int, dtype: np.dtype, training: bool) -> None:
+        self.layout = layout
+        self.examples = examples
+        steps = pooled_first(network.steps)
+        spec = network.spec
+        has_images = any(isinstance(step.layer, Conv2D) for step in steps)
+        borders = [_border(steps[at:], spec.input_shapes) for at in range(len(steps) + 1)]
+        self.entry = Entry(
+            spec.input_shape, Room(layout, examples, dtype, training, borders[0]), layout.batch_last or has_images
+        )
+        self.steps: list[Step] = list(steps)
+        self.blocks: list[Block] = []
+        source: Block = self.entry
+        for at, step in enumerate(steps):
+            source = _block(step, source, Room(layout, examples, dtype, training, borders[at + 1]))
+            self.blocks.append(source)
+        self.params: Params = {}
+
+    def begin(self, params: Params, state: Params, training: bool = True) -> None:
+        """Take these variables for the chunks to come, and forget all gradients.
+
+        ``training`` switches dropout and batch statistics of a plan that can go backward.
+        """
+        for step, block in zip(self.steps, self.blocks, strict=True):
+            block.training = training and block.room.training
+            if step.is_activation:
+                block.begin({}, {})
+            else:
+                block.begin(params[step.name], state[step.name])
+
+    def take_masks(self, keep: dict[int, Array]) -> None:
+        """Give every Dropout layer, by its position in the specification, its mask (n, ...) for the next chunk."""
+        for step, block in zip(self.steps, self.blocks, strict=True):
+            if step.index in keep and isinstance(block, elementwise.Dropout):
+                block.take(keep[step.index])
+
+    def forward(self, rows: Array, stop: int | None = None) -> Array:
+        """Run the chunk (n, ...) through the first ``stop`` blocks; return a view of the last one's output, by rows."""
+        self.entry.take(rows)
+        ran = self.blocks[:stop]
+        for block in ran:
+            block.forward()
+        return self.layout.to_rows(ran[-1].y if ran else self.entry.y)
+
+    def finish(self, start: int) -> Array:
+        """Run the blocks from ``start`` on too; return a view of the output, by rows."""
+        for block in self.blocks[start:]:
+            block.forward()
+        return self.layout.to_rows(self.blocks[-1].y)
+
+    def backward(self, dy: Array, start: int, stop: int, need_dx: bool = False) -> Array | None:
+        """Pull dy (n, ...), gradient of the output of block ``start`` - 1, back to block ``stop``.
+
+        Blocks before ``stop`` are left out: nothing in front of them is trained. Returns the gradient of the input of
+        block ``stop`` where it is wanted.
+        """
+        gradient: Array | None = np.array(self.layout.from_rows(dy), order="C")
+        for at in range(start - 1, stop - 1, -1):
+            if gradient is None:
+                break
+            gradient = self.blocks[at].backward(gradient, need_dx or at > stop)
+        return gradient
+
+    def gradients(self) -> dict[str, dict[str, Array]]:
+        """{layer: {variable: gradient}}, summed over the chunks since :meth:`begin`."""
+        found = {}
+        for step, block in zip(self.steps, self.blocks, strict=True):
+            own = block.gradients()
+            if own:
+                found[step.name] = own
+        return found
+
+    def next_state(self, state: Params) -> Params:
+        """Moving statistics after the chunk."""
+        result = dict(state)
+        for step, block in zip(self.steps, self.blocks, strict=True):
+            if not step.is_activation and state[step.name]:
+                result[step.name] = getattr(block, "new_state", state[step.name])
+        return result
+
+
+def pooled_first(steps: Sequence[Step]) -> list[Step]:
+    """Each relu in front of a max pooling behind it instead: they commute, and a quarter of the values is left.
+
+    The pooling's gradient goes to the same cell: where the largest value is positive the relu kept it, and where it is
+    not the relu passes no gradient at all.
+    """
+    result = list(steps)
+    for at in range(len(result) - 1):
+        first, second = result[at].layer, result[at + 1].layer
+        if isinstance(first, Activation) and first.spec.activation == "relu" and isinstance(second, MaxPooling2D):
+            result[at], result[at + 1] = result[at + 1], result[at]
+    return result
+
+
+def _border(steps: Sequence[Step], input_shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The border that the first of these steps wants around its input: a convolution's padding.
+
+    Activations and dropout hand the wish on, so that they can work in the buffer of the convolution in front.
+    """
+    for step in steps:
+        if isinstance(step.layer, Conv2D):
+            height, width, _ = input_shapes[step.index]
+            rows, columns = step.layer.windows(np.empty((1, height, width, 0))).padding_cells
+            return rows, columns
+        if not isinstance(step.layer, (Activation, Dropout)):
+            break
+    return (0, 0), (0, 0)
+
+
+def _block(step: Step, source: Block, room: Room) -> Block:
+    """The fastest block for a step."""
+    layer = step.layer
+    is_vector = source.y.ndim == 2
+    match layer:
+        case Conv2D() if room.layout.batch_last and layer.spec.dilation_rate[1] == 1:
+            return Convolution(layer, source, room)
+        case Conv2D() if not room.layout.batch_last and not room.training:
+            return FewImagesConvolution(layer, source, room)
+        case Dense() if is_vector:
+            return (DenseColumns if room.layout.batch_last else DenseRows)(layer, source, room)
+        case MaxPooling2D() | AveragePooling2D() if _is_unpadded(layer, source, room):
+            kind = pooling.MaxPooling if isinstance(layer, MaxPooling2D) else pooling.AveragePooling
+            return kind(layer, source, room)
+        case GlobalAveragePooling2D():
+            return pooling.GlobalAveragePooling(layer, source, room)
+        case Dropout():
+            return elementwise.Dropout(layer, source, room)
+        case Activation():
+            return ACTIVATIONS.get(layer.spec.activation, elementwise.Function)(layer, source, room)
+        case Rescaling():
+            return elementwise.Rescaling(layer, source, room)
+        case Reshape() if isinstance(layer.spec, Flatten):
+            return elementwise.Flatten(layer, source, room)
+        case batch_normalization.BatchNormalization():
+            return BatchNormalization(layer, source, room)
+    example = room.layout.to_rows(source.y).shape[1:]
+    return ReferenceLayer(layer, source, room, layer.spec.output_shape(example))
+
+
+def _is_unpadded(layer: MaxPooling2D | AveragePooling2D, source: Block, room: Room) -> bool:
+    return layer.windows(room.layout.to_rows(source.y)).padding_cells == ((0, 0), (0, 0))

@@ -1,0 +1,137 @@
+"""Pooling by comparison: the winner of each window is kept as masks, so backward multiplies instead of scattering."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core_numpy.contract import Array, Layer
+from core_numpy.engine.block import Block, Room
+from core_numpy.engine.layout import empty
+from core_numpy.ops.windows import Windows
+
+
+class WindowPooling(Block):
+    """The common part: the views of the input that the cells of all windows see."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        rows = room.layout.to_rows(source.y)
+        self.windows: Windows = layer.windows(rows)  # type: ignore[attr-defined]
+        self.y, self.whole = room.bordered((*self.windows.output, rows.shape[-1]))
+        self.overlaps = any(s < p for s, p in zip(self.windows.strides, self.windows.window, strict=True))
+        height, width = self.windows.image
+        (stride, across), (tall, wide) = self.windows.strides, self.windows.window
+        covered = (self.windows.output[0] - 1) * stride + tall, (self.windows.output[1] - 1) * across + wide
+        self.covers = covered == (height, width) and (stride, across) == (tall, wide)
+
+    def cells(self, image: Array) -> list[Array]:
+        """One view of a buffer of unpadded images per window cell, in row-major order of the cells."""
+        tall, wide = self.windows.window
+        (stride, across), (rows, columns) = self.windows.strides, self.windows.output
+        window = self.room.layout.window
+        return [
+            image[
+                window(
+                    slice(row, row + (rows - 1) * stride + 1, stride),
+                    slice(column, column + (columns - 1) * across + 1, across),
+                )
+            ]
+            for row in range(tall)
+            for column in range(wide)
+        ]
+
+
+class MaxPooling(WindowPooling):
+    """y = max over each window, the first of equals; for windows without padding."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        if room.training:
+            count = self.windows.window[0] * self.windows.window[1]
+            self.better = [np.empty(self.y.shape, np.bool_) for _ in range(count - 1)]
+            self.share = empty(self.y.shape, room.dtype)
+            # What comes in is not needed again once the masks are known
+            self.dx = empty(self.x.shape, room.dtype) if source.keeps_y or source.y.base is None else source.y
+
+    def forward(self) -> None:
+        first, *others = self.cells(self.x)
+        if not others:
+            np.copyto(self.y, first)
+            return
+        best = first
+        for number, cell in enumerate(others):
+            if self.room.training:
+                np.greater(cell, best, out=self.better[number])
+            np.maximum(best, cell, out=self.y)
+            best = self.y
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        if self.overlaps or not self.covers:
+            self.dx[...] = 0
+        first, *others = self.cells(self.dx)
+        # From the last cell to the first: a cell that beat all before it takes what the later ones left
+        for cell, better in zip(reversed(others), reversed(self.better), strict=True):
+            if self.overlaps:
+                np.multiply(dy, better, out=self.share)
+                cell += self.share
+                np.subtract(dy, self.share, out=dy)
+            else:
+                np.multiply(dy, better, out=cell)
+                np.subtract(dy, cell, out=dy)
+        if self.overlaps:
+            first += dy
+        else:
+            np.copyto(first, dy)
+        return self.dx
+
+
+class AveragePooling(WindowPooling):
+    """y = mean over each window; for windows without padding."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        self.share = room.dtype.type(1 / (self.windows.window[0] * self.windows.window[1]))
+        if room.training:
+            self.dx = empty(self.x.shape, room.dtype)
+
+    def forward(self) -> None:
+        first, *others = self.cells(self.x)
+        np.copyto(self.y, first)
+        for cell in others:
+            np.add(self.y, cell, out=self.y)
+        np.multiply(self.y, self.share, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        np.multiply(dy, self.share, out=dy)
+        self.dx[...] = 0
+        for cell in self.cells(self.dx):
+            cell += dy
+        return self.dx
+
+
+class GlobalAveragePooling(Block):
+    """y = mean over the image, (h, w, c, n) -> (c, n) or (n, h, w, c) -> (n, c)."""
+
+    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+        super().__init__(layer, source, room)
+        rows = room.layout.to_rows(source.y)
+        self.axes = (0, 1) if room.layout.batch_last else (1, 2)
+        self.share = room.dtype.type(1 / (rows.shape[1] * rows.shape[2]))
+        self.y = self.whole = room.buffer((rows.shape[-1],))
+        if room.training:
+            self.dx = empty(source.y.shape, room.dtype)
+
+    def forward(self) -> None:
+        np.add.reduce(self.x, axis=self.axes, out=self.y)
+        np.multiply(self.y, self.share, out=self.y)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        if not need_dx:
+            return None
+        np.multiply(dy, self.share, out=dy)
+        self.dx[...] = np.expand_dims(dy, self.axes)
+        return self.dx

@@ -1,0 +1,232 @@
+"""Runs a network by its plans: inference, and the loss with its gradients, for any batch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+
+from core_numpy import metrics
+from core_numpy.contract import Array
+from core_numpy.engine.layout import Layout
+from core_numpy.engine.plan import Plan
+from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
+from core_numpy.layers.activation import Activation
+from core_numpy.layers.conv2d import Conv2D
+from core_numpy.layers.dropout import Dropout
+from core_numpy.losses import LossFunction, mean_loss, takes_logits
+from core_numpy.masks import MaskSources
+from core_numpy.network import Network, Params
+from core_numpy.tiers import Batch, BatchResult, all_right
+from model_spec.losses import CategoricalCrossentropy, Loss
+
+SHARDS = 2
+"""Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
+
+FEW_IMAGES = 4
+"""Up to so many images are run batch first: there are too few to fill the innermost axis."""
+
+_PANEL_BYTES = 4 << 20
+_LEAST_CHUNK, _LARGEST_CHUNK = 32, 128
+_ROWS_AT_ONCE = 1024
+_PLANS = 8
+
+
+class Runner:
+    """The plans of one network in one precision, made when first needed and kept."""
+
+    def __init__(self, network: Network, dtype: str, threads: int | None = None, shards: int = SHARDS) -> None:
+        self.network = network
+        self.dtype = np.dtype(dtype)
+        self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
+        self.shards = shards
+        self.workers = Workers(min(threads or usable_threads(), shards))
+        self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
+        self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
+        count = len(network.steps)
+        trained = (
+            at
+            for at, step in enumerate(network.steps)
+            if not step.is_activation
+            and network.spec.layers[step.index].trainable
+            and network.spec.layers[step.index].name
+            in {name.partition("/")[0] for name in network.spec.parameter_shapes}
+        )
+        self.first_trained = next(trained, count)
+
+    def _plan(self, shard: int, examples: int, training: bool) -> Plan:
+        """The plan of this shard for chunks of this size; the least recently used one makes room."""
+        batch_last = self.has_images and (training or examples > FEW_IMAGES)
+        key = (shard, examples, training, batch_last)
+        if key not in self.plans:
+            while len(self.plans) >= _PLANS:
+                self.plans.popitem(last=False)
+            self.plans[key] = Plan(self.network, Layout(batch_last), examples, self.dtype, training)
+        self.plans.move_to_end(key)
+        return self.plans[key]
+
+    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+        """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
+        result = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
+        shards = self.shards if self.has_images and len(x) > FEW_IMAGES else 1
+        chunk = min(rows or self.chunk, self.chunk)
+        work = [list(chunk_bounds(*shard, chunk)) for shard in shard_bounds(len(x), shards)]
+        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
+
+        def run(at: int) -> None:
+            for plan in plans[at].values():
+                plan.begin(params, state)
+            for start, stop in work[at]:
+                np.copyto(result[start:stop], plans[at][stop - start].forward(x[start:stop]))
+
+        self.workers.run(run, len(work))
+        return result
+
+    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+        """(mean loss, right predictions or None) in inference mode."""
+        last, function = self._loss(batch)
+        work = [list(chunk_bounds(*shard, self.chunk)) for shard in shard_bounds(len(batch.x), self.shards)]
+        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
+
+        def run(at: int) -> tuple[float, list[Array | None]]:
+            total, rights = 0.0, []
+            for plan in plans[at].values():
+                plan.begin(params, state)
+            for start, stop in work[at]:
+                rows, plan = slice(start, stop), plans[at][stop - start]
+                output = plan.forward(batch.x[rows], last)
+                total += float(function(output, batch.y[rows])[0].sum())
+                rights.append(self._right(output, plan, last, batch.y[rows], batch.rule))
+            return total, rights
+
+        results = self.workers.run(run, len(work))
+        total = sum(value for value, _ in results) / len(batch.x)
+        return total, all_right([right for _, rights in results for right in rights])
+
+    def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
+        """(steps in front of the loss, its function)."""
+        fused = takes_logits(batch.rule, _last_activation(self.network))
+        function = batch.functions(batch.rule, fused or getattr(batch.rule, "from_logits", False))
+        return len(self.network.steps) - fused, function
+
+    @staticmethod
+    def _right(output: Array, plan: Plan, last: int, y: Array, rule: Loss) -> Array | None:
+        # A softmax keeps the order of its logits
+        predictions = output if isinstance(rule, CategoricalCrossentropy) else plan.finish(last)
+        return metrics.correct(predictions, y, rule)
+
+    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+        """The mean loss over the batch and its gradients."""
+        last, function = self._loss(batch)
+
+        def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
+            weights, y = None if batch.sample_weight is None else batch.sample_weight[rows], batch.y[rows]
+            losses, gradients = function(output, y)
+            value, gradient = mean_loss(losses, gradients, len(batch.y), weights)
+            return value, gradient, self._right(output, plan, last, y, batch.rule)
+
+        return self._pull_back(params, state, batch.x, start, last, batch.masks, batch.training, batch.need_dx)
+
+    def pullback(
+        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+    ) -> BatchResult:
+        """Gradients of sum(cotangent * output), that of x included."""
+
+        def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
+            return 0.0, cotangent[rows], None
+
+        return self._pull_back(params, state, x, start, len(self.network.steps), masks, training, need_dx=True)
+
+    def _plans_for(self, shard: int, chunks: list[tuple[int, int]], training: bool) -> dict[int, Plan]:
+        """The shard's plans by chunk size."""
+        return {stop - start: self._plan(shard, stop - start, training) for start, stop in chunks}
+
+    def _pull_back(
+        self,
+        params: Params,
+        state: Params,
+        x: Array,
+        begin: Callable[[slice, Array, Plan], tuple[float, Array, Array | None]],
+        last: int,
+        masks: MaskSources | None,
+        training: bool,
+        need_dx: bool,
+    ) -> BatchResult:
+        """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
+        whole = not self.has_images or (training and self.network.couples_examples)
+        bounds = shard_bounds(len(x), 1 if whole else self.shards)
+        work = [list(chunk_bounds(*shard, len(x) if whole else self.chunk)) for shard in bounds]
+        plans = [self._plans_for(at, own, True) for at, own in enumerate(work)]
+        keep = self._keep_masks(masks, len(x)) if training else {}
+        inputs = np.empty_like(x) if need_dx else None
+        first = 0 if need_dx else self.first_trained
+
+        def run(at: int) -> tuple[float, list[Array | None]]:
+            value, correct = 0.0, []
+            for plan in plans[at].values():
+                plan.begin(params, state, training)
+            for start, stop in work[at]:
+                rows, plan = slice(start, stop), plans[at][stop - start]
+                plan.take_masks({index: mask[rows] for index, mask in keep.items()})
+                output = plan.forward(x[rows], last)
+                cost, gradient, right = begin(rows, output, plan)
+                dx = plan.backward(gradient, last, first, need_dx)
+                if inputs is not None and dx is not None:
+                    np.copyto(inputs[rows], plan.layout.to_rows(dx))
+                value += cost
+                correct.append(right)
+            return value, correct
+
+        results = self.workers.run(run, len(work))
+        rights = [right for _, correct in results for right in correct]
+        parts = [self._gradients(list(own.values())) for own in plans]
+        spec = self.network.spec
+        trainable = {str(layer.name) for layer in spec.layers if layer.trainable}
+        total = {layer: own for layer, own in in_order(parts).items() if layer in trainable}
+        new_state = next(iter(plans[0].values())).next_state(state) if training else state
+        values = [inputs, *[None] * len(self.network.steps)]
+        return BatchResult(sum(value for value, _ in results), total, all_right(rights), new_state, values)
+
+    @staticmethod
+    def _gradients(plans: list[Plan]) -> dict[str, dict[str, Array]]:
+        """Sum of the gradients of one shard's plans: that of the full chunks, and that of the remainder."""
+        return in_order([plan.gradients() for plan in plans])
+
+    def _keep_masks(self, masks: MaskSources | None, examples: int) -> dict[int, Array]:
+        """The whole batch's mask of every Dropout layer, by its position in the specification."""
+        keep = {}
+        for step in self.network.steps:
+            if isinstance(step.layer, Dropout) and step.layer.spec.rate > 0:
+                if masks is None:
+                    raise ValueError("Dropout in training needs a source of masks; give masks=keras_masks(seed, call)")
+                shape = (examples, *self.network.spec.input_shapes[step.index])
+                keep[step.index] = masks(step.index).keep_mask(shape, step.layer.spec.rate, self.dtype)
+        return keep
+
+
+def chunk_size(network: Network, dtype: np.dtype) -> int:
+    """Examples a chunk: as many as keep the largest convolution's panel within a few MiB of cache."""
+    largest = 1
+    for step in network.steps:
+        if isinstance(step.layer, Conv2D):
+            height, width, channels = network.spec.input_shapes[step.index]
+            windows = step.layer.windows(np.empty((1, height, width, 0)))
+            largest = max(largest, windows.output[0] * width * (windows.window[0] * channels + 1) * dtype.itemsize)
+    chunk = _LEAST_CHUNK
+    while chunk < _LARGEST_CHUNK and 2 * chunk * largest <= _PANEL_BYTES:
+        chunk *= 2
+    return chunk
+
+
+def why_not(network: Network) -> str | None:
+    """Why plans cannot run this network, or None where they can."""
+    last = network.steps[-1].layer
+    if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):
+        return "it ends in a layer that hands on what it gets, behind which Keras looks for logits"
+    return None
+
+
+def _last_activation(network: Network) -> str | None:
+    last = network.steps[-1].layer
+    return last.spec.activation if isinstance(last, Activation) else None

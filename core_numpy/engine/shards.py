@@ -1,0 +1,81 @@
+"""A batch in shards, one a thread, each shard in chunks that fit the cache; BLAS gets one thread meanwhile.
+
+The number of shards is configuration, not the number of threads: sums are taken in the order of shards, so any number
+of threads gives the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def shard_bounds(examples: int, shards: int) -> list[tuple[int, int]]:
+    """(start, stop) of each shard; none is empty, and the first ones take what is left over."""
+    shards = max(1, min(shards, examples))
+    size, rest = divmod(examples, shards)
+    edges = [at * size + min(at, rest) for at in range(shards + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def chunk_bounds(start: int, stop: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of chunks of ``chunk`` rows; the last one may be smaller."""
+    for at in range(start, stop, chunk):
+        yield at, min(at + chunk, stop)
+
+
+def usable_threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Workers:
+    """Runs one task a shard; the calling thread takes its share."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.pool = ThreadPoolExecutor(threads - 1, "crosscheck-shard") if threads > 1 else None
+
+    def run(self, task: Callable[[int], Result], count: int) -> list[Result]:
+        """Results of task(0), task(1), ..., in this order."""
+        if self.pool is None or count == 1:
+            return [task(at) for at in range(count)]
+        with single_threaded_blas():
+            others = [self.pool.submit(task, at) for at in range(1, count)]
+            return [task(0), *(other.result() for other in others)]
+
+
+@cache
+def _blas_controller() -> Any:
+    """threadpoolctl's handle on BLAS, or None where it is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """BLAS uses one thread inside: products of one chunk are too small to share, and shards have threads of their own.
+
+    Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then.
+    """
+    controller = _blas_controller()
+    return nullcontext() if controller is None else controller.limit(limits=1)
+
+
+def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Sum of the shards' gradients, {layer: {variable: gradient}}, added in the order of shards."""
+    first, *others = parts
+    total = {layer: dict(own) for layer, own in first.items()}
+    for part in others:
+        for layer, own in part.items():
+            for name, gradient in own.items():
+                total[layer][name] = total[layer][name] + gradient
+    return total

@@ -1,0 +1,163 @@
+"""The two ways to run a network: the reference layers as they are written, or a plan of fast blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from core_numpy import metrics
+from core_numpy.contract import Array
+from core_numpy.losses import LossFunction, mean_loss, takes_logits
+from core_numpy.masks import MaskSources
+from core_numpy.network import ForwardPass, Network, Params
+from model_spec import losses as loss_rules
+
+ENGINES = ("auto", "reference", "fast")
+
+LossFunctions = Callable[[loss_rules.Loss, bool], LossFunction]
+
+_PREDICT_ROWS = 256  # bounds the memory of im2col; results do not depend on it
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch gave.
+
+    Attributes:
+        loss: mean over the batch, without penalties.
+        gradients: {layer: {variable: gradient}} of the trainable layers.
+        correct: right predictions, or None where the loss has no notion of right.
+        state: moving statistics after the batch.
+        values: gradient of x, then of the output of every step; None where it was not computed.
+    """
+
+    loss: float
+    gradients: dict[str, dict[str, Array]]
+    correct: Array | None
+    state: Params
+    values: list[Array | None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One checked batch and what is to be done with it.
+
+    Attributes:
+        x: inputs (n, ...).
+        y: targets as the loss takes them.
+        rule: the loss.
+        functions: gives the loss's function for a rule and whether it takes logits.
+        masks: sources of dropout masks in training, else None.
+        training: whether batch statistics and dropout are on.
+        sample_weight: one weight per example, or None.
+        need_dx: whether the gradient of x is wanted.
+    """
+
+    x: Array
+    y: Array
+    rule: loss_rules.Loss
+    functions: LossFunctions
+    masks: MaskSources | None = None
+    training: bool = False
+    sample_weight: Array | None = None
+    need_dx: bool = False
+
+
+class Tier(Protocol):
+    """What a model asks of either way."""
+
+    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+        """The output in inference mode, at most ``rows`` examples at once."""
+
+    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+        """(mean loss, right predictions or None) in inference mode, for any number of examples."""
+
+    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+        """The mean loss and its gradients."""
+
+    def pullback(
+        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+    ) -> BatchResult:
+        """Gradients of sum(cotangent * output), that of x included."""
+
+
+def fused_steps(network: Network, forward: ForwardPass, rule: loss_rules.Loss) -> int:
+    """How many steps at the end the loss takes care of itself, being computed from what stands in front of them."""
+    activation, steps = network.last_activation(forward.values)
+    return steps if takes_logits(rule, activation) else 0
+
+
+def all_right(parts: Sequence[Array | None]) -> Array | None:
+    """Right predictions of all parts of a batch in one array, or None where the loss has no notion of right."""
+    found = [part for part in parts if part is not None]
+    return np.concatenate(found) if found else None
+
+
+@dataclass(frozen=True)
+class ReferenceTier:
+    """The layers of ``core_numpy.layers`` one after the other."""
+
+    network: Network
+
+    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+        """See :class:`Tier`."""
+        rows = rows or _PREDICT_ROWS
+        return np.concatenate([self.network.infer(params, state, x[at : at + rows]) for at in range(0, len(x), rows)])
+
+    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+        """See :class:`Tier`."""
+        total, rights = 0.0, []
+        for at in range(0, len(batch.x), _PREDICT_ROWS):
+            y = batch.y[at : at + _PREDICT_ROWS]
+            forward = self.network.forward(params, state, batch.x[at : at + _PREDICT_ROWS])
+            losses, _ = self._losses(forward, y, batch)
+            total += float(losses.sum())
+            rights.append(metrics.correct(forward.output, y, batch.rule))
+        return total / len(batch.x), all_right(rights)
+
+    def _losses(self, forward: ForwardPass, y: Array, batch: Batch) -> tuple[Array, Array]:
+        fused = fused_steps(self.network, forward, batch.rule)
+        function = batch.functions(batch.rule, fused > 0 or getattr(batch.rule, "from_logits", False))
+        return function(forward.values[-1 - fused], y)
+
+    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+        """See :class:`Tier`."""
+        network, rule = self.network, batch.rule
+        forward = network.forward(params, state, batch.x, batch.training, batch.masks)
+        losses, gradients = self._losses(forward, batch.y, batch)
+        value, gradient = mean_loss(losses, gradients, len(batch.y), batch.sample_weight)
+        correct = metrics.correct(forward.output, batch.y, rule)
+        new_state = network.next_state(state, forward) if batch.training else state
+        backward = network.backward(
+            params, forward, gradient, skip_last=fused_steps(network, forward, rule), need_dx=batch.need_dx
+        )
+        return BatchResult(value, backward.parameters, correct, new_state, backward.values)
+
+    def pullback(
+        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+    ) -> BatchResult:
+        """See :class:`Tier`."""
+        forward = self.network.forward(params, state, x, training, masks)
+        backward = self.network.backward(params, forward, cotangent)
+        return BatchResult(0.0, backward.parameters, None, state, backward.values)
+
+
+def make_tier(engine: str, network: Network, dtype: str, threads: int | None) -> Tier:
+    """The tier for an engine's name; "auto" takes plans wherever they can run the network.
+
+    Raises:
+        ValueError: "fast" was asked for and the network cannot be run by plans.
+    """
+    if engine == "reference":
+        return ReferenceTier(network)
+    from core_numpy.engine.runner import Runner, why_not
+
+    reason = why_not(network)
+    if reason is None:
+        return Runner(network, dtype, threads)
+    if engine == "fast":
+        raise ValueError(f"engine='fast' cannot run {network.spec.name!r}: {reason}; take engine='auto'")
+    return ReferenceTier(network)
