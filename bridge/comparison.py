@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.bounds import Expected, ExpectedGradients, RoundingModel, value_name
+from bridge.bounds import Expected, ExpectedGradients, RoundingModel, channel_sums, value_name
 from bridge.faults import Fault, find
 from bridge.local import Observed
 from bridge.report import ParityReport
@@ -234,6 +234,7 @@ def _compare_gradients(
         elif name in expected.activations and name in a.activations and name in b.activations:
             tensors = (a.activations[name], b.activations[name], expected.activations[name])
             rows.append(judge(*tensors, place, f"gradient of {name}", producer))
+            rows += _judge_sums(a.activations[name], b.activations[name], expected, name, place, producer)
         for parameter in _parameters_of(step, expected.parameters):
             tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
             rows.append(judge(*tensors, place, f"gradient of {parameter}", step.name))
@@ -241,7 +242,16 @@ def _compare_gradients(
             producer = step.name
     if expected.inputs is not None:
         rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producer))
+        rows += _judge_sums(a.inputs, b.inputs, expected, "x", place, producer)
     return rows
+
+
+def _judge_sums(a: Any, b: Any, expected: ExpectedGradients, name: str, place: Place, producer: str) -> list[Row]:
+    """Where a max pooling shares a gradient out: which cells of a tie get it is free, how much they get is not."""
+    if name not in expected.conserved:
+        return []
+    sums = channel_sums(a), channel_sums(b), expected.conserved[name]
+    return [judge(*sums, place, f"channel sums of gradient of {name}", producer)]
 
 
 def _parameters_of(step: Any, expected: dict[str, Expected]) -> Iterable[str]:

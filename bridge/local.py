@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bridge.bounds import Expected, RoundingModel, value_name
+from bridge.bounds import SHARES_OUT, Expected, RoundingModel, channel_sums, conserved, value_name
 from bridge.bounds.losses import LossSite, loss_error
 from bridge.bounds.rounding import Cotangent, Site
 from bridge.bounds.rules import rule_of
@@ -204,3 +204,8 @@ def _backward(
         if found is not None:
             expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
             yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
+            if isinstance(site.layer, SHARES_OUT):
+                sums = conserved(rounding, cotangent)
+                yield judge(
+                    channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name
+                )

@@ -28,7 +28,7 @@ from model_spec import (
     regularizers,
 )
 from model_spec.activations import ACTIVATIONS
-from model_spec.shapes import Shape, element_count, window_extent
+from model_spec.shapes import Shape, element_count, output_size, window_extent
 from model_spec.validation import positive_integer
 
 if TYPE_CHECKING:
@@ -165,6 +165,10 @@ def _conv2d(some: Draw, shape: Shape) -> LayerSpec:
         # TensorFlow 2.21 on CPU writes past a buffer in the filter gradient of a strided 1x1 float32 convolution of few
         # channels and corrupts the process (oneDNN issue 6035, open in 2026): not a difference, but a crash
         strides = (1, 1)
+    if shape[-1] == 1 and strides[0] == 1 and strides[1] > 1 and _is_tall_column(shape, window, strides, padding):
+        # TensorFlow 2.21 with oneDNN gives garbage (up to 1e32) for these float32 convolutions: one input channel,
+        # stride along the width only, and outputs one cell wide; TF_ENABLE_ONEDNN_OPTS=0 gives the right values
+        strides = (1, 1)
     filters = some.integer(1, _FILTERS)
     return Conv2D(
         filters,
@@ -175,6 +179,11 @@ def _conv2d(some: Draw, shape: Shape) -> LayerSpec:
         activation=_function(some, filters),
         **_weighted(some),
     )
+
+
+def _is_tall_column(shape: Shape, window: tuple[int, int], strides: tuple[int, int], padding: str) -> bool:
+    height, width = (output_size(shape[a], window[a], strides[a], padding) for a in (0, 1))
+    return width == 1 and height > 1
 
 
 def _pooling(kind: Callable[..., LayerSpec]) -> Callable[[Draw, Shape], LayerSpec]:

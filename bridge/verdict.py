@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.bounds import KINK_SAFETY, SAFETY, Expected
+from bridge.bounds import KINK_SAFETY, SAFETY, UNDERFLOW, Expected
 
 Array = np.ndarray
 
@@ -87,9 +87,7 @@ class Row(Place):
 
 def bound(expected: Expected, dtype: str) -> Array:
     """Largest difference of two correct implementations, by rounding alone."""
-    # Numbers below the smallest normal one may be flushed to zero
-    tiny = float(np.finfo(dtype).tiny)
-    return SAFETY * np.sqrt(2 * expected.variance) + SAFETY * tiny
+    return SAFETY * (np.sqrt(2 * expected.variance) + UNDERFLOW[dtype])
 
 
 def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str, layer: str) -> Row:

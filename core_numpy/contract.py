@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,8 +47,11 @@ class Layer:
     """The base of all layers; the defaults suit a layer without variables."""
 
     spec: LayerSpec
-    couples_examples: ClassVar[bool] = False
-    """True where one example's output depends on the others; such a layer is never sharded."""
+
+    @property
+    def couples_examples(self) -> bool:
+        """True where one example's output depends on the others; such a layer is never sharded."""
+        return False
 
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return first values (params, state) for this input shape (without the batch axis)."""

@@ -10,11 +10,13 @@ import numpy as np
 
 from bridge.bounds.ensemble import Ensemble, EnsembleBackward
 from bridge.bounds.losses import LossSite, loss_error
-from bridge.bounds.rounding import UNIT_ROUNDOFF, Cotangent, Rounding, Site
+from bridge.bounds.rounding import Cotangent, Rounding, Site
 from bridge.bounds.rules import RULES
 from core_numpy import losses
 from core_numpy.contract import Array, Context
 from core_numpy.layers.build import Step
+from core_numpy.layers.global_pooling import GlobalMaxPooling2D
+from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
 from core_numpy.regularizers import penalty, regularized_parameters
@@ -46,13 +48,43 @@ class Expected:
 
 @dataclass
 class ExpectedGradients:
-    """Expected results of one backward pass, by the names both backends use; ``uncertain`` counts kinks and ties."""
+    """Expected results of one backward pass, by the names both backends use.
+
+    Attributes:
+        loss: the scalar that is pulled back, or None where a cotangent was given.
+        parameters, activations: gradients by name.
+        conserved: of the gradients of images that a max pooling shares out: their sum over each image's channel.
+        inputs: gradient of x.
+        uncertain: number of kinks and ties.
+    """
 
     loss: Expected | None = None
     parameters: dict[str, Expected] = field(default_factory=dict)
     activations: dict[str, Expected] = field(default_factory=dict)
+    conserved: dict[str, Expected] = field(default_factory=dict)
     inputs: Expected | None = None
     uncertain: int = 0
+
+
+SHARES_OUT = (MaxPooling2D, GlobalMaxPooling2D)
+"""Layers that share a gradient out among their input's cells."""
+
+
+def conserved(rounding: Rounding, cotangent: Cotangent) -> Expected:
+    """What the cells of each channel of each image must add up to, (n, ..., c) -> (n, c).
+
+    Whichever cells of a tie get the gradient, and in which shares, they get all of it, and not more. The errors may be
+    the same in all cells, so they count in full.
+    """
+    axes = tuple(range(1, cotangent.value.ndim - 1))
+    deviation, kink = (np.sqrt(of).sum(axis=axes) for of in (cotangent.variance, cotangent.kink))
+    shares = rounding.unit * np.square(np.abs(cotangent.value).sum(axis=axes))
+    return Expected(cotangent.value.sum(axis=axes), np.square(deviation) + 4 * shares, np.square(kink))
+
+
+def channel_sums(gradient: Array) -> Array:
+    """The float64 sum over each channel of each image, (n, h, w, c) -> (n, c)."""
+    return np.asarray(np.asarray(gradient, np.float64).sum(axis=(1, 2)))
 
 
 def value_name(step: Step) -> str:
@@ -85,7 +117,7 @@ class RoundingModel:
     ) -> None:
         self.network = network
         self.params = params
-        self.rounding = Rounding(UNIT_ROUNDOFF[dtype])
+        self.rounding = Rounding.of(dtype)
         self.sites: list[Site] = []
         variance = np.zeros_like(x)
         for step in network.steps:
@@ -93,7 +125,7 @@ class RoundingModel:
             context = Context(training, masks(step.index) if masks else None)
             y, _ = step.layer.forward(own, own_state, x, context)
             site = Site(step.layer, own, own_state, context, x, variance, y, variance)
-            variance = RULES[type(step.layer)].forward(self.rounding, site)
+            variance = RULES[type(step.layer)].forward(self.rounding, site) + self.rounding.floor
             self.sites.append(replace(site, y_variance=variance))
             x = y
         self.ensemble = Ensemble(network.steps, self.sites, self.rounding)
@@ -129,7 +161,8 @@ class RoundingModel:
 
         alone = loss_error(self.rounding, replace(site, variance=np.zeros_like(variance)))
         runs = EnsembleBackward(self.ensemble, count, start, alone.gradient)
-        expected = self._backward(Cotangent(dy, error.gradient, error.kink), count, runs)
+        start_of = Cotangent(dy, error.gradient + self.rounding.floor, error.kink)
+        expected = self._backward(start_of, count, runs)
         expected.uncertain += error.uncertain
         for name, rule in regularized_parameters(self.network.spec).items():
             layer, _, variable = name.partition("/")
@@ -149,7 +182,7 @@ class RoundingModel:
 
     def _backward(self, cotangent: Cotangent, start: int, runs: EnsembleBackward) -> ExpectedGradients:
         """Pull a cotangent of the output of step ``start - 1`` back to x."""
-        steps = self.network.steps
+        steps, floor = self.network.steps, self.rounding.floor
         expected = ExpectedGradients()
         for at in range(start - 1, -1, -1):
             step, site = steps[at], self.sites[at]
@@ -165,8 +198,11 @@ class RoundingModel:
                 for name, value in grads.items():
                     variance, kink = pulled.parameter_variances[name], pulled.parameter_kinks[name]
                     correlated = partial(runs.variance_of, f"{at} {name}")
-                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance, kink, correlated)
-            cotangent = Cotangent(np.asarray(dx), pulled.variance, pulled.kink)
+                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
+            before = value_name(steps[at - 1]) if at else "x"
+            if isinstance(step.layer, SHARES_OUT):
+                expected.conserved[before] = conserved(self.rounding, cotangent)
+            cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")
         expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)
         return expected

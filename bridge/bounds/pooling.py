@@ -30,7 +30,7 @@ class MaxPoolingRule:
         close = []
         for _, _, seen in windows.taps():
             reach = SAFETY * np.sqrt(padded_variance[seen] + site.y_variance)
-            close.append(site.y - padded[seen] < reach)
+            close.append(site.y - padded[seen] <= reach)
         tied = np.sum(close, axis=0) > 1
         possible = np.zeros_like(padded)
         for (_, _, seen), near in zip(windows.taps(), close, strict=True):
@@ -103,8 +103,7 @@ class GlobalMaxPoolingRule:
         y, dy, kink = (value[:, None, None, :] for value in (site.y, cotangent.value, cotangent.kink))
         reach = SAFETY * np.sqrt(site.x_variance + site.y_variance[:, None, None, :])
         near = y - site.x <= reach
-        # Exact values (reach 0) tie in the same way on every side
-        tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1) & (reach > 0)
+        tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1)
         possible = np.where(tied, np.square(dy), 0) + np.where(near, kink, 0)
         share = np.where(near, cotangent.variance[:, None, None, :], 0)
         uncertain = int(tied.any(axis=(1, 2)).sum())

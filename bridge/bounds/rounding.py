@@ -28,6 +28,9 @@ from core_numpy.contract import Array, Context, Layer, Variables
 
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
+UNDERFLOW = {"float32": 2.0**-126, "float64": 1e-150}
+"""Smaller numbers may be flushed to zero; in float64 it is the variances, being squares, that reach no further down."""
+
 PRODUCT_BLOCK, PLAIN_BLOCK = 64, 1024
 """Terms a matrix product, or a sum over a window, adds up in one go before it adds up the partial sums."""
 
@@ -40,9 +43,25 @@ KINK_SAFETY = 4.0
 
 @dataclass(frozen=True)
 class Rounding:
-    """The judged implementations' arithmetic; ``unit_roundoff`` is half the distance from 1 to the next number."""
+    """The judged implementations' arithmetic.
+
+    Attributes:
+        unit_roundoff: half the distance from 1 to the next number.
+        underflow: the largest number that may be flushed to zero.
+    """
 
     unit_roundoff: float
+    underflow: float = 0.0
+
+    @classmethod
+    def of(cls, dtype: str) -> Rounding:
+        """The arithmetic of "float32" or "float64"."""
+        return cls(UNIT_ROUNDOFF[dtype], UNDERFLOW[dtype])
+
+    @property
+    def floor(self) -> float:
+        """Variance of what any operation may lose to underflow."""
+        return self.underflow**2
 
     @property
     def unit(self) -> float:
@@ -72,8 +91,8 @@ class Rounding:
         return 12 * self.unit * np.square(y)
 
     def uncertain(self, distance: Array, variance: Array) -> Array:
-        """True where rounding may carry a value across a kink that is ``distance`` away."""
-        return np.abs(distance) < SAFETY * np.sqrt(2 * variance)
+        """True where rounding may carry a value across a kink that is ``distance`` away, or where it stands on it."""
+        return np.abs(distance) <= SAFETY * np.sqrt(2 * variance)
 
 
 @dataclass(frozen=True)

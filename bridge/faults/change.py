@@ -31,6 +31,10 @@ class ChangedLayer(Layer):
     other_backward: Callable[..., tuple[Array | None, dict[str, Array]]] | None = None
     other_next_state: Callable[..., Variables] | None = None
 
+    @property
+    def couples_examples(self) -> bool:
+        return self.inner.couples_examples
+
     def build(self, *arguments: Any) -> Any:
         return self.inner.build(*arguments)
 

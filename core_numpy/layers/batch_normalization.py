@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,10 @@ class BatchNormalization(Layer):
     """
 
     spec: specs.BatchNormalization
-    couples_examples: ClassVar[bool] = True
+
+    @property
+    def couples_examples(self) -> bool:
+        return True
 
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
         channels = (input_shape[-1],)
