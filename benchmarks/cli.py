@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options, _fault_option)
     _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
     _add(commands, "selftest", "the judge judged: planted faults, right variants, each comparison", _selftest_options)
+    _add(commands, "calibrate", "how tight the derived bounds are, and the smallest fault they see", _calibrate_options)
     _add(commands, "list", "what there is: networks, data sets, faults")
     return parser
 
@@ -91,15 +92,25 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=int)
     command.add_argument("--batch-size", type=int)
     command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
+    command.add_argument(
+        "--drift", type=int, default=0, metavar="N", help="also train N steps in lock-step, beside Keras against itself"
+    )
 
 
 def _parity_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=_positive, default=1, help="compare with this many seeds")
     command.add_argument("--rows", type=_positive, default=32, help="size of the compared batch")
     command.add_argument(
-        "--paths", nargs="+", default=["eager"], choices=["eager", "graph", "xla"], help="Keras' numeric paths"
+        "--paths",
+        nargs="+",
+        default=["eager"],
+        choices=["eager", "graph", "xla", "fast"],
+        help="Keras' numeric paths; fast is NumPy's fast tier against eager",
     )
     command.add_argument("--steps", type=_positive, help="compare whole trainings of N steps, with every optimizer")
+    command.add_argument(
+        "--noise-floor", action="store_true", help="show beside it how far Keras is from itself, with other kernels"
+    )
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:
@@ -122,6 +133,15 @@ def _case_option(command: argparse.ArgumentParser) -> None:
 
 def _selftest_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--only", nargs="+", metavar="NAME", help="run these faults, variants or probes only")
+
+
+def _calibrate_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-n", "--count", type=_positive, default=200, help="how many random networks (default: 200)")
+    command.add_argument("--trainings", type=_positive, default=20, help="how many trained networks (default: 20)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of finished parts")
+    command.add_argument("--jobs", type=_positive, default=1, help="processes")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the result there too, as Markdown")
 
 
 def _positive(text: str) -> int:

@@ -44,7 +44,14 @@ def compare(options: argparse.Namespace) -> int:
     results = []
     for spec in specs:
         result = job.run(
-            spec, data, training, seed=options.seed, threads=threads, fault=options.fault, show=_tell(options)
+            spec,
+            data,
+            training,
+            seed=options.seed,
+            threads=threads,
+            fault=options.fault,
+            drift_steps=options.drift,
+            show=_tell(options),
         )
         console.end_of_progress()
         job.save(result, options.output / spec.name)
@@ -83,6 +90,10 @@ def parity(options: argparse.Namespace) -> int:
             console.end_of_progress()
             if not options.json:
                 print(f"seed {seed}: {reports[-1]}\n", flush=True)
+            if options.noise_floor and not options.json:
+                with console.without_import_chatter():
+                    floor = bridge.noise_floor(spec, x, y, seed)
+                print(f"{floor}\n", flush=True)
     if options.json:
         print(json.dumps([report.to_dict() for report in reports], indent=1))
     else:
@@ -220,6 +231,29 @@ def selftest(options: argparse.Namespace) -> int:
     return AGREE if report.passed else DIFFER
 
 
+def calibrate(options: argparse.Namespace) -> int:
+    """Error/bound over random and trained networks; one beyond the bound is a finding."""
+    from benchmarks import calibration, console, environment
+    from benchmarks.cli import INTERRUPTED
+    from core_numpy.whole_files import write_whole
+
+    with console.without_import_chatter():
+        import keras_models  # noqa: F401
+    result = calibration.run(
+        options.count, options.seed, options.trainings, options.jobs, options.output, _tell(options)
+    )
+    console.end_of_progress()
+    text = "\n".join(result.lines())
+    print(json.dumps(result.to_dict(), indent=1) if options.json else text)
+    if options.record:
+        command = f"crosscheck calibrate -n {options.count} --seed {options.seed} --trainings {options.trainings}"
+        page = f"# How tight the bounds are\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
+        write_whole(options.record, page)
+    if result.interrupted:
+        return INTERRUPTED
+    return AGREE if result.random.verdict == result.trained.verdict == "AGREE" else DIFFER
+
+
 def show_lists(options: argparse.Namespace) -> int:
     """What there is to choose from."""
     from benchmarks import datasets
@@ -248,5 +282,6 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fuzz": fuzz,
     "replay": replay,
     "selftest": selftest,
+    "calibrate": calibrate,
     "list": show_lists,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import bridge
 from benchmarks import datasets, environment
 from benchmarks.accuracy import AccuracyComparison, blas_threads, train_both
 from benchmarks.speed import SpeedReport, measure
-from bridge import ParityReport
+from bridge import ParityReport, TrainingParityReport
 from core_numpy.whole_files import write_whole
 from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, zoo
 
 Array = np.ndarray
 
 PARITY_ROWS = 32
+DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ class Comparison:
     accuracy: AccuracyComparison | None
     speed: SpeedReport | None
     configuration: dict[str, Any]
+    drift: list[TrainingParityReport] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
-        """True where parity holds and the accuracies differ by no more than chance."""
-        return self.parity.passed and (self.accuracy is None or self.accuracy.agrees)
+        """True where parity holds, lock-step trainings stay together and accuracies differ by no more than chance."""
+        stays = all(report.passed for report in self.drift)
+        return self.parity.passed and stays and (self.accuracy is None or self.accuracy.agrees)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers, with the machine it was found on."""
@@ -63,6 +66,7 @@ class Comparison:
             "spec": to_dict(self.spec),
             "configuration": self.configuration,
             "parity": self.parity.to_dict(),
+            "drift": [report.to_dict() for report in self.drift],
             "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
             "speed": None if self.speed is None else self.speed.to_dict(),
             "environment": environment.describe(),
@@ -124,15 +128,24 @@ def run(
     seed: int,
     threads: int,
     fault: str | None = None,
+    drift_steps: int = 0,
     show: Any = None,
 ) -> Comparison:
-    """Do the main job for one network. With a planted fault only parity is run: that is where it must show."""
+    """Do the main job for one network. With a planted fault only parity is run: that is where it must show.
+
+    ``drift_steps`` also trains both backends in lock-step for so many steps, in each precision.
+    """
     tell = show or (lambda line: None)
     x, y = data.train
     tell(f"{spec.name}: comparing forward and backward")
     with blas_threads(threads):
         parity = bridge.compare(spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, fault=fault)
         accuracy = speed = None
+        drift = []
+        for dtype in DTYPES if drift_steps and fault is None else ():
+            tell(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
+            lock_step = training.replace(validation_split=0.0, early_stopping=None)
+            drift.append(bridge.compare_training(spec, x, y, lock_step, drift_steps, seed, dtype))
         if fault is None:
             accuracy = train_both(spec, training, data.train, data.test, seed, show)
             tell(f"{spec.name}: timing both backends, interleaved")
@@ -147,7 +160,7 @@ def run(
         "fault": fault,
         "training": to_dict(training),
     }
-    return Comparison(spec, parity, accuracy, speed, configuration)
+    return Comparison(spec, parity, accuracy, speed, configuration, drift)
 
 
 def save(result: Comparison, directory: Path) -> None:

@@ -87,6 +87,8 @@ def comparison_text(result: Comparison) -> str:
     """One network's whole result, the verdict first."""
     lines = [f"{'AGREE' if result.agrees else 'DIFFER'}: {result.spec.name}", "parity"]
     lines += [f"  {line}" for line in str(result.parity).splitlines()]
+    for report in result.drift:
+        lines += ["lock-step training", *(f"  {line}" for line in str(report).splitlines())]
     if result.accuracy is not None:
         lines += ["accuracy", *accuracy_lines(result.accuracy)]
     if result.speed is not None:

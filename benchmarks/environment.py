@@ -44,6 +44,17 @@ def describe() -> dict[str, Any]:
     }
 
 
+def written_by(command: str) -> str:
+    """A sentence for a page: the command that wrote it, the date, the machine and the versions."""
+    facts = describe()
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number)
+    processor = facts["cpu"] or {}
+    return (
+        f"Written by `{command}` on {facts['date'][:10]}; {processor.get('model')}, {processor.get('cores')} cores, "
+        f"Python {facts['python']}, NumPy {facts['numpy']}, {versions}."
+    )
+
+
 def cpu(cpuinfo: str) -> dict[str, Any]:
     """Return model, cores and AVX-512 of the processor from the text of ``/proc/cpuinfo`` ("" where there is none)."""
     model, flags, cores, current = None, None, set(), {}

@@ -51,6 +51,32 @@ def learning_curves(histories: Sequence[tuple[str, dict[str, list[float]]]], smo
     return as_svg(figure)
 
 
+def drift_curves(trainings: Sequence[dict[str, Any]]) -> str:
+    """Distance of NumPy from Keras after each step, beside that of Keras from itself, one panel a precision.
+
+    Args:
+        trainings: what ``TrainingParityReport.to_dict`` gave.
+
+    Returns:
+        An ``<svg>`` element as text.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axes, training in zip(figure.subplots(1, len(trainings), squeeze=False)[0], trainings, strict=True):
+        sides = (("NumPy from Keras", "steps"), (f"Keras from itself, {training['controls']} controls", "control"))
+        for (label, key), colour in zip(sides, COLOURS, strict=True):
+            values = [step["largest"] for step in training[key]]
+            axes.plot(range(1, len(values) + 1), values, color=colour, label=label, alpha=0.8)
+        axes.set_yscale("log")
+        axes.set_title(f"{training['dtype']}: {training['verdict']}", fontsize=9)
+        axes.set_xlabel("step")
+        axes.set_ylabel("largest distance")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return as_svg(figure)
+
+
 def as_svg(figure: Any) -> str:
     """The figure as an ``<svg>`` element, without the XML header; the same figure gives the same text."""
     import matplotlib

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.comparison import compare, compare_models
     from bridge.foreign_model import model_from_layers
+    from bridge.keras_noise import NoiseFloor, noise_floor
     from bridge.layer_check import check_layer
     from bridge.layer_report import LayerReport
     from bridge.report import ParityReport
+    from bridge.sensitivity import sensitivities
     from bridge.training import TrainingParityReport, compare_training
     from bridge.weights import copy_weights, random_weights
 
 __all__ = [
     "LayerReport",
+    "NoiseFloor",
     "ParityReport",
     "TrainingParityReport",
     "check_layer",
@@ -24,11 +27,14 @@ __all__ = [
     "compare_training",
     "copy_weights",
     "model_from_layers",
+    "noise_floor",
     "random_weights",
+    "sensitivities",
 ]
 
 _WHERE = {
     "LayerReport": "bridge.layer_report",
+    "NoiseFloor": "bridge.keras_noise",
     "ParityReport": "bridge.report",
     "TrainingParityReport": "bridge.training",
     "check_layer": "bridge.layer_check",
@@ -37,7 +43,9 @@ _WHERE = {
     "compare_training": "bridge.training",
     "copy_weights": "bridge.weights",
     "model_from_layers": "bridge.foreign_model",
+    "noise_floor": "bridge.keras_noise",
     "random_weights": "bridge.weights",
+    "sensitivities": "bridge.sensitivity",
 }
 """Where the public names live. No module has the name of a function: importing it would hide the function."""
 

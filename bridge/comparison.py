@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from bridge.truth import random_cotangent, true_loss_gradients, truth_of
 from bridge.verdict import Place, Row, judge
 from bridge.weights import copy_weights, random_weights
 from core_numpy import NumpyModel
+from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.layers import Dropout
@@ -23,6 +25,9 @@ from model_spec.layers import Dropout
 Array = np.ndarray
 
 DTYPES = ("float64", "float32")
+
+FAST = "fast"
+"""The path on which NumPy runs its plans of fused blocks; see ``core_numpy.engine``."""
 
 
 def compare(
@@ -52,7 +57,8 @@ def compare(
         loss: a loss or its name; cross-entropy by default.
         fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
         paths: Keras' numeric paths to compare with: "eager", "graph", "xla". XLA draws other dropout masks, so
-            networks with dropout are compared in inference mode only on it.
+            networks with dropout are compared in inference mode only on it. "fast" compares NumPy's fast tier with
+            Keras' eager path; it shows no values between the layers, and networks it cannot run are left out.
         locate: where they differ, judge every layer alone and look for a convention that explains it; takes seconds.
     """
     from keras_models import KerasModel
@@ -61,21 +67,22 @@ def compare(
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
     report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
     values = random_weights(spec, seed)
-    for precision in dtypes:
-        ours = NumpyModel(spec, seed=seed + 1, dtype=precision, dropout_seed=seed)
+    for precision, path in itertools.product(dtypes, paths):
+        ours = NumpyModel(spec, seed + 1, precision, dropout_seed=seed, engine="fast" if path == FAST else "reference")
         ours.set_weights(values)
         if fault is not None:
             planted = find(fault).plant(ours)
             report.fault = f"{find(fault).name} in {planted}"
-        for path in paths:
-            theirs = KerasModel(spec, seed=seed + 2, dtype=precision, dropout_seed=seed, path=path)
-            copy_weights(ours, theirs)
-            # What is wrong in the algorithm shows in the first precision: one search for the culprit is enough
-            part = compare_models(ours, theirs, x, y, seed, loss, report.sides, locate and not report.culprits)
-            report.rows += part.rows
-            report.uncertain += part.uncertain
-            report.local += part.local
-            report.explanations += [one for one in part.explanations if one not in report.explanations]
+        if path == FAST and why_not_fast(ours.network):
+            continue
+        theirs = KerasModel(spec, seed + 2, precision, dropout_seed=seed, path="eager" if path == FAST else path)
+        copy_weights(ours, theirs)
+        # What is wrong in the algorithm shows in the first precision: one search for the culprit is enough
+        part = compare_models(ours, theirs, x, y, seed, loss, report.sides, locate and not report.culprits)
+        report.rows += [replace(row, path=path) for row in part.rows]
+        report.uncertain += part.uncertain
+        report.local += part.local
+        report.explanations += [one for one in part.explanations if one not in report.explanations]
     report.name_conventions_everywhere()
     return report
 
@@ -194,18 +201,24 @@ def _refuse_different_weights(a: Any, b: Any) -> None:
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
     expected = model.forward()
+    is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
+    rows = []
+    if not training and (is_fast or place.path != "eager"):
+        # Where nothing inside is looked at, a graph or a plan may melt operations together
+        last = model.network.steps[-1].name
+        rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
+        if is_fast:
+            # One image takes another way through the plans than a batch
+            of_one = expected[last].examples(1)
+            rows.append(judge(a.predict(x[:1]), b.predict(x[:1]), of_one, place, f"{last} of one example", last))
+    if is_fast:
+        return rows
     if not all(hasattr(side, "activations") for side in (a, b)):
         if training:
             return []
         last = model.network.steps[-1].name
-        tensors = expected[last]
-        return [judge(a.predict(x), b.predict(x), tensors, place, last, last)]
+        return [judge(a.predict(x), b.predict(x), expected[last], place, last, last)]
     sides = [side.activations(x, training=training, preactivations=True) for side in (a, b)]
-    rows = []
-    if not training and place.path != "eager":
-        # Where nothing inside is looked at, a graph may melt operations together
-        last = model.network.steps[-1].name
-        rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
     for step in model.network.steps:
         name = value_name(step)
         if all(name in side for side in sides):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bridge.cells import Cell, source_version
-from bridge.comparison import DTYPES
+from bridge.comparison import DTYPES, FAST
 from bridge.fuzz import Finding, examine, kind_of_row, run
 from bridge.random_cases import Case
 from bridge.report import ParityReport
@@ -22,7 +22,7 @@ CHUNK = 20
 EVERY = 20
 """Each so many cases one is compared on Keras' compiled paths too, which takes a hundred times as long."""
 
-_COMPILED = ("eager", "graph", "xla")
+_COMPILED = ("eager", FAST, "graph", "xla")
 
 
 def chunk_cells(count: int, seed: int, fault: str | None = None) -> list[Cell]:
@@ -55,10 +55,10 @@ def compare_chunk(seed: int, chunk: int, count: int, fault: str | None = None) -
     for number in range(chunk * CHUNK + 1, chunk * CHUNK + count + 1):
         # Within one drawing Hypothesis repeats itself: it begins with the simplest case, and changes earlier ones
         case_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        paths = _COMPILED if number % EVERY == 0 else ("eager",)
+        paths = _COMPILED if number % EVERY == 0 else ("eager", FAST)
 
         def show(_: int, case: Case, report: ParityReport | None) -> None:
-            networks.append(_figures(case, report))
+            networks.append(figures_of(report))
 
         for finding in run(1, case_seed, show, fault=fault, paths=paths, locate=False, skip=1):
             findings.append({"kind": finding.kind, "seed": case_seed, **_saved(finding, paths, fault).to_dict()})
@@ -91,13 +91,14 @@ def _saved(finding: Finding, paths: Sequence[str], fault: str | None) -> SavedCa
     return SavedCase(finding.case, DTYPES, paths, fault, report, finding.error)
 
 
-def _figures(case: Case, report: ParityReport | None) -> dict[str, Any]:
+def figures_of(report: ParityReport | None) -> dict[str, Any]:
+    """One network's entry of :func:`compare_chunk`."""
     rows = [] if report is None else report.rows
     figures: dict[str, list[float]] = {}
     for row in rows:
-        if row.verdict not in (TIE, VACUOUS):
+        if report is not None and row.verdict not in (TIE, VACUOUS):
             # Three digits are enough for a histogram
-            figures.setdefault(kind_of_row(case.spec, row), []).append(float(f"{row.error_over_bound:.3g}"))
+            figures.setdefault(kind_of_row(report.spec, row), []).append(float(f"{row.error_over_bound:.3g}"))
     return {
         "figures": figures,
         "ties": sum(row.verdict == TIE for row in rows),

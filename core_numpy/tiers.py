@@ -10,6 +10,9 @@ import numpy as np
 
 from core_numpy import metrics
 from core_numpy.contract import Array
+from core_numpy.layers.activation import Activation
+from core_numpy.layers.build import LAYERS
+from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
 from core_numpy.masks import MaskSources
 from core_numpy.network import ForwardPass, Network, Params
@@ -153,11 +156,22 @@ def make_tier(engine: str, network: Network, dtype: str, threads: int | None) ->
     """
     if engine == "reference":
         return ReferenceTier(network)
-    from core_numpy.engine.runner import Runner, why_not
-
-    reason = why_not(network)
+    reason = why_not_fast(network)
     if reason is None:
+        from core_numpy.engine.runner import Runner
+
         return Runner(network, dtype, threads)
     if engine == "fast":
         raise ValueError(f"engine='fast' cannot run {network.spec.name!r}: {reason}; take engine='auto'")
     return ReferenceTier(network)
+
+
+def why_not_fast(network: Network) -> str | None:
+    """Why plans cannot run this network, or None where they can."""
+    for step in network.steps:
+        if type(step.layer) not in LAYERS.values():
+            return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"
+    last = network.steps[-1].layer
+    if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):
+        return "it ends in a layer that hands on what it gets, behind which Keras looks for logits"
+    return None

@@ -21,10 +21,12 @@ def render(entry: dict[str, Any]) -> str:
     if entry["accuracy"]:
         histories = [(backend["name"], backend["history"]["history"]) for backend in entry["accuracy"]["backends"]]
         curves = plots.learning_curves(histories)
+    drift = plots.drift_curves(entry["drift"]) if entry.get("drift") else ""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("benchmarks", "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("page.html").render(entry=entry, curves=curves, groups=_groups(entry["parity"]))
+    page = environment.get_template("page.html")
+    return page.render(entry=entry, curves=curves, drift=drift, groups=_groups(entry["parity"]))
 
 
 def _groups(parity: dict[str, Any]) -> list[dict[str, Any]]:

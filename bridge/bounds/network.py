@@ -39,6 +39,10 @@ class Expected:
     kink: Array
     correlated: Callable[[], Array] | None = None
 
+    def examples(self, count: int) -> Expected:
+        """The same for the first examples alone."""
+        return Expected(self.value[:count], self.variance[:count], self.kink[:count])
+
     def with_correlations(self) -> Expected:
         """The same with the greater of both variances."""
         if self.correlated is None:

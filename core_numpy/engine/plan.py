@@ -66,11 +66,9 @@ class Plan:
         self.examples = examples
         steps = pooled_first(network.steps)
         spec = network.spec
-        has_images = any(isinstance(step.layer, Conv2D) for step in steps)
         borders = [_border(steps[at:], spec.input_shapes) for at in range(len(steps) + 1)]
-        self.entry = Entry(
-            spec.input_shape, Room(layout, examples, dtype, training, borders[0]), layout.batch_last or has_images
-        )
+        room = Room(layout, examples, dtype, training, borders[0])
+        self.entry = Entry(spec.input_shape, room, copies=layout.batch_last or not _reads_rows_once(steps))
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
         source: Block = self.entry
@@ -154,6 +152,14 @@ def pooled_first(steps: Sequence[Step]) -> list[Step]:
         if isinstance(first, Activation) and first.spec.activation == "relu" and isinstance(second, MaxPooling2D):
             result[at], result[at + 1] = result[at + 1], result[at]
     return result
+
+
+def _reads_rows_once(steps: Sequence[Step]) -> bool:
+    """True where a Dense layer comes first, perhaps behind a Flatten: it needs no buffer with the input in it."""
+    layers = [step.layer for step in steps[:2]]
+    if isinstance(layers[0], Reshape) and isinstance(layers[0].spec, Flatten):
+        layers = layers[1:]
+    return bool(layers) and isinstance(layers[0], Dense)
 
 
 def _border(steps: Sequence[Step], input_shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -13,7 +13,6 @@ from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
 from core_numpy.layers.activation import Activation
-from core_numpy.layers.build import LAYERS
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
@@ -218,17 +217,6 @@ def chunk_size(network: Network, dtype: np.dtype) -> int:
     while chunk < _LARGEST_CHUNK and 2 * chunk * largest <= _PANEL_BYTES:
         chunk *= 2
     return chunk
-
-
-def why_not(network: Network) -> str | None:
-    """Why plans cannot run this network, or None where they can."""
-    for step in network.steps:
-        if type(step.layer) not in LAYERS.values():
-            return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"
-    last = network.steps[-1].layer
-    if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):
-        return "it ends in a layer that hands on what it gets, behind which Keras looks for logits"
-    return None
 
 
 def _last_activation(network: Network) -> str | None:
