@@ -17,7 +17,7 @@ class BatchNormalization(Block):
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
         rows = room.layout.to_rows(source.y)
-        self.y, self.whole = room.bordered(rows.shape[1:]) if rows.ndim == 4 else (room.buffer(rows.shape[1:]),) * 2
+        self.y, self.whole = room.bordered(rows.shape[1:])
         # All axes but the channels'
         last = len(self.y.shape) - 1
         channel = last - 1 if room.layout.batch_last else last

@@ -34,8 +34,8 @@ class Room:
         return empty(self.layout.shape(example, self.examples), self.dtype)
 
     def bordered(self, example: Shape) -> tuple[Array, Array]:
-        """(inside, whole): a buffer for images of this shape with the border of zeros around, and its inside."""
-        if self.border == ((0, 0), (0, 0)):
+        """(inside, whole): a buffer for values of this shape; around images stands the border of zeros."""
+        if len(example) != 3 or self.border == ((0, 0), (0, 0)):
             whole = self.buffer(example)
             return whole, whole
         (top, bottom), (left, right) = self.border
@@ -44,6 +44,10 @@ class Room:
             self.layout.shape((top + height + bottom, left + width + right, channels), self.examples), self.dtype
         )
         return whole[self.layout.window(slice(top, top + height), slice(left, left + width))], whole
+
+    def like(self, source: Block) -> tuple[Array, Array]:
+        """(inside, whole): a buffer for values of the shape of the source's output."""
+        return self.bordered(self.layout.to_rows(source.y).shape[1:])
 
 
 class Block:

@@ -37,6 +37,12 @@ class Convolution(Block):
         self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
         tall, wide = self.windows.window
         padded_width = source.whole.shape[1]
+        rows, columns = self.windows.padding_cells
+        if source.whole.shape[:2] != (height + sum(rows), width + sum(columns)):
+            raise ValueError(
+                f"{layer.spec.name!r} needs the border {rows}, {columns} around images of {height}x{width}, "
+                f"its source has {source.whole.shape[:2]}; give the source's block this border in its Room"
+            )
         # (out h, padded w, kernel h * channels + 1, n)
         self.column = tall * channels + self.has_bias
         self.panel = empty((self.rows, padded_width, self.column, examples), room.dtype)

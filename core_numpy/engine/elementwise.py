@@ -17,7 +17,7 @@ class Relu(Block):
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
         if source.keeps_y or room.border != source.room.border:
-            self.y, self.whole = _like(source, room)
+            self.y, self.whole = room.like(source)
         else:
             self.y, self.whole = source.y, source.whole
         if room.training:
@@ -42,7 +42,7 @@ class Function(Block):
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
         self.function = FUNCTIONS[layer.spec.activation]  # type: ignore[attr-defined]
-        self.y, self.whole = _like(source, room)
+        self.y, self.whole = room.like(source)
 
     def forward(self) -> None:
         np.copyto(self.y, self.function.forward(self.x))
@@ -101,7 +101,7 @@ class Dropout(Block):
         # Behind a relu too: where the mask is zero, so is the gradient, whatever the relu's sign was
         in_place = not source.keeps_y or isinstance(source, Relu)
         if room.border != source.room.border or (self.active and not in_place):
-            self.y, self.whole = _like(source, room)
+            self.y, self.whole = room.like(source)
         else:
             self.y, self.whole = source.y, source.whole
         if self.active:
@@ -156,7 +156,7 @@ class Rescaling(Block):
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
         self.scale, self.offset = (room.dtype.type(v) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
-        self.y, self.whole = _like(source, room)
+        self.y, self.whole = room.like(source)
 
     def forward(self) -> None:
         np.multiply(self.x, self.scale, out=self.y)
@@ -164,8 +164,3 @@ class Rescaling(Block):
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         return np.multiply(dy, self.scale, out=dy) if need_dx else None
-
-
-def _like(source: Block, room: Room) -> tuple[Array, Array]:
-    """A buffer of the source's shape, with the border that is wanted behind it: (inside, whole)."""
-    return room.bordered(room.layout.to_rows(source.y).shape[1:])

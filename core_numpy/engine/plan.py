@@ -45,7 +45,7 @@ class Entry(Block):
     def __init__(self, example: tuple[int, ...], room: Room, copies: bool) -> None:
         self.room, self.copies, self.source = room, copies, None
         if copies:
-            self.y, self.whole = room.bordered(example) if len(example) == 3 else (room.buffer(example),) * 2
+            self.y, self.whole = room.bordered(example)
         else:
             # Only a shape until the first chunk comes
             self.y = self.whole = np.broadcast_to(room.dtype.type(0), room.layout.shape(example, room.examples))

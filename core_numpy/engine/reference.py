@@ -14,7 +14,7 @@ class ReferenceLayer(Block):
 
     def __init__(self, layer: Layer, source: Block, room: Room, output_shape: Shape) -> None:
         super().__init__(layer, source, room)
-        self.y, self.whole = room.bordered(output_shape) if len(output_shape) == 3 else (room.buffer(output_shape),) * 2
+        self.y, self.whole = room.bordered(output_shape)
         self.sums: dict[str, Array] = {}
         self.new_state: Variables = {}
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, Room
-from core_numpy.engine.layout import empty
 
 
 class Softmax(Block):
@@ -17,7 +16,7 @@ class Softmax(Block):
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
         self.axis = len(source.y.shape) - 2 if room.layout.batch_last else -1
-        self.y = self.whole = empty(source.y.shape, room.dtype)
+        self.y, self.whole = room.like(source)
 
     def forward(self) -> None:
         np.subtract(self.x, np.maximum.reduce(self.x, axis=self.axis, keepdims=True), out=self.y)
