@@ -46,7 +46,7 @@ class Calibration:
         """Everything as text."""
         lines = [f"SAFETY = {SAFETY:g}: error/bound 1 is {SAFETY:g} standard deviations of the derived error"]
         for name, summary in (("random networks", self.random), ("trained networks", self.trained)):
-            lines += ["", f"{name}", *summary.lines()]
+            lines += ["", name, *summary.lines(), *(f"could not be compared: {error}" for error in summary.failed)]
         lines += ["", "smallest relative fault in one entry of a gradient of lenet that is caught"]
         lines += [f"{'':24}{'float32':>24}{'float64':>24}", f"{'':24}" + f"{'largest':>12}{'median':>12}" * 2]
         for tensor in dict.fromkeys(one.tensor for one in self.sensitivities):

@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         "parity, accuracy and speed of each network (the main job)",
         _model_options,
         _training_options,
+        _drift_option,
         _fault_option,
     )
     _add(
@@ -92,8 +93,15 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=int)
     command.add_argument("--batch-size", type=int)
     command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
+
+
+def _drift_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--drift", type=int, default=0, metavar="N", help="also train N steps in lock-step, beside Keras against itself"
+        "--drift",
+        type=_positive,
+        default=0,
+        metavar="N",
+        help="also train N steps in lock-step, beside Keras against itself",
     )
 
 

@@ -205,7 +205,7 @@ def _backward(
             expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
             yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
             if isinstance(site.layer, SHARES_OUT):
-                sums = conserved(rounding, cotangent)
+                sums = conserved(rounding, cotangent, site.x[0, ..., 0].size)
                 yield judge(
                     channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name
                 )

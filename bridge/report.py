@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -184,7 +185,9 @@ class ParityReport:
         failures = self.failures
         if not failures:
             return []
-        lines = [f"{len(failures)} failing tensors:"]
+        counts = Counter(row.verdict for row in failures)
+        by_verdict = "".join(f", {verdict} {count}" for verdict, count in sorted(counts.items()))
+        lines = [f"{len(failures)} failing tensors{by_verdict}:"]
         for row in failures[:_SHOWN_FAILURES]:
             a, b, truth = row.values
             place = f"{row.dtype} {row.path} {row.mode} {row.stage}: {row.tensor}{list(row.index) if row.index else ''}"

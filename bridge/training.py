@@ -50,7 +50,7 @@ def deviation(first: Array, second: Array, learning_rate: float) -> float:
 
 @dataclass(frozen=True)
 class Step:
-    """Distances after one step: of the losses, and the largest one over tensors of each kind, with its name."""
+    """Distances after one step: of the losses, and the largest one over tensors of each kind; which is worst."""
 
     loss: float
     parameters: float
@@ -270,10 +270,12 @@ def _summary(distances: dict[str, float], first_loss: float, second_loss: float,
         name: value for name, value in distances.items() if name in spec.variable_shapes and name not in parameters
     }
     slots = {name: value for name, value in distances.items() if name not in spec.variable_shapes}
+    loss = abs(first_loss - second_loss) / max(abs(second_loss), 1.0)
+    everything = {**distances, "loss": loss}
     return Step(
-        loss=abs(first_loss - second_loss) / max(abs(second_loss), 1.0),
+        loss=loss,
         parameters=max(parameters.values(), default=0.0),
         slots=max(slots.values(), default=0.0),
         statistics=max(statistics.values(), default=0.0),
-        worst=max(distances, key=lambda name: distances[name]) if distances else "",
+        worst=max(everything, key=lambda name: everything[name]),
     )

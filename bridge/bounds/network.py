@@ -74,7 +74,7 @@ SHARES_OUT = (MaxPooling2D, GlobalMaxPooling2D)
 """Layers that share a gradient out among their input's cells."""
 
 
-def conserved(rounding: Rounding, cotangent: Cotangent) -> Expected:
+def conserved(rounding: Rounding, cotangent: Cotangent, cells: int) -> Expected:
     """What the cells of each channel of each image must add up to, (n, ..., c) -> (n, c).
 
     Whichever cells of a tie get the gradient, and in which shares, they get all of it, and not more. The errors may be
@@ -82,8 +82,9 @@ def conserved(rounding: Rounding, cotangent: Cotangent) -> Expected:
     """
     axes = tuple(range(1, cotangent.value.ndim - 1))
     deviation, kink = (np.sqrt(of).sum(axis=axes) for of in (cotangent.variance, cotangent.kink))
-    shares = rounding.unit * np.square(np.abs(cotangent.value).sum(axis=axes))
-    return Expected(cotangent.value.sum(axis=axes), np.square(deviation) + 4 * shares, np.square(kink))
+    # Shares of a tie are rounded, and so are the partial sums of the cells
+    shares = rounding.unit * (1 + cells) * np.square(np.abs(cotangent.value).sum(axis=axes))
+    return Expected(cotangent.value.sum(axis=axes), np.square(deviation) + shares, np.square(kink))
 
 
 def channel_sums(gradient: Array) -> Array:
@@ -205,7 +206,7 @@ class RoundingModel:
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
             before = value_name(steps[at - 1]) if at else "x"
             if isinstance(step.layer, SHARES_OUT):
-                expected.conserved[before] = conserved(self.rounding, cotangent)
+                expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
             cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")
         expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)

@@ -192,6 +192,8 @@ def _kind(tensor: str, spec: ModelSpec) -> str:
     """What sort of tensor a row is about."""
     if tensor == "loss":
         return "loss"
+    if tensor.startswith("channel sums of "):
+        return "conserved sum"
     if not tensor.startswith("gradient of "):
         return "value"
     of = tensor.removeprefix("gradient of ")

@@ -48,6 +48,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("parameter gradients", _of(kind="parameter gradient")),
     Comparison("activation gradients", _of(kind="value gradient")),
     Comparison("input gradient", _of(kind="input gradient")),
+    Comparison("sums that poolings conserve", _of(kind="conserved sum")),
     Comparison("float64", _of_batch("float64")),
     Comparison("float32", _of_batch("float32")),
     Comparison("values that are not finite fail", _of(finite=False)),

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import keras_models
+from benchmarks import calibration, commands
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
+from bridge import keras_noise
+from bridge.bounds import SAFETY
 from bridge.cells import Outcome
 from bridge.faults import FAULTS
 from bridge.fuzz import Case
@@ -100,10 +104,10 @@ def test_a_model_file_that_does_not_fit_the_data_is_refused(tmp_path, capsys):
 
 
 def test_main_job_writes_both_reports(tmp_path):
-    result = run("compare", "mlp", "--epochs", "2", "--limit", "300", "--quiet", cwd=tmp_path)
+    result = run("compare", "mlp", "--epochs", "2", "--limit", "300", "--drift", "3", "--quiet", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("AGREE: mlp")
-    for word in ("parity", "accuracy", "speed, float32", "AGREE: mlp on digits"):
+    for word in ("parity", "lock-step training", "accuracy", "speed, float32", "AGREE: mlp on digits"):
         assert word in result.stdout
     assert result.stderr == ""
     report = json.loads((tmp_path / "runs/mlp/report.json").read_text())
@@ -113,8 +117,15 @@ def test_main_job_writes_both_reports(tmp_path):
     numpy_side, keras_side = report["accuracy"]["backends"]
     assert numpy_side["history"]["history"]["loss"] == pytest.approx(keras_side["history"]["history"]["loss"], rel=1e-3)
     assert set(report["speed"]["phases"]) == {"train step, batch 128", "inference, 1000 rows"}
+    assert [drift["dtype"] for drift in report["drift"]] == ["float64", "float32"]
+    for drift in report["drift"]:
+        assert drift["verdict"] == "AGREE"
+        assert len(drift["steps"]) == len(drift["control"]) == 3
+        assert "epochs" in drift["training"]
     page = (tmp_path / "runs/mlp/report.html").read_text()
-    assert "<svg" in page
+    assert page.count("<svg") == 2
+    assert "<h2>Lock-step training</h2>" in page
+    assert "Keras from itself, 4 controls" in page
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     )
@@ -134,6 +145,59 @@ def test_parity_over_seeds(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "seed 1: AGREE" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("AGREE: 2 comparisons")
+
+
+def test_parity_shows_the_noise_floor_beside_it(capsys, monkeypatch):
+    """In one process, for speed: Keras is then equal to itself; processes of their own: tests/bridge."""
+    monkeypatch.setattr(commands, "_prepare", lambda options: 1)
+    monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
+    monkeypatch.setattr(
+        keras_noise, "_in_own_process", lambda configuration, *rest: keras_noise._record(configuration.threads, *rest)
+    )
+    assert main(["parity", "mlp", "--rows", "4", "--noise-floor", "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first = lines.index(f"Keras against itself ({keras_noise.CONFIGURATIONS[0].name}):")
+    shown = [line.split() for line in lines[first + 1 : first + 4]]
+    assert [" ".join(words[:4]).rstrip(",") for words in shown] == [
+        configuration.name.rstrip(",") for configuration in keras_noise.CONFIGURATIONS[1:]
+    ]
+    assert {tuple(words[-3:-1]) for words in shown} == {("0.00e+00", "0")}
+    assert lines[-1].startswith("AGREE: 1 comparisons")
+
+
+def test_calibrate_prints_and_records_how_tight_the_bounds_are(tmp_path, capsys):
+    record = tmp_path / "bounds.md"
+    arguments = ["-n", "2", "--trainings", "1", "--seed", "3", "--output", str(tmp_path), "--record", str(record)]
+    assert main(["calibrate", *arguments, "--quiet"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"SAFETY = {SAFETY:g}: error/bound 1 is {SAFETY:g} standard deviations")
+    assert "AGREE: 2 networks" in text.partition("random networks")[2]
+    assert "AGREE: 1 networks" in text.partition("trained networks")[2]
+    lines = [line.split() for line in text.splitlines()]
+    smallest = {
+        words[0]: [float(number) for number in words[1:]] for words in lines if len(words) == 5 and "/" in words[0]
+    }
+    assert list(smallest) == list(zoo.lenet((8, 8, 1)).parameter_shapes)
+    for single_largest, single_median, double_largest, double_median in smallest.values():
+        assert 0 < max(double_largest, double_median) < 1e-9 < min(single_largest, single_median)
+    page = record.read_text()
+    assert page.startswith(
+        "# How tight the bounds are\n\nWritten by `crosscheck calibrate -n 2 --seed 3 --trainings 1`"
+    )
+    assert text.strip() in page
+
+
+def test_calibrate_is_exit_code_1_and_says_why_where_a_trained_network_differs(tmp_path, capsys, monkeypatch):
+    def differing(network, seed):
+        raise ValueError(f"{network} trained from seed {seed} differs: loss: 1.5")
+
+    monkeypatch.setattr(calibration, "compare_trained", differing)
+    monkeypatch.setattr(calibration, "sensitivities", lambda *arguments: [])
+    arguments = ["-n", "1", "--trainings", "1", "--output", str(tmp_path), "--quiet"]
+    assert main(["calibrate", *arguments]) == 1
+    assert "ValueError: mlp trained from seed 0 differs: loss: 1.5" in capsys.readouterr().out
+    assert main(["calibrate", *arguments, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["trained"]["verdict"] == "FAILED"
 
 
 def test_fuzz_counts_and_replay_gives_the_same_verdict(tmp_path, capsys):

@@ -10,6 +10,7 @@ from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, RecordedStep, explain_steps
 from bridge.faults import find
+from bridge.faults.probes import PROBES
 from core_numpy import NumpyModel
 from core_numpy import optimizers as ours
 from core_numpy.losses import categorical_cross_entropy
@@ -68,6 +69,7 @@ def test_layer_convention_is_named(convention):
         other.network = other.network.replace_layer(at, convention.make(step.layer))
         report, found = explained(right, other)
         assert ("other", step.name, convention.name) in found, str(report)
+        assert {row.verdict for row in report.failures} == {"CONVENTION"}, str(report)
         assert {(side, layer) for side, layer, _ in found} == {("other", step.name)}
         if "dropout" not in convention.name:
             assert len(found) == 1, found
@@ -128,6 +130,41 @@ def test_a_plain_fault_is_not_called_a_convention():
     report, found = explained(right, other)
     assert not found
     assert report.culprits
+    assert {row.verdict for row in report.failures} == {"BUG"}
+
+
+def test_a_convention_beside_a_plain_fault_excuses_nothing():
+    """What follows the two layers differs for both reasons, so no tensor may be put down to the convention."""
+    right, other = pair()
+    flipped = next(one for one in LAYER_CONVENTIONS if one.name == "flipped kernel")
+    other.network = other.network.replace_layer(0, flipped.make(other.network.steps[0].layer))
+    fault = find("slightly-wrong-input-gradient")
+    blamed = fault.plant(other, fault.sites(other)[-1])
+    report, found = explained(right, other)
+    assert found == {("other", "conv2d", "flipped kernel")}
+    assert {local.row.layer for local in report.culprits} == {"conv2d", blamed}
+    assert {row.verdict for row in report.failures} == {"BUG"}
+    assert f"{len(report.failures)} failing tensors, BUG {len(report.failures)}:" in str(report)
+
+
+def test_a_convention_differs_and_is_named_in_every_precision():
+    """float32 is not searched again: what float64 has shown of a tensor holds for it too, and for no other tensor."""
+    fault = find("epsilon-outside-the-root")
+    probe = PROBES[fault.probe]
+    report = bridge.compare(probe.spec, probe.x, probe.y, loss=probe.loss, fault=fault)
+    assert (report.passed, report.verdict) == (False, "DIFFER")
+    assert {row.verdict for row in report.failures} == {"CONVENTION"}
+    assert {(row.dtype, row.mode) for row in report.failures} == {
+        (dtype, mode) for dtype in ("float64", "float32") for mode in ("inference", "training")
+    }
+    assert {local.row.dtype for local in report.culprits} == {"float64"}
+    assert f"{len(report.failures)} failing tensors, CONVENTION {len(report.failures)}:" in str(report)
+
+    agreeing = next(row for row in report.rows if row.agrees and row.dtype == "float32")
+    double = [row for row in report.rows if row.dtype == "float64"]
+    other = replace(report, rows=[*double, replace(agreeing, verdict="BUG")])
+    other.name_conventions_everywhere()
+    assert other.rows[-1].verdict == "BUG"
 
 
 @pytest.mark.parametrize("convention", OPTIMIZER_CONVENTIONS, ids=lambda one: one.name)

@@ -8,7 +8,7 @@ import pytest
 import bridge
 from benchmarks import datasets
 from bridge import training as training_module
-from bridge.training import deviation
+from bridge.training import Step, deviation
 from core_numpy import NumpyModel
 from core_numpy import optimizers as update_rules
 from keras_models import KerasModel
@@ -71,6 +71,48 @@ def test_a_wrong_optimizer_leaves_the_envelope_at_the_first_step(data, monkeypat
     assert report.verdict == "DIFFER"
     assert report.first_outside == 1
     assert "first outside the envelope: step 1" in str(report)
+
+
+def test_the_loss_a_step_returns_counts(data):
+    """Everything the two carry is equal; only what the step says of its loss is wrong."""
+    training = TrainingSpec(optimizer=SGD(0.1), batch_size=16)
+    fault = "summed-training-loss"
+    report = bridge.compare_training(zoo.mlp((8, 8, 1)), *data, training, steps=1, controls=1, fault=fault)
+    assert report.first_outside == 1
+    assert max(report.final.values()) < 1e-12
+    assert report.steps[0].worst == "loss"
+    assert "first outside the envelope: step 1, loss, " in str(report)
+
+
+INSIDE, OUTSIDE = 2.0, 4.0  # the envelope reaches three times as far as the controls
+
+
+@pytest.mark.parametrize(
+    ("dtype", "resync", "distances", "controls", "passed"),
+    [
+        ("float32", False, [INSIDE], [2], True),
+        ("float32", False, [OUTSIDE, INSIDE], [2, 10], True),
+        ("float32", False, [OUTSIDE, OUTSIDE], [2, 10], False),
+        ("float64", False, [OUTSIDE], [2], False),
+        ("float32", True, [OUTSIDE], [0], False),
+    ],
+)
+def test_a_float32_training_that_leaves_the_envelope_is_tried_beside_more_controls(
+    data, monkeypatch, dtype, resync, distances, controls, passed
+):
+    """A relu that switches throws one training in many far off; in float64, or over one step, none does."""
+    tried, left = [], iter(distances)
+
+    def at_a_distance(report, *arguments):
+        tried.append(report.controls)
+        report.steps.append(Step(0.0, next(left), 0.0, 0.0, "dense/kernel"))
+        report.control += [] if report.resync else [Step(0.0, 1.0, 0.0, 0.0, "dense/kernel")]
+
+    monkeypatch.setattr(training_module, "_train_in_lock_step", at_a_distance)
+    training = TrainingSpec(optimizer=SGD(0.1), batch_size=16)
+    report = bridge.compare_training(SPEC, *data, training, 1, dtype=dtype, resync=resync, controls=2)
+    assert tried == controls
+    assert (report.controls, report.passed) == (controls[-1], passed)
 
 
 def test_different_state_is_refused():

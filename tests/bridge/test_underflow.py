@@ -1,0 +1,40 @@
+"""Numbers that one side may flush to zero are no difference, and numbers that neither may flush still count."""
+
+import numpy as np
+import pytest
+
+import bridge
+from bridge.bounds import UNDERFLOW
+from bridge.faults.probes import PROBES
+from bridge.truth import truth_of
+from core_numpy import NumpyModel
+
+# Where what is lost lies: in float64 only the squares of the values are too small
+CASES = (("vanishing", "float64", 1e-200, 1e-150), ("confident", "float32", 0.0, 2.0**-126))
+
+
+@pytest.mark.parametrize(("name", "dtype", "above", "below"), CASES)
+def test_probabilities_that_underflow_agree(name, dtype, above, below):
+    probe = PROBES[name]
+    report = bridge.compare(probe.spec, probe.x, probe.y, dtype=dtype, loss=probe.loss)
+    assert report.passed, str(report)
+    model = NumpyModel(probe.spec, dtype=dtype)
+    model.set_weights(bridge.random_weights(probe.spec, 0))
+    probabilities = list(truth_of(model, probe.x.astype(dtype), training=False).forward().values())[-1].value
+    assert np.any((above < probabilities) & (probabilities < below))
+
+
+@pytest.mark.parametrize(("name", "dtype", "above", "below"), CASES)
+def test_a_bound_without_the_floor_would_call_them_a_bug(name, dtype, above, below, monkeypatch):
+    monkeypatch.setitem(UNDERFLOW, dtype, 0.0)
+    probe = PROBES[name]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        report = bridge.compare(probe.spec, probe.x, probe.y, dtype=dtype, loss=probe.loss, locate=False)
+    assert not report.passed
+
+
+def test_the_floor_excuses_no_value_that_is_held():
+    probe = PROBES["confident"]
+    fault = "wrong-sign-input-gradient"
+    report = bridge.compare(probe.spec, probe.x, probe.y, dtype="float32", loss=probe.loss, fault=fault, locate=False)
+    assert not report.passed
