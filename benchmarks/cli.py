@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         _fault_option,
     )
     _add(commands, "train", "train both backends alike and compare accuracies", _model_options, _training_options)
+    _add(commands, "speed", "NumPy beside TensorFlow, phase by phase, in interleaved processes", _speed_options)
     _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options, _fault_option)
     _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
     _add(commands, "selftest", "the judge judged: planted faults, right variants, each comparison", _selftest_options)
@@ -118,6 +119,24 @@ def _parity_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--steps", type=_positive, help="compare whole trainings of N steps, with every optimizer")
     command.add_argument(
         "--noise-floor", action="store_true", help="show beside it how far Keras is from itself, with other kernels"
+    )
+
+
+def _speed_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("networks", nargs="*", help="networks of the table (crosscheck list); all by default")
+    command.add_argument("--phases", nargs="+", default=["train", "inference", "epoch"], help="which phases")
+    command.add_argument("--data", default="mnist", help="where the batches come from (default: mnist)")
+    command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
+    command.add_argument("--blocks", type=_positive, default=15, help="A B B A blocks of each comparison (default: 15)")
+    command.add_argument(
+        "--blas-core", default="auto", help="OPENBLAS_CORETYPE of NumPy's processes; auto, or none for NumPy's choice"
+    )
+    command.add_argument("--no-textbook", action="store_true", help="leave the textbooks' code out")
+    command.add_argument("--output", type=Path, default=Path("runs/speed.json"), help="file with every sample")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the table there too, as Markdown")
+    command.add_argument("--compare", type=Path, metavar="OLD", help="compare with the file of an earlier run")
+    command.add_argument(
+        "--fail-if", metavar="slower:RATIO", help="with --compare: exit 1 where a cell is slower by that"
     )
 
 

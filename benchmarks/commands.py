@@ -73,6 +73,7 @@ def parity(options: argparse.Namespace) -> int:
     import bridge
     from benchmarks import compare as job
     from benchmarks import console
+    from benchmarks.accuracy import blas_threads
 
     data = job.load_data(options.data, options.limit)
     specs = job.find_models(options.models, data)
@@ -85,7 +86,7 @@ def parity(options: argparse.Namespace) -> int:
         for seed in range(options.seed, options.seed + options.seeds):
             if not options.quiet:
                 console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
-            with job.blas_threads(threads):
+            with blas_threads(threads):
                 reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
             console.end_of_progress()
             if not options.json:
@@ -133,7 +134,7 @@ def train(options: argparse.Namespace) -> int:
     """Train both backends from the same weights on the same batches."""
     from benchmarks import compare as job
     from benchmarks import console
-    from benchmarks.accuracy import train_both
+    from benchmarks.accuracy import blas_threads, train_both
 
     data = job.load_data(options.data, options.limit)
     specs = job.find_models(options.models, data)
@@ -141,7 +142,7 @@ def train(options: argparse.Namespace) -> int:
     threads = _prepare(options)
     results = []
     for spec in specs:
-        with job.blas_threads(threads):
+        with blas_threads(threads):
             results.append(train_both(spec, training, data.train, data.test, options.seed, _tell(options)))
         console.end_of_progress()
         if not options.json:
@@ -150,6 +151,37 @@ def train(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([result.to_dict() for result in results], indent=1))
     return AGREE if all(result.agrees for result in results) else DIFFER
+
+
+def speed(options: argparse.Namespace) -> int:
+    """The speed table; with --compare, how each cell stands to an earlier run."""
+    from benchmarks import console, environment, speed_table
+    from benchmarks.arms import NETWORKS
+    from core_numpy.whole_files import write_whole
+
+    limit = speed_table.slowdown_limit(options.fail_if)
+    earlier = None if options.compare is None else speed_table.load_earlier(options.compare)
+    core = None if options.blas_core == "none" else options.blas_core
+    table = speed_table.run(
+        options.networks or list(NETWORKS),
+        options.phases,
+        options.threads,
+        options.data,
+        core,
+        not options.no_textbook,
+        options.blocks,
+        _tell(options),
+    )
+    console.end_of_progress()
+    write_whole(options.output, json.dumps(table.to_dict(), indent=1))
+    changes = [] if earlier is None else speed_table.changes(table, earlier)
+    text = "\n".join([*table.lines(), *(str(change) for change in changes)])
+    print(json.dumps(table.to_dict(), indent=1) if options.json else text)
+    if options.record:
+        command = f"crosscheck speed {' '.join(options.networks)}".strip() + f" --threads {options.threads}"
+        page = f"# Speed\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
+        write_whole(options.record, page)
+    return DIFFER if any(change.ratio > limit for change in changes) else AGREE
 
 
 def fuzz(options: argparse.Namespace) -> int:
@@ -279,6 +311,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": compare,
     "parity": parity,
     "train": train,
+    "speed": speed,
     "fuzz": fuzz,
     "replay": replay,
     "selftest": selftest,

@@ -30,6 +30,7 @@ class ParityReport:
         fault: the planted fault, if one was planted.
         local: each layer of each side judged alone (see ``bridge.local``); only where the comparison failed.
         explanations: known conventions that explain culprits (see ``bridge.conventions``).
+        unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
     """
 
@@ -41,6 +42,7 @@ class ParityReport:
     uncertain: int = 0
     local: list[LocalRow] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
+    unexplained: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def failures(self) -> list[Row]:
@@ -65,19 +67,20 @@ class ParityReport:
     def add_local(self, observed: Observed) -> None:
         """Judge every layer of one side alone, and look for conventions that explain those that fail."""
         local = judge_alone(observed)
-        tried = {(one.side, one.row.layer) for one in self.culprits}
         failing = [one for one in local if not one.row.agrees and one.row.verdict != VACUOUS]
         self.local += local
-        # A layer is explained where it first fails; the other precisions and modes would tell the same
-        self.explanations += explain(observed, [one for one in failing if (one.side, one.row.layer) not in tried])
+        # In each mode anew: a layer that follows a convention in one may have another fault in the other
+        found = explain(observed, failing)
+        self.explanations += [one for one in found if one not in self.explanations]
+        explained = {one.layer for one in found}
+        self.unexplained |= {(one.side, one.row.layer) for one in failing if one.row.layer not in explained}
 
     def name_conventions(self, first_row: int) -> None:
         """Call the failing rows from this one on CONVENTION, if a known one explains every culprit.
 
         Each layer, given its own input, is then right by some convention, so no tensor differs for another reason.
         """
-        culprits = {(one.side, one.row.layer) for one in self.culprits}
-        if culprits and culprits <= {(one.side, one.layer) for one in self.explanations}:
+        if self.culprits and not self.unexplained:
             named = [replace(row, verdict=CONVENTION) if row.verdict == BUG else row for row in self.rows[first_row:]]
             self.rows[first_row:] = named
 

@@ -177,6 +177,8 @@ def compare_training(
         controls: how many perturbed Keras models train along, at least 1.
         fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
     """
+    from keras_models.runtime import without_tracing_warnings
+
     positive_integer("controls", controls)
     x = inputs.check_x(x, spec.input_shape, dtype)
     batches = list(itertools.islice(_batches(training, len(x)), steps))
@@ -184,7 +186,8 @@ def compare_training(
 
     def train(controls: int) -> TrainingParityReport:
         report = TrainingParityReport(spec, training, dtype, resync, controls)
-        _train_in_lock_step(report, data, seed, fault)
+        with without_tracing_warnings():
+            _train_in_lock_step(report, data, seed, fault)
         return report
 
     report = train(0 if resync else controls)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_models.preactivations import captured_preactivations
-from keras_models.runtime import keras, tensorflow
+from keras_models.runtime import keras, tensorflow, without_tracing_warnings
 from keras_models.states import kept_states
 from model_spec import Gradients
 
@@ -26,14 +26,8 @@ def on_path(path: str, function: Callable[..., Any], *tensors: Any) -> Any:
     """Run ``function(*tensors)`` eagerly, as a graph, or compiled by XLA."""
     if path == "eager":
         return function(*tensors)
-    logger = tensorflow.get_logger()
-    level = logger.level
-    # TensorFlow warns of repeated tracing; each call here is another function, traced once.
-    logger.setLevel("ERROR")
-    try:
+    with without_tracing_warnings():
         return tensorflow.function(function, jit_compile=path == "xla", autograph=False)(*tensors)
-    finally:
-        logger.setLevel(level)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,18 @@ def floatx(dtype: Any) -> Iterator[str]:
         keras.config.set_dtype_policy(former_policy)
 
 
+@contextmanager
+def without_tracing_warnings() -> Iterator[None]:
+    """TensorFlow warns of repeated tracing; where each model or function is another one, each is traced once."""
+    logger = tensorflow.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def set_threads(threads: int) -> None:
     """Let TensorFlow use this many threads, inside one operation and between operations.
 

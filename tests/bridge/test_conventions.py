@@ -147,9 +147,20 @@ def test_a_convention_beside_a_plain_fault_excuses_nothing():
     assert f"{len(report.failures)} failing tensors, BUG {len(report.failures)}:" in str(report)
 
 
+def test_a_convention_in_one_mode_excuses_no_fault_of_that_layer_in_the_other():
+    right, other = pair()
+    outside = next(one for one in LAYER_CONVENTIONS if one.name == "epsilon outside the root")
+    at = next(at for at, step in enumerate(other.network.steps) if step.name == "batch_normalization")
+    other.network = other.network.replace_layer(at, outside.make(other.network.steps[at].layer))
+    find("normalization-without-mean-term").plant(other, at)
+    report, found = explained(right, other)
+    assert found == {("other", "batch_normalization", "epsilon outside the root")}
+    assert {(row.mode, row.verdict) for row in report.failures} == {("inference", "CONVENTION"), ("training", "BUG")}
+
+
 def test_a_convention_differs_and_is_named_in_every_precision():
     """float32 is not searched again: what float64 has shown of a tensor holds for it too, and for no other tensor."""
-    fault = find("epsilon-outside-the-root")
+    fault = find("average-counts-padding")
     probe = PROBES[fault.probe]
     report = bridge.compare(probe.spec, probe.x, probe.y, loss=probe.loss, fault=fault)
     assert (report.passed, report.verdict) == (False, "DIFFER")

@@ -1,0 +1,95 @@
+"""Tasks timed in processes of their own, which stay alive: each with its threads, its BLAS kernels, its TensorFlow.
+
+Two libraries in one process share its threads and each other's memory habits; in processes of their own they take
+turns, sample by sample, and only one of them computes at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import TracebackType
+from typing import Any
+
+Task = Callable[[], object]
+
+
+class ResidentProcess:
+    """One process that is asked to run tasks; use it in a ``with`` statement.
+
+    Args:
+        environment: variables set before anything is imported in it.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        self._pool = ProcessPoolExecutor(max_workers=1, env=environment, timeout=3600)
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        """Result of ``package.module:function`` called there; arguments and result are copied."""
+        return self._pool.submit(_call, function, arguments).result()
+
+    def __enter__(self) -> ResidentProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(kill_workers=True)
+
+
+@dataclass(frozen=True)
+class ResidentArm:
+    """One way to do a task, in a resident process: an arm of :func:`benchmarks.timing.compare_speed`.
+
+    Attributes:
+        process: where it runs.
+        build: "package.module:function" that makes the task from ``arguments``; called once in the process.
+        arguments: hashable values.
+    """
+
+    process: ResidentProcess
+    build: str
+    arguments: tuple[Any, ...]
+
+    def __call__(self) -> None:
+        self.sample(1)
+
+    def sample(self, calls: int) -> float:
+        """Seconds for ``calls`` calls in a row, by the process' own clock."""
+        return float(self.process.call("benchmarks.resident:seconds_of", self.build, self.arguments, calls))
+
+
+@cache
+def _task(build: str, arguments: tuple[Any, ...]) -> Task:
+    task: Task = _find(build)(*arguments)
+    return task
+
+
+def seconds_of(build: str, arguments: tuple[Any, ...], calls: int) -> float:
+    """Run a task some times, without garbage collection, and return the seconds."""
+    task = _task(build, arguments)
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(calls):
+            task()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
+
+
+def _call(function: str, arguments: tuple[Any, ...]) -> Any:
+    return _find(function)(*arguments)
+
+
+def _find(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    return found
