@@ -81,6 +81,8 @@ def run(
     say = show or (lambda line: None)
     drawn = fuzzing.run(count, seed, jobs, None, output, show)
     trained = FuzzSummary()
+    if drawn.interrupted:
+        return Calibration(drawn.summary, trained, interrupted=True)
     cells = [
         Cell(
             "benchmarks.calibration:compare_trained",
@@ -97,7 +99,7 @@ def run(
             trained.add(0, {"networks": [outcome.result], "findings": []})
     (x, y), _ = datasets.images("digits", limit=_ROWS)
     found = [one for dtype in DTYPES for one in sensitivities(zoo.lenet((8, 8, 1)), x, y, seed, dtype)]
-    return Calibration(drawn.summary, trained, found, drawn.interrupted)
+    return Calibration(drawn.summary, trained, found)
 
 
 def compare_trained(network: str, seed: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Tasks timed in processes of their own, which stay alive: each with its threads, its BLAS kernels, its TensorFlow.
 
 Two libraries in one process share its threads and each other's memory habits; in processes of their own they take
-turns, sample by sample, and only one of them computes at a time.
+turns, sample by sample, and only one of them computes at a time. The threads of oneDNN (OpenMP) go on spinning for
+200 ms after their work, at the cost of whoever comes next: so each sample waits until they sleep.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from types import TracebackType
 from typing import Any
 
 Task = Callable[[], object]
+
+SETTLE_SECONDS = 0.25
+"""How long a sample waits for the threads of the process before it; measured: 0.20 s of spinning."""
 
 
 class ResidentProcess:
@@ -62,6 +66,7 @@ class ResidentArm:
 
     def sample(self, calls: int) -> float:
         """Seconds for ``calls`` calls in a row, by the process' own clock."""
+        time.sleep(SETTLE_SECONDS)
         return float(self.process.call("benchmarks.resident:seconds_of", self.build, self.arguments, calls))
 
 
@@ -72,9 +77,11 @@ def _task(build: str, arguments: tuple[Any, ...]) -> Task:
 
 
 def seconds_of(build: str, arguments: tuple[Any, ...], calls: int) -> float:
-    """Run a task some times, without garbage collection, and return the seconds."""
+    """Run a task some times, without garbage collection, and return the seconds; one call before them is not timed."""
     task = _task(build, arguments)
     gc.collect()
+    # What lies in the caches is another task's
+    task()
     gc.disable()
     try:
         start = time.perf_counter()

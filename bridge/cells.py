@@ -22,7 +22,7 @@ from typing import Any
 from core_numpy.whole_files import write_whole
 from model_spec.validation import positive_integer
 
-_OURS = ("model_spec", "core_numpy", "keras_models", "bridge")
+_OURS = ("model_spec", "core_numpy", "keras_models", "bridge", "benchmarks")
 _OTHERS = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "hypothesis")
 
 
