@@ -105,7 +105,16 @@ class NumpyModel:
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing; the error lists every name and shape that differs."""
         clean = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
+        if self.optimizer is None:
+            self._replace(clean)
+            return
+        # The running optimizer holds on to these arrays
+        everything = flatten(self.params) | flatten(self.state)
         for name, value in clean.items():
+            np.copyto(everything[name], value)
+
+    def _replace(self, variables: dict[str, Array]) -> None:
+        for name, value in variables.items():
             layer, _, variable = name.partition("/")
             owner = self.params if name in self.spec.parameter_shapes else self.state
             owner[layer] = {**owner[layer], variable: value}
@@ -244,13 +253,16 @@ class NumpyModel:
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
-        from core_numpy.optimizers import OptimizerState
+        from core_numpy.optimizers import OptimizerState, one_vector
         from model_spec import fitting
         from model_spec import optimizers as optimizer_rules
 
         training = fitting.check_training(training)
         self.loss = loss_rules.get(training.loss)
-        self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), self._trainable())
+        # One vector of all that is trained: the optimizer updates it as a whole
+        _, views = one_vector(self._trainable())
+        self._replace(views)
+        self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), views)
 
     def _trainable(self) -> dict[str, Array]:
         parameters = flatten(self.params)

@@ -175,9 +175,42 @@ def _with_norm_at_most(g: Array, limit: float) -> Array:
     return g * kind(limit) / np.maximum(norm, kind(limit))
 
 
+BLOCK = 1 << 14
+"""Parameters updated at once: their values, slots and the rule's intermediate results stay in the cache."""
+
+
+def one_vector(arrays: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+    """Copies of the arrays, one behind the other in one vector: (vector, {name: view of its part})."""
+    kind = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)
+    vector = np.empty(sum(value.size for value in arrays.values()), kind)
+    views, at = {}, 0
+    for name, value in arrays.items():
+        views[name] = vector[at : at + value.size].reshape(value.shape)
+        views[name][...] = value
+        at += value.size
+    return vector, views
+
+
+def vector_of(arrays: dict[str, Array]) -> Array | None:
+    """The vector whose parts these arrays are, in this order and without gaps; None where they are not."""
+    values = list(arrays.values())
+    vector = values[0].base if values else None
+    if vector is None or vector.ndim != 1 or sum(value.size for value in values) != vector.size:
+        return None
+    address = vector.__array_interface__["data"][0]
+    for value in values:
+        if value.base is not vector or value.__array_interface__["data"][0] != address:
+            return None
+        address += value.nbytes
+    return vector
+
+
 @dataclass
 class OptimizerState:
     """A rule with its slots for the parameters of one training run.
+
+    Parameters that are parts of one vector (``one_vector``) are updated as that vector, block by block: the same
+    arithmetic on every number, in a fraction of the calls.
 
     Attributes:
         rule: the specification's optimizer.
@@ -185,6 +218,7 @@ class OptimizerState:
         shared: slots that belong to no parameter ("u_product" of Nadam).
         iterations: steps taken so far.
         learning_rate: the rate in force, for rules without a schedule; a callback may change it.
+        vectors: {"momentum": vector}, whose parts the slots of all parameters are.
     """
 
     rule: rules.Optimizer
@@ -192,6 +226,7 @@ class OptimizerState:
     shared: Slots = field(default_factory=dict)
     iterations: int = 0
     learning_rate: float = 0.0
+    vectors: Slots = field(default_factory=dict)
 
     @classmethod
     def start(cls, rule: rules.Optimizer, parameters: dict[str, Array]) -> OptimizerState:
@@ -205,11 +240,16 @@ class OptimizerState:
             raise ValueError(f"no optimizer for {rule!r}; known are {known}")
         start = getattr(rule, "initial_accumulator_value", 0.0)
         names = UPDATE_RULES[type(rule)].slots(rule)
-        slots = {name: {slot: np.full_like(w, start) for slot in names} for name, w in parameters.items()}
+        slots: dict[str, Slots] = {name: {} for name in parameters}
+        vectors = {}
+        for slot in names:
+            vectors[slot], views = one_vector({name: np.full_like(w, start) for name, w in parameters.items()})
+            for name, view in views.items():
+                slots[name][slot] = view
         shared = {}
         if isinstance(rule, rules.Nadam) and parameters:
             shared["u_product"] = np.ones((), next(iter(parameters.values())).dtype)
-        return cls(rule, slots, shared, 0, learning_rate_at(rule.learning_rate, 0))
+        return cls(rule, slots, shared, 0, learning_rate_at(rule.learning_rate, 0), vectors)
 
     def current_learning_rate(self) -> float:
         """The rate of the next step."""
@@ -234,13 +274,29 @@ class OptimizerState:
         if isinstance(rule, rules.Nadam):
             product = self.shared["u_product"]
             product *= nadam_momentum(rule, t, product.dtype.type, _NADAM_PRODUCT_DECAY)
-        for name, g in gradients.items():
-            w = parameters[name]
-            kind = w.dtype.type
-            if rule.weight_decay is not None:
-                w -= w * kind(rule.weight_decay) * kind(rate)
-            UPDATE_RULES[type(rule)].update(rule, w, g, {**self.slots[name], **self.shared}, kind(rate), t)
+        vector = self._vector(parameters, gradients)
+        if vector is None:
+            for name, g in gradients.items():
+                self._update(parameters[name], g, self.slots[name], rate, t)
+        else:
+            gradient = np.concatenate([g.reshape(-1) for g in gradients.values()])
+            for at in range(0, vector.size, BLOCK):
+                part = slice(at, at + BLOCK)
+                slots = {name: values[part] for name, values in self.vectors.items()}
+                self._update(vector[part], gradient[part], slots, rate, t)
         self.iterations = t
+
+    def _vector(self, parameters: dict[str, Array], gradients: dict[str, Array]) -> Array | None:
+        """The vector of all parameters, where they, their gradients and slots stand in one order in one vector each."""
+        in_order = list(parameters) == list(gradients) == list(self.slots)
+        has_vectors = set(self.vectors) == set(UPDATE_RULES[type(self.rule)].slots(self.rule))
+        return vector_of(parameters) if in_order and has_vectors else None
+
+    def _update(self, w: Array, g: Array, slots: Slots, rate: float, t: int) -> None:
+        kind = w.dtype.type
+        if self.rule.weight_decay is not None:
+            w -= w * kind(self.rule.weight_decay) * kind(rate)
+        UPDATE_RULES[type(self.rule)].update(self.rule, w, g, {**slots, **self.shared}, kind(rate), t)
 
     @property
     def name(self) -> str:

@@ -64,6 +64,8 @@ class Block:
     training = True
     keeps_y = False
     """True where backward reads y again, so that nobody may overwrite it."""
+    reads_sign = False
+    """True where backward reads no more of y than whether it is positive; a mask may be multiplied onto it."""
 
     def __init__(self, layer: Layer, source: Block | None, room: Room) -> None:
         self.layer = layer

@@ -1,12 +1,18 @@
-"""Convolution of images whose innermost axis is the batch: overlapping windows, no im2col.
+"""Convolution of images whose innermost axis is the batch: overlapping windows, no im2col, strip after strip.
 
-Three rows of an image stand next to each other in a panel (kernel height times channels numbers a column, and a one
-that carries the bias). The windows of neighbouring positions then overlap in memory, each of them contiguous, so one
-batched matrix product computes all positions and every value is copied kernel-height times instead of
-kernel-height times kernel-width times.
+The rows of an image that a row of windows sees stand next to each other in a panel (kernel height times channels
+numbers a column, and a one that carries the bias). The windows of neighbouring positions then overlap in memory, each
+of them contiguous, so one batched matrix product computes all positions, and every value is copied kernel-height times
+instead of kernel-height times kernel-width times.
+
+A few rows of positions make a strip. All that happens to a strip happens at once - panel, product, pooling, relu, and
+the same backward - so that it never leaves the processor's cache; the panel is built again in backward.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -16,85 +22,153 @@ from core_numpy.engine.block import Block, Room
 from core_numpy.engine.layout import empty, zeros
 from core_numpy.ops.windows import Windows
 
-_TURNED_BYTES = 1 << 20
-"""Size of the buffer in which the gradient is turned around, some rows of the image at a time."""
+STRIP_BYTES = 1 << 20
+"""What a strip's buffers may take: the second-level cache of one core."""
 
 _FEW_CHANNELS = 4
 """Below this many input channels the matrix products are too small to pay for turning the gradient around."""
 
 
-class Convolution(Block):
-    """y = sum(x k) + bias over windows; strides are free, dilation along the height only."""
+@dataclass(frozen=True)
+class Strip:
+    """Rows ``start`` to ``stop`` of a convolution's output, ``count`` of them."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
+    start: int
+    stop: int
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.stop - self.start
+
+
+class Follower(Block):
+    """A block that works on a convolution's output strip by strip, called by the convolution.
+
+    In the plan it does nothing of its own: its ``forward`` has already happened, and its ``backward`` hands the
+    gradient on to the convolution, which calls :meth:`pull_strip`.
+    """
+
+    rows_each = 1
+    """Rows of the convolution's output that make one row of the follower's."""
+
+    def push_strip(self, strip: Strip) -> None:
+        """Compute the output's rows from a strip of the convolution's output."""
+        raise TypeError(f"{type(self).__name__} has no push_strip; a follower must define it")
+
+    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+        """Gradient of the convolution's strip, from that of the output's rows, which may be overwritten."""
+        raise TypeError(f"{type(self).__name__} has no pull_strip; a follower must define it")
+
+    def forward(self) -> None:
+        """Done already."""
+
+    def backward(self, dy: Array, need_dx: bool) -> Array | None:
+        """Left to the convolution."""
+        return dy
+
+
+class Convolution(Block):
+    """y = sum(x k) + bias over windows; strides are free, dilation along the height only.
+
+    Args:
+        rows_each: rows that one row of a pooling behind it needs, 1 without; strips are whole multiples of it.
+    """
+
+    def __init__(self, layer: Layer, source: Block, room: Room, rows_each: int = 1) -> None:
         super().__init__(layer, source, room)
         spec = layer.spec
         height, width, channels, examples = source.y.shape
         filters = spec.filters  # type: ignore[attr-defined]
         self.windows: Windows = layer.windows(np.empty((1, height, width, 0)))  # type: ignore[attr-defined]
-        self.rows, self.columns = self.windows.output
-        self.kernel_shape = (*self.windows.window, channels, filters)
-        self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
-        tall, wide = self.windows.window
-        padded_width = source.whole.shape[1]
         rows, columns = self.windows.padding_cells
         if source.whole.shape[:2] != (height + sum(rows), width + sum(columns)):
             raise ValueError(
                 f"{layer.spec.name!r} needs the border {rows}, {columns} around images of {height}x{width}, "
                 f"its source has {source.whole.shape[:2]}; give the source's block this border in its Room"
             )
-        # (out h, padded w, kernel h * channels + 1, n)
-        self.column = tall * channels + self.has_bias
-        self.panel = empty((self.rows, padded_width, self.column, examples), room.dtype)
-        if self.has_bias:
-            self.panel[:, :, -1] = 1
-        step = self.panel.strides
-        # (out h, out w, kernel w * column, n): neighbouring windows share all but one column
-        self.seen = as_strided(
-            self.panel,
-            (self.rows, self.columns, wide * self.column, examples),
-            (step[0], self.windows.strides[1] * step[1], step[2], step[3]),
-        )
-        self.y, self.whole = room.bordered((self.rows, self.columns, filters))
-        # (filters, kernel w * column): the kernel as the panel holds the window
-        self.packed = zeros((filters, wide * self.column), room.dtype)
+        self.rows, self.columns = self.windows.output
+        self.kernel_shape = (*self.windows.window, channels, filters)
+        self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
+        self.followers: list[Follower] = []
+        self.strips = self._cut(rows_each, source.whole.shape[1])
+        # A pooling takes every strip at once; without one the strips make up the output
+        self.is_pooled = rows_each > 1
+        most = self.strips[0].count
+        example = (most if self.is_pooled else self.rows, self.columns, filters)
+        self.y, self.whole = (room.buffer(example),) * 2 if self.is_pooled else room.bordered(example)
+        self._build_panel(source, most)
         if room.training:
-            self._build_backward()
+            self._build_backward(most)
 
-    def _build_backward(self) -> None:
+    def _cut(self, rows_each: int, padded_width: int) -> list[Strip]:
+        """Strips of the rows that are used: a pooling may leave the last ones out."""
+        tall, wide, channels, filters = self.kernel_shape
+        # Panel, output, gradient turned around and gradient spread, a row each
+        numbers = padded_width * (tall * channels + 1 + channels + filters) + 2 * self.columns * filters
+        row_bytes = numbers * self.room.examples * self.room.dtype.itemsize
+        each = max(STRIP_BYTES // row_bytes // rows_each, 1) * rows_each
+        used = self.rows // rows_each * rows_each
+        return [Strip(start, min(start + each, used)) for start in range(0, used, each)]
+
+    def _build_panel(self, source: Block, most: int) -> None:
         tall, wide, channels, filters = self.kernel_shape
         examples, dtype = self.room.examples, self.room.dtype
-        self.turned_rows = max(1, _TURNED_BYTES // (self.columns * examples * filters * dtype.itemsize))
-        self.turned_rows = min(self.turned_rows, self.rows)
-        self.turned = empty((self.turned_rows, self.columns, examples, filters), dtype)
-        self.products = empty((self.turned_rows, self.columns, wide * self.column, filters), dtype)
-        self.ones = np.ones((1, self.turned_rows * self.columns), dtype)
+        self.column = tall * channels + self.has_bias
+        # (strip, padded w, kernel h * channels + 1, n)
+        self.panel = empty((most, source.whole.shape[1], self.column, examples), dtype)
+        if self.has_bias:
+            self.panel[:, :, -1] = 1
+        columns = self.panel[:, :, : tall * channels]
+        # (strip, padded w, kernel h, c, n)
+        self.image_columns = columns.reshape(*columns.shape[:2], tall, channels, examples)
+        step, (stride, across) = self.panel.strides, self.windows.strides
+        # (strip, out w, kernel w * column, n): neighbouring windows share all but one column
+        self.seen = as_strided(
+            self.panel,
+            (most, self.columns, wide * self.column, examples),
+            (step[0], across * step[1], step[2], step[3]),
+        )
+        whole, dilation = source.whole, self.windows.dilation[0]
+        step = whole.strides
+        # (out h, padded w, kernel h, c, n): each row of positions sees its rows of the image
+        self.rows_seen = as_strided(
+            whole,
+            (self.rows, whole.shape[1], tall, channels, examples),
+            (stride * step[0], step[1], dilation * step[0], step[2], step[3]),
+        )
+        # (filters, kernel w * column): the kernel as the panel holds the window
+        self.packed = zeros((filters, wide * self.column), dtype)
+
+    def _build_backward(self, most: int) -> None:
+        _, wide, _, filters = self.kernel_shape
+        examples, dtype = self.room.examples, self.room.dtype
+        self.turned = empty((most, self.columns, examples, filters), dtype)
+        self.products = empty((most, self.columns, wide * self.column, filters), dtype)
+        self.ones = np.ones((1, most * self.columns), dtype)
         self.dpacked = zeros((wide * self.column, filters), dtype)
         self.dsum = empty((1, wide * self.column * filters), dtype)
         self.dwhole: Array | None = None
 
-    def _build_dx(self) -> None:
+    def _build_dx(self) -> Array:
         """Buffers for the gradient of the input, which the first layer of a network does without."""
-        if self.source is None:
-            return
         tall, wide, channels, filters = self.kernel_shape
-        examples, dtype = self.room.examples, self.room.dtype
-        padded_height, padded_width = self.source.whole.shape[:2]
-        stride = self.windows.strides[1]
-        # dy with its columns apart by the stride, and room for the windows that reach over its ends
-        self.spread = zeros((self.rows, padded_width + wide - 1, filters, examples), dtype)
-        self.inner = self.spread[:, wide - 1 : wide - 1 + (self.columns - 1) * stride + 1 : stride]
-        step = self.spread.strides
-        # (out h, padded w, kernel w * filters, n)
-        self.reached = as_strided(
-            self.spread, (self.rows, padded_width, wide * filters, examples), (step[0], step[1], step[2], step[3])
-        )
-        self.back = empty((tall, channels, wide * filters), dtype)
-        self.drow = empty((self.rows, padded_width, channels, examples), dtype)
-        self.dwhole = empty((padded_height, padded_width, channels, examples), dtype)
+        examples, dtype, most = self.room.examples, self.room.dtype, self.strips[0].count
         (top, _), (left, _) = self.windows.padding_cells
         height, width = self.windows.image
+        rows, columns = self.windows.padding_cells
+        padded_width, stride = width + sum(columns), self.windows.strides[1]
+        # dy with its columns apart by the stride, and room for the windows that reach over its ends
+        self.spread = zeros((most, padded_width + wide - 1, filters, examples), dtype)
+        self.inner = self.spread[:, wide - 1 : wide - 1 + (self.columns - 1) * stride + 1 : stride]
+        # (strip, padded w, kernel w * filters, n)
+        self.reached = as_strided(self.spread, (most, padded_width, wide * filters, examples), self.spread.strides)
+        self.back = empty((tall, channels, wide * filters), dtype)
+        self.drow = empty((most, padded_width, channels, examples), dtype)
+        self.dwhole = empty((height + sum(rows), padded_width, channels, examples), dtype)
         self.dx = self.dwhole[top : top + height, left : left + width]
+        self._pack_back()
+        return self.dwhole
 
     def begin(self, params: Variables, state: Variables) -> None:
         tall, wide, channels, filters = self.kernel_shape
@@ -116,64 +190,62 @@ class Convolution(Block):
         self.back[...] = self.kernel[:, ::-1].transpose(0, 2, 1, 3).reshape(tall, channels, wide * filters)
 
     def forward(self) -> None:
-        tall, _, channels, _ = self.kernel_shape
-        whole, examples = self._whole_input(), self.room.examples
-        step, (stride, _), (dilation, _) = whole.strides, self.windows.strides, self.windows.dilation
-        # (out h, padded w, kernel h, c, n): each row of positions sees its rows of the image
-        rows_seen = as_strided(
-            whole,
-            (self.rows, whole.shape[1], tall, channels, examples),
-            (stride * step[0], step[1], dilation * step[0], step[2], step[3]),
-        )
-        np.copyto(self._image_columns(), rows_seen)
-        # (filters, k) @ (out h, out w, k, n) -> (out h, out w, filters, n)
-        np.matmul(self.packed, self.seen, out=self.y)
+        for strip in self.strips:
+            self._fill_panel(strip)
+            out = self.y[: strip.count] if self.is_pooled else self.y[strip.start : strip.stop]
+            # (filters, k) @ (strip, out w, k, n) -> (strip, out w, filters, n)
+            np.matmul(self.packed, self.seen[: strip.count], out=out)
+            for follower in self.followers:
+                follower.push_strip(strip)
 
-    def _whole_input(self) -> Array:
-        if self.source is None:
-            raise ValueError("a convolution reads its input from the block in front of it, and there is none")
-        return self.source.whole
-
-    def _image_columns(self) -> Array:
-        tall, _, channels, _ = self.kernel_shape
-        columns = self.panel[:, :, : tall * channels]
-        return columns.reshape(*columns.shape[:2], tall, channels, self.room.examples)
+    def _fill_panel(self, strip: Strip) -> None:
+        np.copyto(self.image_columns[: strip.count], self.rows_seen[strip.start : strip.stop])
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        for start in range(0, self.rows, self.turned_rows):
-            self._add_kernel_gradient(dy, start, min(start + self.turned_rows, self.rows))
-        return self._input_gradient(dy) if need_dx else None
+        dwhole = None
+        if need_dx:
+            dwhole = self._build_dx() if self.dwhole is None else self.dwhole
+            dwhole[...] = 0
+        for strip, gradient in self._strips_of(dy):
+            self._add_kernel_gradient(strip, gradient)
+            if dwhole is not None:
+                self._add_input_gradient(strip, gradient, dwhole)
+        return self.dx if need_dx else None
 
-    def _add_kernel_gradient(self, dy: Array, start: int, stop: int) -> None:
-        """dkernel += sum over positions of window @ dy.T, for some rows of positions."""
-        count = stop - start
+    def _strips_of(self, dy: Array) -> Iterator[tuple[Strip, Array]]:
+        """Each strip with its gradient, pulled back through the followers."""
+        each = max([1, *(follower.rows_each for follower in self.followers)])
+        for strip in self.strips:
+            gradient = dy[strip.start // each : strip.stop // each]
+            for follower in reversed(self.followers):
+                gradient = follower.pull_strip(strip, gradient)
+            yield strip, gradient
+
+    def _add_kernel_gradient(self, strip: Strip, dy: Array) -> None:
+        """dkernel += sum over positions of window @ dy.T."""
+        self._fill_panel(strip)
+        count = strip.count
         products = self.products[:count]
-        # (rows, out w, filters, n) -> (rows, out w, n, filters)
-        turned = dy[start:stop].swapaxes(-1, -2)
+        # (strip, out w, filters, n) -> (strip, out w, n, filters)
+        turned = dy.swapaxes(-1, -2)
         if self.kernel_shape[2] >= _FEW_CHANNELS:
             np.copyto(self.turned[:count], turned)
             turned = self.turned[:count]
-        np.matmul(self.seen[start:stop], turned, out=products)
+        np.matmul(self.seen[:count], turned, out=products)
         # A product with ones sums the positions several times faster than a reduction over an outer axis
         np.matmul(self.ones[:, : count * self.columns], products.reshape(count * self.columns, -1), out=self.dsum)
         self.dpacked += self.dsum.reshape(self.dpacked.shape)
 
-    def _input_gradient(self, dy: Array) -> Array:
-        """dx = dy correlated with the flipped kernel, one kernel row after the other."""
-        if self.dwhole is None:
-            self._build_dx()
-            self._pack_back()
-        np.copyto(self.inner, dy)
-        if self.dwhole is None:
-            raise ValueError("the buffers of the input gradient were not built; the plan has no block in front")
-        (stride, _), (dilation, _) = self.windows.strides, self.windows.dilation
-        self.dwhole[...] = 0
+    def _add_input_gradient(self, strip: Strip, dy: Array, dwhole: Array) -> None:
+        """dx += dy correlated with the flipped kernel, one kernel row after the other."""
+        count, (stride, _), (dilation, _) = strip.count, self.windows.strides, self.windows.dilation
+        np.copyto(self.inner[:count], dy)
+        drow = self.drow[:count]
         for row, back in enumerate(self.back):
-            # (c, kernel w * filters) @ (out h, padded w, kernel w * filters, n) -> (out h, padded w, c, n)
-            np.matmul(back, self.reached, out=self.drow)
-            first = row * dilation
-            self.dwhole[first : first + (self.rows - 1) * stride + 1 : stride] += self.drow
-        return self.dx
+            # (c, kernel w * filters) @ (strip, padded w, kernel w * filters, n) -> (strip, padded w, c, n)
+            np.matmul(back, self.reached[:count], out=drow)
+            first = row * dilation + strip.start * stride
+            dwhole[first : first + (count - 1) * stride + 1 : stride] += drow
 
     def gradients(self) -> dict[str, Array]:
         tall, wide, channels, filters = self.kernel_shape

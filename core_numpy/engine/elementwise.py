@@ -13,6 +13,7 @@ class Relu(Block):
     """y = max(x, 0), in place where nobody reads x again; dx = dy where y > 0."""
 
     keeps_y = True
+    reads_sign = True
 
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
@@ -102,7 +103,7 @@ class Dropout(Block):
         self.active = room.training and layer.spec.rate > 0  # type: ignore[attr-defined]
         self.keeps_y = source.keeps_y
         # Behind a relu too: where the mask is zero, so is the gradient, whatever the relu's sign was
-        in_place = not source.keeps_y or isinstance(source, Relu)
+        in_place = not source.keeps_y or source.reads_sign
         if room.border != source.room.border or (self.active and not in_place):
             self.y, self.whole = room.like(source)
         else:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core_numpy.contract import Array
+from core_numpy.contract import Array, Layer
 from core_numpy.engine import elementwise, pooling
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.dense import DenseColumns, DenseRows
 from core_numpy.engine.few_images import FewImagesConvolution
+from core_numpy.engine.followers import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
@@ -72,8 +73,8 @@ class Plan:
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
         source: Block = self.entry
-        for at, step in enumerate(steps):
-            source = _block(step, source, Room(layout, examples, dtype, training, borders[at + 1]))
+        for at in range(len(steps)):
+            source = _block(steps, at, source, Room(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
         self.params: Params = {}
 
@@ -177,13 +178,19 @@ def _border(steps: Sequence[Step], input_shapes: Sequence[tuple[int, ...]]) -> t
     return (0, 0), (0, 0)
 
 
-def _block(step: Step, source: Block, room: Room) -> Block:
+def _block(steps: Sequence[Step], at: int, source: Block, room: Room) -> Block:
     """The fastest block for a step."""
-    layer = step.layer
+    layer = steps[at].layer
     is_vector = source.y.ndim == 2
     match layer:
         case Conv2D() if room.layout.batch_last and layer.spec.dilation_rate[1] == 1:
-            return Convolution(layer, source, room)
+            follows = steps[at + 1].layer if at + 1 < len(steps) else None
+            return Convolution(layer, source, room, _pooled_rows(layer, follows, source))
+        case MaxPooling2D() if isinstance(source, Convolution) and source.is_pooled:
+            return StripMaxPooling(layer, source, room)
+        case Activation() if layer.spec.activation == "relu" and _is_in_strips(source, room):
+            convolution = source if isinstance(source, Convolution) else source.source
+            return StripRelu(layer, source, room, convolution)  # type: ignore[arg-type]
         case Conv2D() if not room.layout.batch_last and not room.training:
             return FewImagesConvolution(layer, source, room)
         case Dense() if is_vector:
@@ -205,6 +212,22 @@ def _block(step: Step, source: Block, room: Room) -> Block:
             return BatchNormalization(layer, source, room)
     example = room.layout.to_rows(source.y).shape[1:]
     return ReferenceLayer(layer, source, room, layer.spec.output_shape(example))
+
+
+def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
+    """Rows of a convolution's output that a pooling right behind it takes at once; 1 where it cannot go by strips."""
+    if not isinstance(follows, MaxPooling2D):
+        return 1
+    height, width = source.y.shape[:2]
+    rows, columns = layer.windows(np.empty((1, height, width, 0))).output
+    windows = follows.windows(np.empty((1, rows, columns, 0)))
+    apart = windows.strides == windows.window and windows.padding_cells == ((0, 0), (0, 0))
+    return windows.window[0] if apart and windows.window[0] > 1 else 1
+
+
+def _is_in_strips(source: Block, room: Room) -> bool:
+    """True where a relu can follow the block strip by strip, in its buffer."""
+    return isinstance(source, (Convolution, StripMaxPooling)) and source.room.border == room.border
 
 
 def _is_unpadded(layer: MaxPooling2D | AveragePooling2D, source: Block, room: Room) -> bool:

@@ -1,0 +1,90 @@
+"""What follows a convolution strip by strip, while its rows are in the cache: max pooling, and relu."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core_numpy.contract import Array, Layer
+from core_numpy.engine.block import Block, Room
+from core_numpy.engine.convolution import Convolution, Follower, Strip
+from core_numpy.engine.layout import empty
+from core_numpy.ops.windows import Windows
+
+
+class StripMaxPooling(Follower):
+    """y = max over windows that neither overlap nor are padded, the first of equals."""
+
+    def __init__(self, layer: Layer, source: Convolution, room: Room) -> None:
+        super().__init__(layer, source, room)
+        columns, filters = source.columns, source.kernel_shape[3]
+        self.windows: Windows = layer.windows(np.empty((1, source.rows, columns, 0)))  # type: ignore[attr-defined]
+        self.tall, self.wide = self.windows.window
+        self.rows_each = self.tall
+        rows, self.columns = self.windows.output
+        self.y, self.whole = room.bordered((rows, self.columns, filters))
+        if room.training:
+            most = source.strips[0].count
+            self.better = [np.empty(self.y.shape, np.bool_) for _ in range(self.tall * self.wide - 1)]
+            self.dz = empty((most, columns, filters, room.examples), room.dtype)
+            # Columns that no window reaches never get a gradient
+            self.dz[:, self.columns * self.wide :] = 0
+        source.followers.append(self)
+
+    def _cells(self, strip: Strip, values: Array) -> list[Array]:
+        """One view of a strip per window cell, in row-major order of the cells."""
+        used = values[: strip.count, : self.columns * self.wide]
+        return [used[row :: self.tall, column :: self.wide] for row in range(self.tall) for column in range(self.wide)]
+
+    def _rows(self, strip: Strip) -> slice:
+        return slice(strip.start // self.tall, strip.stop // self.tall)
+
+    def push_strip(self, strip: Strip) -> None:
+        rows = self._rows(strip)
+        y = self.y[rows]
+        best, *others = self._cells(strip, self.x)
+        for number, cell in enumerate(others):
+            if self.room.training:
+                np.greater(cell, best, out=self.better[number][rows])
+            np.maximum(best, cell, out=y)
+            best = y
+
+    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+        rows = self._rows(strip)
+        first, *others = self._cells(strip, self.dz)
+        # From the last cell to the first: a cell that beat all before it takes what the later ones left
+        for cell, better in zip(reversed(others), reversed(self.better), strict=True):
+            np.multiply(dy, better[rows], out=cell)
+            np.subtract(dy, cell, out=dy)
+        np.copyto(first, dy)
+        return self.dz[: strip.count]
+
+
+class StripRelu(Follower):
+    """y = max(x, 0) in place; dx = dy where y > 0."""
+
+    keeps_y = True
+    reads_sign = True
+
+    def __init__(self, layer: Layer, source: Block, room: Room, convolution: Convolution) -> None:
+        super().__init__(layer, source, room)
+        self.y, self.whole = source.y, source.whole
+        self.convolution = convolution
+        # Rows of a pooling in front stand for several of the convolution's
+        self.behind = max([1, *(follower.rows_each for follower in convolution.followers)])
+        if room.training:
+            most = convolution.strips[0].count // self.behind
+            self.open = np.empty((most, *self.y.shape[1:]), np.bool_)
+        convolution.followers.append(self)
+
+    def _rows(self, strip: Strip) -> slice:
+        return slice(strip.start // self.behind, strip.stop // self.behind)
+
+    def push_strip(self, strip: Strip) -> None:
+        y = self.y[self._rows(strip)]
+        np.maximum(y, 0, out=y)
+
+    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+        y = self.y[self._rows(strip)]
+        # A product with the mask: selecting by it is many times slower
+        open_cells = np.greater(y, 0, out=self.open[: len(y)])
+        return np.multiply(dy, open_cells, out=dy)
