@@ -103,10 +103,13 @@ def _fits(fault: Change, spec: ModelSpec) -> bool:
 def failures(report: ParityReport) -> list[Row]:
     """The rows that differ. A network drawn at random may be dead: where both sides and the truth are zero, that is so.
 
-    The forward pass must prove something nevertheless: a zero output of the network's last layer is a failure.
+    The forward pass must prove something nevertheless: an output of the network that is zero in inference is a failure.
+    (In training, BatchNormalization of a single example gives zeros, rightly.)
     """
     last = report.spec.layers[-1].name
-    return [row for row in report.failures if row.verdict != VACUOUS or row.tensor == last]
+    return [
+        row for row in report.failures if row.verdict != VACUOUS or (row.tensor == last and row.mode == "inference")
+    ]
 
 
 def examine(
