@@ -125,7 +125,7 @@ def _parity_options(command: argparse.ArgumentParser) -> None:
 def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("networks", nargs="*", help="networks of the table (crosscheck list); all by default")
     command.add_argument("--phases", nargs="+", default=["train", "inference", "epoch"], help="which phases")
-    command.add_argument("--data", default="mnist", help="where the batches come from (default: mnist)")
+    command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
     command.add_argument("--blocks", type=_positive, default=15, help="A B B A blocks of each comparison (default: 15)")
     command.add_argument(

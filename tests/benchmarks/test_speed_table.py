@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import arms, speed_table
+from benchmarks.cli import main
 from benchmarks.environment import better_blas_core
 from benchmarks.resident import ResidentArm, ResidentProcess, seconds_of
 from benchmarks.textbook import TextbookNetwork, col2im, im2col
@@ -25,15 +26,31 @@ def test_a_resident_process_has_its_own_environment():
 
 
 @pytest.mark.parametrize("network", list(arms.NETWORKS))
-def test_every_arm_finishes_its_work(network, monkeypatch):
-    random = np.random.default_rng(0)
-    data = random.random((8, 28, 28, 1), np.float32), random.integers(0, 10, 8)
-    monkeypatch.setattr(arms, "images", lambda rows, name: (data[0][:rows], data[1][:rows]))
-    loss = arms.numpy_step(network, 8, "any", "auto", 1)()
+def test_every_arm_finishes_its_work(network):
+    loss = arms.numpy_step(network, 8, "random", "auto", 1)()
     assert 0 < loss < 10
-    assert arms.numpy_inference(network, 4, "any", "auto", 1)().shape == (4, 10)
-    assert len(arms.numpy_epoch(network, 4, 8, "any", "auto", 1)().history["loss"]) == 1
-    assert 0 < arms.textbook_step(network, 8, "any")() < 100
+    assert arms.numpy_inference(network, 4, "random", "auto", 1)().shape == (4, 10)
+    assert len(arms.numpy_epoch(network, 4, 8, "random", "auto", 1)().history["loss"]) == 1
+    assert 0 < arms.textbook_step(network, 8, "random")() < 100
+
+
+def test_the_command_measures_and_compares_with_an_earlier_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.resident.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(speed_table, "INFERENCE_BATCHES", (1,))
+    network = "784-16 sigmoid-10"
+    # A run in which NumPy was a thousand times as fast
+    cell = {"network": network, "phase": "inference", "batch": 1, "threads": 1}
+    earlier = {"cells": [{**cell, "ratios": [{"arm": "NumPy", "ratio": 1e-4}]}]}
+    paths = {name: tmp_path / f"{name}.json" for name in ("old", "new")} | {"record": tmp_path / "speed.md"}
+    paths["old"].write_text(json.dumps(earlier))
+    options = ["--phases", "inference", "--data", "random", "--blocks", "5", "--threads", "1", "--quiet"]
+    files = ["--output", str(paths["new"]), "--record", str(paths["record"]), "--compare", str(paths["old"])]
+    assert main(["speed", network, *options, *files, "--fail-if", "slower:10"]) == 1
+    shown = capsys.readouterr().out
+    assert f"{network}, inference 1, 1 threads" in shown
+    assert "times as long as in the earlier run" in shown
+    assert [found["batch"] for found in json.loads(paths["new"].read_text())["cells"]] == [1]
+    assert "Written by `crosscheck speed" in paths["record"].read_text()
 
 
 def test_seconds_are_those_of_the_calls():
