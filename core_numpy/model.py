@@ -82,6 +82,10 @@ class NumpyModel:
             self._tier = self.network, make_tier(self.engine, self.network, self.dtype, self.threads)
         return self._tier[1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Threads and buffers stay behind; a copy makes its own
+        return {**self.__dict__, "_tier": None}
+
     def _exact_tier(self) -> Tier:
         """What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged."""
         return self._fast_tier() if self.engine == "fast" else ReferenceTier(self.network)

@@ -41,7 +41,7 @@ class Runner:
         self.dtype = np.dtype(dtype)
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
-        self.workers = Workers(min(threads or usable_threads(), shards))
+        self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
         self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
         count = len(network.steps)

@@ -36,17 +36,22 @@ def usable_threads() -> int:
 
 
 class Workers:
-    """Runs one task a shard; the calling thread takes its share."""
+    """Runs one task a shard; the calling thread takes its share.
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    Args:
+        threads: how many run at once.
+        one_blas_thread: give BLAS one thread meanwhile.
+    """
+
+    def __init__(self, threads: int, one_blas_thread: bool) -> None:
+        self.one_blas_thread = one_blas_thread
         self.pool = ThreadPoolExecutor(threads - 1, "crosscheck-shard") if threads > 1 else None
 
     def run(self, task: Callable[[int], Result], count: int) -> list[Result]:
         """Results of task(0), task(1), ..., in this order."""
-        if self.pool is None or count == 1:
-            return [task(at) for at in range(count)]
-        with single_threaded_blas():
+        with single_threaded_blas() if self.one_blas_thread else nullcontext():
+            if self.pool is None or count == 1:
+                return [task(at) for at in range(count)]
             others = [self.pool.submit(task, at) for at in range(1, count)]
             return [task(0), *(other.result() for other in others)]
 

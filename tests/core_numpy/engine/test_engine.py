@@ -1,5 +1,7 @@
 """The fast tier equals the reference: every layer in a plan, every batch size, any number of threads."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -220,6 +222,18 @@ def test_two_models_train_at_once():
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(train, range(2))
     assert first == second == train(0)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_that_has_run_can_be_copied(duplicate):
+    spec = zoo.lenet((8, 8, 1))
+    model, _ = pair(spec)
+    x, y, _ = batch(spec, 9)
+    model.start_training(ms.TrainingSpec())
+    model.train_on_batch(x, y)
+    other = duplicate(model)
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    assert other._tier is not model._tier
 
 
 def test_what_plans_cannot_run():
