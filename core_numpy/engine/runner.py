@@ -80,7 +80,11 @@ class Runner:
             for start, stop in work[at]:
                 np.copyto(result[start:stop], plans[at][stop - start].forward(x[start:stop]))
 
-        self.workers.run(run, len(work))
+        if len(x) <= FEW_IMAGES:
+            # Telling BLAS its threads takes as long as a small network
+            run(0)
+        else:
+            self.workers.run(run, len(work))
         return result
 
     def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
