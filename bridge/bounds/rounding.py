@@ -5,10 +5,10 @@ float64: uniform within half a unit in the last place). Errors already there go 
 layer. A sum collects, besides the rounding of each term, that of its partial sums s_k: u**2 / 3 * sum(s_k**2). Where
 the terms are few, the order is any: over random orders of K terms t with the sum s this is about
 
-    u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 64)
+    u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 384)
 
-(64: linear algebra libraries sum products in blocks; the cells of a window get 1024), the first part from terms that
-cancel, the second from terms of one sign. Sums over the positions of a whole batch (gradients of kernels and biases,
+(384: so many products OpenBLAS adds up in registers before it adds them to the result; the cells of a window get 1024),
+the first part from terms that cancel, the second from terms of one sign. Sums over the positions of a whole batch (gradients of kernels and biases,
 statistics) go through partial sums that may be far larger than what is left in the end; these are computed, in the
 order of the batch (:meth:`Rounding.running_sum`). All values are those of a float64 run. Variances are carried, not
 worst cases: a worst case explodes with depth and would prove nothing.
@@ -31,7 +31,7 @@ UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 UNDERFLOW = {"float32": 2.0**-126, "float64": 1e-150}
 """Smaller numbers may be flushed to zero; in float64 it is the variances, being squares, that reach no further down."""
 
-PRODUCT_BLOCK, PLAIN_BLOCK = 64, 1024
+PRODUCT_BLOCK, PLAIN_BLOCK = 384, 1024
 """Terms a matrix product, or a sum over a window, adds up in one go before it adds up the partial sums."""
 
 SAFETY = 8.0
