@@ -8,10 +8,10 @@ the terms are few, the order is any: over random orders of K terms t with the su
     u**2 / 3 * (sum(t**2) * (1 + K'/6) + s**2 * (1 + K'/3)),    K' = min(K, 384)
 
 (384: so many products OpenBLAS adds up in registers before it adds them to the result; the cells of a window get 1024),
-the first part from terms that cancel, the second from terms of one sign. Sums over the positions of a whole batch (gradients of kernels and biases,
-statistics) go through partial sums that may be far larger than what is left in the end; these are computed, in the
-order of the batch (:meth:`Rounding.running_sum`). All values are those of a float64 run. Variances are carried, not
-worst cases: a worst case explodes with depth and would prove nothing.
+the first part from terms that cancel, the second from terms of one sign. Sums over the positions of a whole batch
+(gradients of kernels and biases, statistics) go through partial sums that may be far larger than what is left in the
+end; these are computed, in the order of the batch (:meth:`Rounding.running_sum`). All values are those of a float64
+run. Variances are carried, not worst cases: a worst case explodes with depth and would prove nothing.
 
 The tolerance of one value is ``SAFETY * sqrt(variance)``, and ``SAFETY * sqrt(2 * variance)`` for the difference of
 two implementations, each of which rounds in its own way.

@@ -5,7 +5,7 @@ import pytest
 
 import bridge
 from bridge.bounds import SAFETY, RoundingModel
-from bridge.bounds.rounding import Rounding
+from bridge.bounds.rounding import PRODUCT_BLOCK, Rounding
 from bridge.truth import as_float64
 from core_numpy import NumpyModel
 from core_numpy.network import Network
@@ -44,8 +44,8 @@ def test_forward_error_lies_within_the_bound_and_near_it(spec, digits):
 def test_variance_of_a_sum_grows_with_its_length_up_to_a_block():
     rounding = Rounding(2.0**-24)
     ones = np.ones(1)
-    assert rounding.sum_of(ones, ones, 64) > rounding.sum_of(ones, ones, 4)
-    assert rounding.sum_of(ones, ones, 4096) == rounding.sum_of(ones, ones, 64)
+    assert rounding.sum_of(ones, ones, PRODUCT_BLOCK) > rounding.sum_of(ones, ones, 4)
+    assert rounding.sum_of(ones, ones, 4096) == rounding.sum_of(ones, ones, PRODUCT_BLOCK)
 
 
 def test_float64_variance_is_that_of_float32_times_the_ratio_of_units(digits):
