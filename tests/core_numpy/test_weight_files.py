@@ -252,7 +252,12 @@ def test_a_real_limit_on_file_sizes_keeps_the_old_file(saved):
         "    print('refused')\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, str(saved)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-B", "-c", code, str(saved)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert run.stdout.strip() == "refused", run.stderr
     assert saved.read_bytes() == before
