@@ -7,9 +7,10 @@ of threads gives the same bits.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
@@ -56,23 +57,43 @@ class Workers:
             return [task(0), *(other.result() for other in others)]
 
 
-@cache
-def _blas_controller() -> Any:
-    """threadpoolctl's handle on BLAS, or None where it is not installed."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController().select(user_api="blas")
+class SingleThreadedBlas:
+    """Gives BLAS one thread while anybody is inside: products of one chunk are too small to share, and shards have
+    threads of their own.
 
-
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """BLAS uses one thread inside: products of one chunk are too small to share, and shards have threads of their own.
-
-    Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then.
+    The number of threads belongs to the whole process, so those inside are counted: the first one in sets it, and the
+    last one out gives back what was there. Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then.
     """
-    controller = _blas_controller()
-    return nullcontext() if controller is None else controller.limit(limits=1)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            self._controller = None
+        else:
+            self._controller = ThreadpoolController().select(user_api="blas")
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1 and self._controller is not None:
+                self._limit = self._controller.limit(limits=1)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+
+@cache
+def single_threaded_blas() -> SingleThreadedBlas:
+    """The one of this process."""
+    return SingleThreadedBlas()
 
 
 def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine.plan import pooled_first
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size
-from core_numpy.engine.shards import chunk_bounds, shard_bounds
+from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.network import Network
@@ -208,6 +209,21 @@ def test_results_are_not_written_over_and_nothing_given_is():
         np.testing.assert_array_equal(first.inputs if name == "x" else first.parameters[name], value)
     np.testing.assert_array_equal(x, given[0])
     np.testing.assert_array_equal(cotangent, given[1])
+
+
+def test_blas_gets_its_threads_back_whoever_leaves_last():
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        limit = single_threaded_blas()
+        limit.__enter__()
+        limit.__enter__()
+        assert set(threads()) == {1}
+        limit.__exit__()
+        assert set(threads()) == {1}
+        limit.__exit__()
+        assert set(threads()) == {2}
 
 
 def test_two_models_train_at_once():
