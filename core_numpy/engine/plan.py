@@ -76,7 +76,6 @@ class Plan:
         for at in range(len(steps)):
             source = _block(steps, at, source, Room(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
-        self.params: Params = {}
 
     def begin(self, params: Params, state: Params, training: bool = True) -> None:
         """Take these variables for the chunks to come, and forget all gradients.

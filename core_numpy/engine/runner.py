@@ -33,6 +33,10 @@ _ROWS_AT_ONCE = 1024
 _PLANS = 8
 
 
+Work = list[tuple[slice, Plan]]
+"""The chunks of one shard, each beside the plan that runs it."""
+
+
 class Runner:
     """The plans of one network in one precision, made when first needed and kept."""
 
@@ -44,16 +48,21 @@ class Runner:
         self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
         self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
-        count = len(network.steps)
-        trained = (
-            at
-            for at, step in enumerate(network.steps)
-            if not step.is_activation
-            and network.spec.layers[step.index].trainable
-            and network.spec.layers[step.index].name
-            in {name.partition("/")[0] for name in network.spec.parameter_shapes}
-        )
-        self.first_trained = next(trained, count)
+        owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
+        trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
+        self.first_trained = next(trained, len(network.steps))
+
+    def _work(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Work]:
+        """A batch as shards of chunks, at most ``rows`` examples a chunk.
+
+        Only images are sharded, and not where they are few; ``whole`` keeps the batch in one piece.
+        """
+        sharded = self.has_images and not whole and (backward or examples > FEW_IMAGES)
+        chunk = examples if whole else min(rows or self.chunk, self.chunk)
+        return [
+            [(slice(at, end), self._plan(number, end - at, backward)) for at, end in chunk_bounds(start, stop, chunk)]
+            for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1))
+        ]
 
     def _plan(self, shard: int, examples: int, training: bool) -> Plan:
         """The plan of this shard for chunks of this size; the least recently used one makes room."""
@@ -69,16 +78,12 @@ class Runner:
     def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
         """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
         result = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
-        shards = self.shards if self.has_images and len(x) > FEW_IMAGES else 1
-        chunk = min(rows or self.chunk, self.chunk)
-        work = [list(chunk_bounds(*shard, chunk)) for shard in shard_bounds(len(x), shards)]
-        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
+        work = self._work(len(x), backward=False, rows=rows)
 
-        def run(at: int) -> None:
-            for plan in plans[at].values():
-                plan.begin(params, state)
-            for start, stop in work[at]:
-                np.copyto(result[start:stop], plans[at][stop - start].forward(x[start:stop]))
+        def run(shard: int) -> None:
+            _begin(work[shard], params, state)
+            for part, plan in work[shard]:
+                np.copyto(result[part], plan.forward(x[part]))
 
         if len(x) <= FEW_IMAGES:
             # Telling BLAS its threads takes as long as a small network
@@ -90,18 +95,15 @@ class Runner:
     def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
         """(mean loss, right predictions or None) in inference mode."""
         last, function = self._loss(batch)
-        work = [list(chunk_bounds(*shard, self.chunk)) for shard in shard_bounds(len(batch.x), self.shards)]
-        plans = [self._plans_for(at, own, False) for at, own in enumerate(work)]
+        work = self._work(len(batch.x), backward=False)
 
-        def run(at: int) -> tuple[float, list[Array | None]]:
+        def run(shard: int) -> tuple[float, list[Array | None]]:
             total, rights = 0.0, []
-            for plan in plans[at].values():
-                plan.begin(params, state)
-            for start, stop in work[at]:
-                rows, plan = slice(start, stop), plans[at][stop - start]
-                output = plan.forward(batch.x[rows], last)
-                total += float(function(output, batch.y[rows])[0].sum())
-                rights.append(self._right(output, plan, last, batch.y[rows], batch.rule))
+            _begin(work[shard], params, state)
+            for part, plan in work[shard]:
+                output, y = plan.forward(batch.x[part], last), batch.y[part]
+                total += float(function(output, y)[0].sum())
+                rights.append(self._right(output, plan, last, y, batch.rule))
             return total, rights
 
         results = self.workers.run(run, len(work))
@@ -142,10 +144,6 @@ class Runner:
 
         return self._pull_back(params, state, x, start, len(self.network.steps), masks, training, need_dx=True)
 
-    def _plans_for(self, shard: int, chunks: list[tuple[int, int]], training: bool) -> dict[int, Plan]:
-        """The shard's plans by chunk size."""
-        return {stop - start: self._plan(shard, stop - start, training) for start, stop in chunks}
-
     def _pull_back(
         self,
         params: Params,
@@ -159,43 +157,35 @@ class Runner:
     ) -> BatchResult:
         """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
         whole = not self.has_images or (training and self.network.couples_examples)
-        bounds = shard_bounds(len(x), 1 if whole else self.shards)
-        work = [list(chunk_bounds(*shard, len(x) if whole else self.chunk)) for shard in bounds]
-        plans = [self._plans_for(at, own, True) for at, own in enumerate(work)]
+        work = self._work(len(x), backward=True, whole=whole)
         keep = self._keep_masks(masks, len(x)) if training else {}
         inputs = np.empty_like(x) if need_dx else None
         first = 0 if need_dx else self.first_trained
 
-        def run(at: int) -> tuple[float, list[Array | None]]:
+        def run(shard: int) -> tuple[float, list[Array | None]]:
             value, correct = 0.0, []
-            for plan in plans[at].values():
-                plan.begin(params, state, training)
-            for start, stop in work[at]:
-                rows, plan = slice(start, stop), plans[at][stop - start]
-                plan.take_masks({index: mask[rows] for index, mask in keep.items()})
-                output = plan.forward(x[rows], last)
-                cost, gradient, right = begin(rows, output, plan)
+            _begin(work[shard], params, state, training)
+            for part, plan in work[shard]:
+                plan.take_masks({index: mask[part] for index, mask in keep.items()})
+                output = plan.forward(x[part], last)
+                cost, gradient, right = begin(part, output, plan)
                 dx = plan.backward(gradient, last, first, need_dx)
                 if inputs is not None and dx is not None:
-                    np.copyto(inputs[rows], plan.layout.to_rows(dx))
+                    np.copyto(inputs[part], plan.layout.to_rows(dx))
                 value += cost
                 correct.append(right)
             return value, correct
 
         results = self.workers.run(run, len(work))
         rights = [right for _, correct in results for right in correct]
-        parts = [self._gradients(list(own.values())) for own in plans]
+        # In the order of shards; within one, its full chunks before the remainder
+        parts = [plan.gradients() for shard in work for plan in _plans(shard)]
         spec = self.network.spec
         trainable = {str(layer.name) for layer in spec.layers if layer.trainable}
         total = {layer: own for layer, own in in_order(parts).items() if layer in trainable}
-        new_state = next(iter(plans[0].values())).next_state(state) if training else state
+        new_state = work[0][0][1].next_state(state) if training else state
         values = [inputs, *[None] * len(self.network.steps)]
         return BatchResult(sum(value for value, _ in results), total, all_right(rights), new_state, values)
-
-    @staticmethod
-    def _gradients(plans: list[Plan]) -> dict[str, dict[str, Array]]:
-        """Sum of the gradients of one shard's plans: that of the full chunks, and that of the remainder."""
-        return in_order([plan.gradients() for plan in plans])
 
     def _keep_masks(self, masks: MaskSources | None, examples: int) -> dict[int, Array]:
         """The whole batch's mask of every Dropout layer, by its position in the specification."""
@@ -207,6 +197,16 @@ class Runner:
                 shape = (examples, *self.network.spec.input_shapes[step.index])
                 keep[step.index] = masks(step.index).keep_mask(shape, step.layer.spec.rate, self.dtype)
         return keep
+
+
+def _plans(work: Work) -> list[Plan]:
+    """The different plans of one shard: that of the full chunks, and that of the remainder."""
+    return list(dict.fromkeys(plan for _, plan in work))
+
+
+def _begin(work: Work, params: Params, state: Params, training: bool = False) -> None:
+    for plan in _plans(work):
+        plan.begin(params, state, training)
 
 
 def chunk_size(network: Network, dtype: np.dtype) -> int:
