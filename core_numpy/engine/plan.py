@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from core_numpy.contract import Array, Layer
-from core_numpy.engine import elementwise, pooling
+from core_numpy.engine import dense, elementwise, pooling
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution
-from core_numpy.engine.dense import DenseColumns, DenseRows
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import Layout
@@ -193,7 +192,7 @@ def _block(steps: Sequence[Step], at: int, source: Block, room: Room) -> Block:
         case Conv2D() if not room.layout.batch_last and not room.training:
             return FewImagesConvolution(layer, source, room)
         case Dense() if is_vector:
-            return (DenseColumns if room.layout.batch_last else DenseRows)(layer, source, room)
+            return dense.Dense(layer, source, room)
         case MaxPooling2D() | AveragePooling2D() if _is_unpadded(layer, source, room):
             kind = pooling.MaxPooling if isinstance(layer, MaxPooling2D) else pooling.AveragePooling
             return kind(layer, source, room)
