@@ -8,6 +8,7 @@ from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution, Follower, Strip
 from core_numpy.engine.layout import empty
+from core_numpy.engine.pooling import keep_largest, share_out
 from core_numpy.ops.windows import Windows
 
 
@@ -41,21 +42,12 @@ class StripMaxPooling(Follower):
     def push_strip(self, strip: Strip) -> None:
         rows = self._rows(strip)
         y = self.y[rows]
-        best, *others = self._cells(strip, self.x)
-        for number, cell in enumerate(others):
-            if self.room.training:
-                np.greater(cell, best, out=self.better[number][rows])
-            np.maximum(best, cell, out=y)
-            best = y
+        better = [won[rows] for won in self.better] if self.room.training else None
+        keep_largest(self._cells(strip, self.x), y, better)
 
     def pull_strip(self, strip: Strip, dy: Array) -> Array:
         rows = self._rows(strip)
-        first, *others = self._cells(strip, self.dz)
-        # From the last cell to the first: a cell that beat all before it takes what the later ones left
-        for cell, better in zip(reversed(others), reversed(self.better), strict=True):
-            np.multiply(dy, better[rows], out=cell)
-            np.subtract(dy, cell, out=dy)
-        np.copyto(first, dy)
+        share_out(self._cells(strip, self.dz), [won[rows] for won in self.better], dy)
         return self.dz[: strip.count]
 
 

@@ -10,6 +10,30 @@ from core_numpy.engine.layout import empty
 from core_numpy.ops.windows import Windows
 
 
+def keep_largest(cells: list[Array], y: Array, better: list[Array] | None) -> None:
+    """y = the largest of the cells; ``better`` remembers, for each cell but the first, where it beat all before it."""
+    best, *others = cells
+    if not others:
+        np.copyto(y, best)
+    for number, cell in enumerate(others):
+        if better is not None:
+            np.greater(cell, best, out=better[number])
+        np.maximum(best, cell, out=y)
+        best = y
+
+
+def share_out(cells: list[Array], better: list[Array], dy: Array) -> None:
+    """Write each window's dy to the cell that won it, zeros to the others; dy is used up.
+
+    From the last cell to the first: a cell that beat all before it takes what the later ones left.
+    """
+    first, *others = cells
+    for cell, won in zip(reversed(others), reversed(better), strict=True):
+        np.multiply(dy, won, out=cell)
+        np.subtract(dy, cell, out=dy)
+    np.copyto(first, dy)
+
+
 class WindowPooling(Block):
     """The common part: the views of the input that the cells of all windows see."""
 
@@ -49,41 +73,26 @@ class MaxPooling(WindowPooling):
         if room.training:
             count = self.windows.window[0] * self.windows.window[1]
             self.better = [np.empty(self.y.shape, np.bool_) for _ in range(count - 1)]
-            self.share = empty(self.y.shape, room.dtype)
+            self.shares = [empty(self.y.shape, room.dtype) for _ in range(count if self.overlaps else 0)]
             # What comes in is not needed again once the masks are known
             self.dx = empty(self.x.shape, room.dtype) if source.keeps_y or source.y.base is None else source.y
 
     def forward(self) -> None:
-        first, *others = self.cells(self.x)
-        if not others:
-            np.copyto(self.y, first)
-            return
-        best = first
-        for number, cell in enumerate(others):
-            if self.room.training:
-                np.greater(cell, best, out=self.better[number])
-            np.maximum(best, cell, out=self.y)
-            best = self.y
+        keep_largest(self.cells(self.x), self.y, self.better if self.room.training else None)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
             return None
         if self.overlaps or not self.covers:
             self.dx[...] = 0
-        first, *others = self.cells(self.dx)
-        # From the last cell to the first: a cell that beat all before it takes what the later ones left
-        for cell, better in zip(reversed(others), reversed(self.better), strict=True):
-            if self.overlaps:
-                np.multiply(dy, better, out=self.share)
-                cell += self.share
-                np.subtract(dy, self.share, out=dy)
-            else:
-                np.multiply(dy, better, out=cell)
-                np.subtract(dy, cell, out=dy)
-        if self.overlaps:
-            first += dy
-        else:
-            np.copyto(first, dy)
+        cells = self.cells(self.dx)
+        if not self.overlaps:
+            share_out(cells, self.better, dy)
+            return self.dx
+        # Windows that overlap add up in a cell
+        share_out(self.shares, self.better, dy)
+        for cell, share in zip(cells, self.shares, strict=True):
+            cell += share
         return self.dx
 
 
