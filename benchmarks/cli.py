@@ -1,8 +1,8 @@
 """The command ``crosscheck``: parses the line, runs one handler, and turns the result into an exit code.
 
 Exit codes: 0 the backends agree, 1 they were compared and differ, 2 they could not be compared, 130 interrupted.
-The handlers stand in ``benchmarks.commands``, which is loaded when one of them is run: ``crosscheck --help`` loads
-neither TensorFlow nor NumPy.
+What a command does stands in ``benchmarks.commands``, one module each, loaded when it is run: ``crosscheck --help``
+loads neither TensorFlow nor NumPy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import argparse
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-CANNOT_COMPARE, INTERRUPTED = 2, 130
+from benchmarks.commands.common import CANNOT_COMPARE, INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,9 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_COMPARE
     try:
         options = _with_configuration(parser, options, arguments)
-        from benchmarks import commands
-
-        return commands.HANDLERS[options.command](options)
+        command = import_module(f"benchmarks.commands.{options.command}")
+        return int(command.run(options))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

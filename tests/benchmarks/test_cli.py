@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_models
-from benchmarks import calibration, commands
+from benchmarks import calibration
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
 from bridge import keras_noise
 from bridge.bounds import SAFETY
@@ -149,7 +149,7 @@ def test_parity_over_seeds(tmp_path):
 
 def test_parity_shows_the_noise_floor_beside_it(capsys, monkeypatch):
     """In one process, for speed: Keras is then equal to itself; processes of their own: tests/bridge."""
-    monkeypatch.setattr(commands, "_prepare", lambda options: 1)
+    monkeypatch.setattr(parity, "prepare", lambda options: 1)
     monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
     monkeypatch.setattr(
         keras_noise, "_in_own_process", lambda configuration, *rest: keras_noise._record(configuration.threads, *rest)

@@ -1,0 +1,1 @@
+"""What each command of ``crosscheck`` does: one module a command, whose ``run`` takes the parsed options."""

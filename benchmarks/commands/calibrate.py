@@ -1,0 +1,30 @@
+"""``crosscheck calibrate``: error/bound over random and trained networks; one beyond the bound is a finding."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    from benchmarks import calibration, console, environment
+    from core_numpy.whole_files import write_whole
+
+    with console.without_import_chatter():
+        import keras_models  # noqa: F401
+    result = calibration.run(
+        options.count, options.seed, options.trainings, options.jobs, options.output, progress_lines(options)
+    )
+    console.end_of_progress()
+    text = "\n".join(result.lines())
+    print(json.dumps(result.to_dict(), indent=1) if options.json else text)
+    if options.record:
+        command = f"crosscheck calibrate -n {options.count} --seed {options.seed} --trainings {options.trainings}"
+        page = f"# How tight the bounds are\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
+        write_whole(options.record, page)
+    if result.interrupted:
+        return INTERRUPTED
+    return AGREE if result.random.verdict == result.trained.verdict == "AGREE" else DIFFER

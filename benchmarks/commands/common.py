@@ -1,0 +1,37 @@
+"""What the commands share: exit codes, threads, progress."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+AGREE = 0
+"""The backends agree."""
+
+DIFFER = 1
+"""They were compared and differ."""
+
+CANNOT_COMPARE = 2
+"""They could not be compared: wrong usage, bad input, something missing."""
+
+INTERRUPTED = 130
+"""Control-C, as shells have it."""
+
+
+def prepare(options: argparse.Namespace) -> int:
+    """Set the number of threads of both backends before they start; return it."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = int(options.threads or usable or 1)
+    from benchmarks.console import without_import_chatter
+
+    with without_import_chatter():
+        import keras_models
+    keras_models.set_threads(threads)
+    return threads
+
+
+def progress_lines(options: argparse.Namespace) -> Callable[[str], None] | None:
+    from benchmarks.console import progress
+
+    return None if options.quiet else progress

@@ -1,0 +1,47 @@
+"""``crosscheck compare``: the main job for each network; writes runs/<name>/report.json and report.html."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    from benchmarks import compare as job
+    from benchmarks import console
+    from bridge.faults import find
+
+    if options.fault:
+        find(options.fault)
+    data = job.load_data(options.data, options.limit)
+    specs = job.find_models(options.models, data)
+    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+    threads = prepare(options)
+    results = []
+    for spec in specs:
+        result = job.run(
+            spec,
+            data,
+            training,
+            seed=options.seed,
+            threads=threads,
+            fault=options.fault,
+            drift_steps=options.drift,
+            show=progress_lines(options),
+        )
+        console.end_of_progress()
+        job.save(result, options.output / spec.name)
+        results.append(result)
+        if not options.json:
+            print(console.comparison_text(result), flush=True)
+            print(f"report: {options.output / spec.name / 'report.html'}\n", flush=True)
+    if options.json:
+        print(json.dumps([result.to_dict() for result in results], indent=1))
+    else:
+        names = ", ".join(result.spec.name for result in results)
+        differing = [result.spec.name for result in results if not result.agrees]
+        print(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
+    return AGREE if all(result.agrees for result in results) else DIFFER

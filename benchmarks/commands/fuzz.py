@@ -1,0 +1,50 @@
+"""``crosscheck fuzz``: random networks compared; the smallest case of each kind of difference is saved for replay."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, progress_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    from benchmarks import console, fuzzing
+    from bridge.faults import find
+
+    if options.fault:
+        find(options.fault)
+    if options.jobs == 1:
+        with console.without_import_chatter():
+            import keras_models  # noqa: F401
+    result = fuzzing.run(
+        options.count,
+        options.seed,
+        options.jobs,
+        options.fault,
+        options.output,
+        progress_lines(options),
+        fuzzing.SHRINK_SECONDS,
+    )
+    console.end_of_progress()
+    if options.fault and not result.summary.planted and result.summary.networks:
+        raise ValueError(
+            f"fault {options.fault!r} fits none of the {result.summary.networks} networks; "
+            f"give --count more of them, or a fault of a layer or a loss (crosscheck list)"
+        )
+    if options.json:
+        facts = {"seed": options.seed, "seconds": round(result.seconds, 1), "interrupted": result.interrupted}
+        cases = {"cases": [str(path) for path in result.cases.values()], "errors": result.summary.failed}
+        print(json.dumps({**result.summary.to_dict(), **facts, **cases}, indent=1))
+    else:
+        for kind, path in result.cases.items():
+            print(f"{result.texts[kind]}\ncase: {path}\n")
+        for error in result.summary.failed:
+            print(f"could not be compared, {error}\n")
+        print("\n".join(result.summary.lines()))
+        asked = f"interrupted, {result.summary.networks} of {options.count} networks" if result.interrupted else "whole"
+        print(f"{result.seconds:.0f} s, {asked}")
+    if result.interrupted:
+        return INTERRUPTED
+    return {"AGREE": AGREE, "DIFFER": DIFFER}.get(result.summary.verdict, CANNOT_COMPARE)

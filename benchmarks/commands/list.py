@@ -1,0 +1,29 @@
+"""``crosscheck list``: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from benchmarks.commands.common import AGREE
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    from benchmarks import datasets
+    from bridge.faults import FAULTS
+    from model_spec import zoo
+
+    lists = {
+        "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in zoo.ZOO.items()},
+        "data": {name: "" for name in datasets.DATASETS},
+        "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
+    }
+    if options.json:
+        print(json.dumps(lists, indent=1))
+        return AGREE
+    for title, entries in lists.items():
+        print(title)
+        for name, text in entries.items():
+            print(f"  {name:<42}{text}".rstrip())
+    return AGREE

@@ -1,0 +1,72 @@
+"""``crosscheck parity``: forward and backward agreement of each network, over several seeds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.commands.common import AGREE, DIFFER, prepare
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    import bridge
+    from benchmarks import compare as job
+    from benchmarks import console
+    from benchmarks.accuracy import blas_threads
+
+    data = job.load_data(options.data, options.limit)
+    specs = job.find_models(options.models, data)
+    threads = prepare(options)
+    if options.steps:
+        return _training_parity(options, specs, data)
+    x, y = (part[: options.rows] for part in data.train)
+    reports = []
+    for spec in specs:
+        for seed in range(options.seed, options.seed + options.seeds):
+            if not options.quiet:
+                console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
+            with blas_threads(threads):
+                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
+            console.end_of_progress()
+            if not options.json:
+                print(f"seed {seed}: {reports[-1]}\n", flush=True)
+            if options.noise_floor and not options.json:
+                with console.without_import_chatter():
+                    floor = bridge.noise_floor(spec, x, y, seed)
+                print(f"{floor}\n", flush=True)
+    if options.json:
+        print(json.dumps([report.to_dict() for report in reports], indent=1))
+    else:
+        print(_overall(reports))
+    return AGREE if all(report.passed for report in reports) else DIFFER
+
+
+def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
+    """Every optimizer with its options, trained for some steps on both backends."""
+    from benchmarks import console
+    from benchmarks.optimizer_parity import as_text, check
+
+    x, y = data.train
+    rows = []
+    for spec in specs:
+        rows += check(spec, x, y, options.steps, options.seed, None if options.quiet else console.progress)
+        console.end_of_progress()
+    print(json.dumps([row.to_dict() for row in rows], indent=1) if options.json else as_text(rows))
+    return AGREE if all(row.agrees for row in rows) else DIFFER
+
+
+def _overall(reports: Sequence[Any]) -> str:
+    """The worst figures over all networks and seeds."""
+    rows = [row for report in reports for row in report.rows]
+    double = [row for row in rows if row.dtype == "float64"]
+    forward = max((row.error_over_scale for row in double if row.stage == "forward"), default=0.0)
+    backward = max((row.error_over_scale for row in double if row.stage != "forward"), default=0.0)
+    single = max((row.error_over_bound for row in rows if row.dtype == "float32"), default=0.0)
+    word = "AGREE" if all(report.passed for report in reports) else "DIFFER"
+    return (
+        f"{word}: {len(reports)} comparisons, {len(rows)} tensors; float64 largest error/scale forward {forward:.2e}, "
+        f"gradients {backward:.2e}; float32 largest error/bound {single:.3f}"
+    )
