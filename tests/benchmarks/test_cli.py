@@ -12,6 +12,7 @@ import pytest
 import keras_models
 from benchmarks import calibration
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
+from benchmarks.commands import parity
 from bridge import keras_noise
 from bridge.bounds import SAFETY
 from bridge.cells import Outcome
