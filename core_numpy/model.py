@@ -18,7 +18,6 @@ from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
-from model_spec.layers import Dropout
 from model_spec.protocol import Gradients
 from model_spec.regularizers import Regularizer
 from model_spec.validation import one_of, positive_integer
@@ -149,7 +148,10 @@ class NumpyModel:
         return self._fast_tier().infer(self.params, self.state, x, rows)
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
-        """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy."""
+        """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy.
+
+        ``batch_size`` is taken for Keras' sake and changes nothing: the engine cuts the examples as the cache wants.
+        """
         inputs.check_batch_size(batch_size, 1)
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
@@ -309,27 +311,12 @@ class NumpyModel:
 
         Optimizer slots ("adam/conv2d/kernel/momentum"), iterations, moving statistics, dropout counters.
         """
-        state = self.optimizer.to_dict() if self.optimizer is not None else {}
-        state |= {name: value.copy() for name, value in flatten(self.state).items()}
-        return state | {f"{name}/dropout_call": np.array(self.dropout_calls) for name in self._dropout_layers()}
+        from core_numpy import training_state
+
+        return training_state.training_state(self)
 
     def set_training_state(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`training_state` gave, of this backend or the other; all or nothing."""
-        moving = {name: self.spec.variable_shapes[name] for name in flatten(self.state)}
-        clean = inputs.check_weights({name: state[name] for name in moving if name in state}, moving, self.dtype)
-        counters = [f"{name}/dropout_call" for name in self._dropout_layers()]
-        missing = [name for name in counters if name not in state]
-        if missing:
-            raise ValueError(f"this training state lacks {', '.join(missing)}; take one of the same architecture")
-        calls = {int(state[name]) for name in counters}
-        if len(calls) > 1:
-            raise ValueError(f"all dropout layers must be at the same call, got {sorted(calls)}")
-        if self.optimizer is not None:
-            self.optimizer.load(state)
-        for name, value in clean.items():
-            layer, _, variable = name.partition("/")
-            self.state[layer] = {**self.state[layer], variable: value}
-        self.dropout_calls = calls.pop() if calls else self.dropout_calls
+        from core_numpy import training_state
 
-    def _dropout_layers(self) -> list[str]:
-        return [str(layer.name) for layer in self.spec.layers if isinstance(layer, Dropout) and layer.rate > 0]
+        training_state.set_training_state(self, state)

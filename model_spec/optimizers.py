@@ -1,6 +1,6 @@
 """How a gradient changes a parameter, in order of increasing complexity; arguments and defaults are Keras'.
 
-Formulas stand beside their NumPy code in ``core_numpy.optimizers``.
+Formulas stand beside their NumPy code in ``core_numpy.update_rules``.
 """
 
 from __future__ import annotations

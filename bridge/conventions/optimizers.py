@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy import optimizers as ours
 from core_numpy.contract import Array
+from core_numpy.update_rules import UPDATE_RULES
 from model_spec import optimizers as rules
 
 Update = Callable[[Any, Array, Array, dict[str, Array], Any, int], None]
@@ -17,7 +17,7 @@ Update = Callable[[Any, Array, Array, dict[str, Array], Any, int], None]
 
 @dataclass(frozen=True)
 class OptimizerConvention:
-    """One other way to define an optimizer's step; ``update`` has the signature of ``core_numpy.optimizers``."""
+    """One other way to define an optimizer's step; ``update`` has the signature of ``core_numpy.update_rules``."""
 
     name: str
     who: str
@@ -138,7 +138,7 @@ def explain_steps(rule: rules.Optimizer, steps: Sequence[RecordedStep]) -> str |
     A convention fits where it brings the error down to rounding: below 1e-9 of the step, and a thousand times below
     that of Keras' rule. Gradients and slots of the record are taken as they are.
     """
-    own = step_error(rule, ours.UPDATE_RULES[type(rule)].update, steps)
+    own = step_error(rule, UPDATE_RULES[type(rule)].update, steps)
     fits: list[tuple[float, str]] = []
     for convention in OPTIMIZER_CONVENTIONS:
         if isinstance(rule, convention.rule):

@@ -27,7 +27,7 @@ def training(optimizer: Optimizer, loss: str = "categorical_crossentropy") -> Tr
 
 
 def with_update(update: Update) -> OptimizerStep:
-    """A step with another update rule, which takes what the rules of ``core_numpy.optimizers`` take."""
+    """A step with another update rule, which takes what the rules of ``core_numpy.update_rules`` take."""
 
     def step(state: OptimizerState, parameters: Arrays, gradients: Arrays) -> None:
         t = state.iterations + 1

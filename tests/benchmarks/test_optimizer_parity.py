@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.optimizer_parity import LIMIT, OPTIMIZERS, OptimizerParity, as_text, fit_both
-from core_numpy import optimizers as update_rules
+from core_numpy import update_rules
 from model_spec import (
     Activation,
     BatchNormalization,

@@ -344,7 +344,7 @@ def compared(case, dtype, fault=None):
     return bridge.compare_models(*sides, x, y, seed=seed, loss=case.loss)
 
 
-def judge(case, dtype, report):
+def assert_agreement(case, dtype, report):
     """Raise AssertionError unless everything that can be compared was, and agrees as closely as it must."""
     assert report.passed, str(report)
     spec = report.spec
@@ -378,7 +378,7 @@ def judge(case, dtype, report):
     ("case", "dtype"), [pytest.param(case, dtype, id=f"{case.name} {dtype}") for case in TABLE for dtype in case.dtypes]
 )
 def test_agrees_with_keras(case, dtype):
-    judge(case, dtype, compared(case, dtype))
+    assert_agreement(case, dtype, compared(case, dtype))
 
 
 def test_every_layer_option_activation_loss_and_penalty_is_in_the_table():
@@ -443,7 +443,7 @@ def test_a_deviation_in_the_ninth_digit_is_noticed_in_every_layer(name, place):
     wrong = {"forward": FAULTS[place]} if place == "forward" else {"backward": FAULTS[place]}
     report = compared(case, "float64", Fault("scaled", "", "", lambda layer: True, **wrong))
     with pytest.raises(AssertionError, match="DIFFER"):
-        judge(case, "float64", report)
+        assert_agreement(case, "float64", report)
     expected = {"forward": {"forward"}, "dx": {"gradient of x"}, "parameters": {"gradient of"}}[place]
     seen = {row.stage if place == "forward" else row.tensor for row in report.failures}
     assert any(text in value for text in expected for value in seen)

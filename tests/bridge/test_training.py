@@ -9,8 +9,7 @@ import bridge
 from benchmarks import datasets
 from bridge import training as training_module
 from bridge.training import Step, deviation
-from core_numpy import NumpyModel
-from core_numpy import optimizers as update_rules
+from core_numpy import NumpyModel, update_rules
 from keras_models import KerasModel
 from model_spec import SGD, Adam, EarlyStopping, TrainingSpec, optimizers, zoo
 

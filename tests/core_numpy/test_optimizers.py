@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from core_numpy.optimizers import UPDATE_RULES, OptimizerState
+from core_numpy.optimizers import OptimizerState
 from core_numpy.schedules import learning_rate_at
+from core_numpy.update_rules import UPDATE_RULES
 from model_spec import optimizers as rules
 from model_spec.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from model_spec.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay, Schedule

@@ -145,7 +145,24 @@ def test_a_step_equals_the_reference(spec):
     assert fast.evaluate(x, y) == pytest.approx(reference.evaluate(x, y), rel=1e-10)
 
 
-@pytest.mark.parametrize("examples", [1, 2, 3, 5, 31, 64, 65, 130, 257])
+@pytest.mark.parametrize("pool, strides", [(2, None), (3, 1), (3, 2)])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_of_equal_cells_the_first_wins(pool, strides, activation):
+    """Small whole numbers all the way to the pooling, so that most windows hold equal cells."""
+    layers = (ms.Conv2D(3, 1, activation=activation), ms.MaxPooling2D(pool, strides), ms.Flatten(), ms.Dense(3))
+    spec = ms.ModelSpec("ties", IMAGE, layers)
+    models = pair(spec)
+    random = np.random.default_rng(8)
+    x = random.integers(-1, 2, (9, *IMAGE)).astype(float)
+    whole = {name: np.rint(value * 4) for name, value in models[0].weights.items() if name.startswith("conv2d")}
+    for model in models:
+        model.set_weights(model.weights | whole)
+    cotangent = random.normal(size=(9, 3))
+    found, expected = (model.pullback(x, cotangent) for model in models)
+    assert_equal_gradients(found, expected)
+
+
+@pytest.mark.parametrize("examples", [1, 2, 3, 5, 31, 64, 65, 130, 257, 700])
 @pytest.mark.parametrize("name", ["mlp", "lenet", "bn_cnn"])
 def test_any_batch_size(name, examples):
     spec = zoo.build(name, (8, 8, 1))
@@ -196,8 +213,9 @@ def test_binary_cross_entropy_counts_right_outputs():
     assert fast.train_on_batch(x, targets) == pytest.approx(reference.train_on_batch(x, targets), rel=1e-11)
 
 
-def test_results_are_not_written_over_and_nothing_given_is():
-    spec = zoo.lenet((8, 8, 1))
+@pytest.mark.parametrize("name", ["mlp", "lenet"])
+def test_results_are_not_written_over_and_nothing_given_is(name):
+    spec = zoo.build(name, (8, 8, 1))
     fast, _ = pair(spec)
     x, y, cotangent = batch(spec, 9)
     given = [value.copy() for value in (x, cotangent)]
@@ -250,6 +268,18 @@ def test_a_model_that_has_run_can_be_copied(duplicate):
     other = duplicate(model)
     np.testing.assert_array_equal(other.predict(x), model.predict(x))
     assert other._tier is not model._tier
+
+
+def test_a_pickled_model_goes_on_training():
+    spec = zoo.lenet((8, 8, 1))
+    x, y, _ = batch(spec, 9)
+    model, _ = pair(spec)
+    model.start_training(ms.TrainingSpec())
+    model.train_on_batch(x, y)
+    other = pickle.loads(pickle.dumps(model))
+    assert [model.train_on_batch(x, y) for _ in range(3)] == [other.train_on_batch(x, y) for _ in range(3)]
+    for name, value in model.weights.items():
+        np.testing.assert_array_equal(other.weights[name], value)
 
 
 def test_what_plans_cannot_run():
