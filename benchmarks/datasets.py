@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import shutil
-import struct
 import tempfile
 import urllib.request
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from benchmarks.data_files import IDX_FILES, PARTS, idx_path, read_idx_directory, read_npz
 from model_spec.validation import positive_integer
 
 Array: TypeAlias = np.ndarray
 Dataset: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
 """((x_train, y_train), (x_test, y_test)), as Keras' loaders return it."""
 
-PARTS = ("x_train", "y_train", "x_test", "y_test")
-
 DATASETS = ("digits", "mnist", "fashion_mnist", "class_data")
 """The names :func:`load` knows; it also takes the path of a ``.npz`` file."""
-
-_IDX_FILES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
 
 _IMAGE_SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 
@@ -176,7 +164,7 @@ def _load_verified(name: str, path: str | Path | None, allow_download: bool, dow
         path = Path(path).expanduser()
         found = _find(name, path) if path.is_dir() else path
         if found is None or not found.exists():
-            wanted = f"{name}.npz or {', '.join(_IDX_FILES.values())} (also .gz)"
+            wanted = f"{name}.npz or {', '.join(IDX_FILES.values())} (also .gz)"
             raise ValueError(f"data set {name!r}: nothing at {path}; give a .npz file or a directory holding {wanted}")
         return _read_verified(name, found)
     places = _places(name)
@@ -189,7 +177,7 @@ def _load_verified(name: str, path: str | Path | None, allow_download: bool, dow
     looked = "; ".join(f"{label}: {'not set' if place is None else place}" for label, place in places)
     raise ValueError(
         f"data set {name!r} was not found. Looked at {looked}. Wanted is {name}.npz (arrays {', '.join(PARTS)}) or the "
-        f"four idx files {', '.join(_IDX_FILES.values())} (also .gz): put it there, set CROSSCHECK_DATA to its "
+        f"four idx files {', '.join(IDX_FILES.values())} (also .gz): put it there, set CROSSCHECK_DATA to its "
         f"directory, give its path, or allow a download"
     )
 
@@ -216,21 +204,13 @@ def _find(name: str, directory: Path) -> Path | None:
     if archive.is_file():
         return archive
     # idx files carry no name of their data set: only the hashes tell MNIST from Fashion-MNIST.
-    if all(_idx_path(directory, part) is not None for part in PARTS):
+    if all(idx_path(directory, part) is not None for part in PARTS):
         return directory
     return None
 
 
-def _idx_path(directory: Path, part: str) -> Path | None:
-    for ending in ("", ".gz"):
-        path = directory / f"{_IDX_FILES[part]}{ending}"
-        if path.is_file():
-            return path
-    return None
-
-
 def _read_verified(name: str, path: Path) -> Dataset:
-    arrays = _read_idx_directory(path) if path.is_dir() else _read_npz(path)
+    arrays = read_idx_directory(path) if path.is_dir() else read_npz(path)
     differences = []
     for part in PARTS:
         array, shape = arrays[part], _IMAGE_SHAPES[part]
@@ -244,57 +224,6 @@ def _read_verified(name: str, path: Path) -> Dataset:
             f"data by the path of its .npz file in place of the name {name!r}"
         )
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-
-
-def _read_npz(path: Path) -> dict[str, Array]:
-    """The four arrays of a ``.npz`` file; a ValueError names the file where it is damaged or holds others."""
-    try:
-        # Opened here because np.load leaves the file open where the archive is damaged.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            with archive:
-                missing = [part for part in PARTS if part not in archive.files]
-                if not missing:
-                    return {part: archive[part] for part in PARTS}
-    except FileNotFoundError:
-        raise ValueError(f"no file {path}; give a .npz file holding {', '.join(PARTS)}") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read as a .npz file of plain arrays: {error}; replace the file") from None
-    raise ValueError(f"{path} lacks {', '.join(missing)}; a data file holds {', '.join(PARTS)}")
-
-
-def _read_idx_directory(directory: Path) -> dict[str, Array]:
-    arrays = {}
-    for part in PARTS:
-        path = _idx_path(directory, part)
-        if path is None:
-            raise ValueError(f"{directory} lacks {_IDX_FILES[part]} (or .gz); all four idx files are needed")
-        arrays[part] = _read_idx(path)
-    return arrays
-
-
-def _read_idx(path: Path) -> Array:
-    """One idx file: two zero bytes, the dtype's code, the rank, big-endian sizes, then the values."""
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read: {error}; replace the file") from None
-    if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError(
-            f"{path} is no idx file of bytes: it begins with {content[:4]!r}, expected 00 00 08 and a rank; replace it"
-        )
-    rank = content[3]
-    header = 4 + 4 * rank
-    if len(content) < header:
-        raise ValueError(f"{path} is cut short: {len(content)} bytes do not hold the {rank} sizes; replace the file")
-    shape = struct.unpack(f">{rank}I", content[4:header])
-    values = np.frombuffer(content, np.uint8, offset=header)
-    expected = int(np.prod(shape, dtype=object))
-    if values.size != expected:
-        raise ValueError(f"{path} holds {values.size} values, its header {shape} wants {expected}; replace the file")
-    return values.reshape(shape).copy()
 
 
 def _download(name: str, address: str | None) -> Dataset:
@@ -328,7 +257,7 @@ def _download(name: str, address: str | None) -> Dataset:
 
 def _user_file(path: Path) -> Dataset:
     """The user's own arrays: form checked, values not."""
-    arrays = _read_npz(path.expanduser())
+    arrays = read_npz(path.expanduser())
     problems = []
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]

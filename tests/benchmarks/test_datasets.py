@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import datasets
+from benchmarks import data_files, datasets
 
 DATA = os.environ.get("CROSSCHECK_DATA")
 needs_images = pytest.mark.skipif(
@@ -49,7 +49,7 @@ def write_idx(directory, arrays, packed=True):
     directory.mkdir(parents=True, exist_ok=True)
     for part, array in arrays.items():
         content = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-        name = datasets._IDX_FILES[part]
+        name = data_files.IDX_FILES[part]
         if packed:
             (directory / f"{name}.gz").write_bytes(gzip.compress(content))
         else:

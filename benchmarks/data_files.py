@@ -1,0 +1,83 @@
+"""Files of data: ``.npz`` with four arrays, and the four idx files MNIST came in (plain or ``.gz``)."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+Array = np.ndarray
+
+PARTS = ("x_train", "y_train", "x_test", "y_test")
+
+IDX_FILES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+def idx_path(directory: Path, part: str) -> Path | None:
+    """The idx file of one part in this directory, or None."""
+    for ending in ("", ".gz"):
+        path = directory / f"{IDX_FILES[part]}{ending}"
+        if path.is_file():
+            return path
+    return None
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """The four arrays of a ``.npz`` file; a ValueError names the file where it is damaged or holds others."""
+    try:
+        # Opened here because np.load leaves the file open where the archive is damaged.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            with archive:
+                missing = [part for part in PARTS if part not in archive.files]
+                if not missing:
+                    return {part: archive[part] for part in PARTS}
+    except FileNotFoundError:
+        raise ValueError(f"no file {path}; give a .npz file holding {', '.join(PARTS)}") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read as a .npz file of plain arrays: {error}; replace the file") from None
+    raise ValueError(f"{path} lacks {', '.join(missing)}; a data file holds {', '.join(PARTS)}")
+
+
+def read_idx_directory(directory: Path) -> dict[str, Array]:
+    """The four arrays of a directory of idx files; a ValueError names the file that is missing or damaged."""
+    arrays = {}
+    for part in PARTS:
+        path = idx_path(directory, part)
+        if path is None:
+            raise ValueError(f"{directory} lacks {IDX_FILES[part]} (or .gz); all four idx files are needed")
+        arrays[part] = _read_idx(path)
+    return arrays
+
+
+def _read_idx(path: Path) -> Array:
+    """One idx file: two zero bytes, the dtype's code, the rank, big-endian sizes, then the values."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read: {error}; replace the file") from None
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError(
+            f"{path} is no idx file of bytes: it begins with {content[:4]!r}, expected 00 00 08 and a rank; replace it"
+        )
+    rank = content[3]
+    header = 4 + 4 * rank
+    if len(content) < header:
+        raise ValueError(f"{path} is cut short: {len(content)} bytes do not hold the {rank} sizes; replace the file")
+    shape = struct.unpack(f">{rank}I", content[4:header])
+    values = np.frombuffer(content, np.uint8, offset=header)
+    expected = int(np.prod(shape, dtype=object))
+    if values.size != expected:
+        raise ValueError(f"{path} holds {values.size} values, its header {shape} wants {expected}; replace the file")
+    return values.reshape(shape).copy()
