@@ -8,26 +8,9 @@ from bridge.faults import find
 from core_numpy import NumpyModel
 from model_spec import SGD, TrainingSpec, zoo
 
-NETWORKS = {"sigmoid-backward-forgets-factor": "mlp"}
-NAMES = (
-    "flipped-kernel",
-    "missing-bias",
-    "uninverted-dropout",
-    "dropped-bias-gradient",
-    "dropout-backward-ignores-mask",
-    "relu-backward-ignores-sign",
-    "sigmoid-backward-forgets-factor",
-    "pooling-backward-returns-early",
-    "wrong-sign-input-gradient",
-    "slightly-wrong-input-gradient",
-    "missing-mean",
-    "missing-target",
-)
 
-
-@pytest.mark.parametrize("name", NAMES)
-def test_fault_is_caught_and_placed(name, digits):
-    spec = zoo.build(NETWORKS.get(name, "lenet"), (8, 8, 1))
+def test_fault_is_caught_and_placed(usual_fault, digits):
+    name, spec = usual_fault
     blamed = find(name).plant(NumpyModel(spec))
     report = bridge.compare(spec, *digits, fault=name)
     assert not report.passed

@@ -1,32 +1,13 @@
 """Teacher-forced judgement: the faulty layer is found on the right side, and no other layer is blamed."""
 
-import pytest
-
 import bridge
 from bridge.faults import find
 from core_numpy import NumpyModel
 from model_spec import zoo
 
-NETWORKS = {"sigmoid-backward-forgets-factor": "mlp"}
-NAMES = (
-    "flipped-kernel",
-    "missing-bias",
-    "uninverted-dropout",
-    "dropped-bias-gradient",
-    "dropout-backward-ignores-mask",
-    "relu-backward-ignores-sign",
-    "sigmoid-backward-forgets-factor",
-    "pooling-backward-returns-early",
-    "wrong-sign-input-gradient",
-    "slightly-wrong-input-gradient",
-    "missing-mean",
-    "missing-target",
-)
 
-
-@pytest.mark.parametrize("name", NAMES)
-def test_only_the_faulty_layer_of_the_faulty_side_is_blamed(name, digits):
-    spec = zoo.build(NETWORKS.get(name, "lenet"), (8, 8, 1))
+def test_only_the_faulty_layer_of_the_faulty_side_is_blamed(usual_fault, digits):
+    name, spec = usual_fault
     right, faulty = (NumpyModel(spec, seed=4, dtype="float64") for _ in range(2))
     for model in (right, faulty):
         model.set_weights(bridge.random_weights(spec, 4))
