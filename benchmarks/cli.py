@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_COMPARE
     try:
         options = _with_configuration(parser, options, arguments)
+        # As typed, for pages that say how they were written
+        options.arguments = list(sys.argv[1:] if arguments is None else arguments)
         command = import_module(f"benchmarks.commands.{options.command}")
         return int(command.run(options))
     except KeyboardInterrupt:
@@ -123,17 +125,25 @@ def _parity_options(command: argparse.ArgumentParser) -> None:
 
 
 def _speed_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("networks", nargs="*", help="networks of the table (crosscheck list); all by default")
-    command.add_argument("--phases", nargs="+", default=["train", "inference", "epoch"], help="which phases")
+    command.add_argument("networks", nargs="*", help="networks of the study (crosscheck list); all by default")
+    command.add_argument(
+        "--study",
+        default="table",
+        choices=["table", "start", "target", "scaling", "cliffs", "proof"],
+        help="the table; how each side starts; time to a target accuracy; growth with size; random networks; "
+        "the benchmark judged",
+    )
+    command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
+    command.add_argument("--peers", action="store_true", help="also scikit-learn, onnxruntime, eager, the textbooks")
     command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
+    command.add_argument("--seed", type=int, default=0, help="of the random networks")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
-    command.add_argument("--blocks", type=_positive, default=15, help="A B B A blocks of each comparison (default: 15)")
+    command.add_argument("--blocks", type=_positive, help="A B B A blocks of each comparison (default: 15; curves 5)")
     command.add_argument(
         "--blas-core", default="auto", help="OPENBLAS_CORETYPE of NumPy's processes; auto, or none for NumPy's choice"
     )
-    command.add_argument("--no-textbook", action="store_true", help="leave the textbooks' code out")
     command.add_argument("--output", type=Path, default=Path("runs/speed.json"), help="file with every sample")
-    command.add_argument("--record", type=Path, metavar="FILE", help="write the table there too, as Markdown")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
     command.add_argument("--compare", type=Path, metavar="OLD", help="compare with the file of an earlier run")
     command.add_argument(
         "--fail-if", metavar="slower:RATIO", help="with --compare: exit 1 where a cell is slower by that"

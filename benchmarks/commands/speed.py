@@ -1,39 +1,119 @@
-"""``crosscheck speed``: the speed table; with --compare, how each cell stands to an earlier run."""
+"""``crosscheck speed``: NumPy beside TensorFlow; the table, or one of the studies around it."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks.commands.common import AGREE, DIFFER, progress_lines
+
+Show = Callable[[str], None] | None
+Result = tuple[dict[str, Any], list[str], int]
+"""(everything for the JSON file, the text, exit code)"""
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import console, environment, speed_table
-    from benchmarks.arms import NETWORKS
+    from benchmarks import console, environment
     from core_numpy.whole_files import write_whole
 
-    limit = speed_table.slowdown_limit(options.fail_if)
-    earlier = None if options.compare is None else speed_table.load_earlier(options.compare)
-    core = None if options.blas_core == "none" else options.blas_core
-    table = speed_table.run(
+    entry, text, code = STUDIES[options.study](options, progress_lines(options))
+    console.end_of_progress()
+    entry.setdefault("machine", environment.describe())
+    write_whole(options.output, json.dumps(entry, indent=1))
+    print(json.dumps(entry, indent=1) if options.json else "\n".join(text))
+    if options.record:
+        command = shlex.join(["crosscheck", *_without_files(options.arguments)])
+        shown = "\n".join(text)
+        page = f"# Speed: {options.study}\n\n{environment.written_by(command)}\n\n```\n{shown}\n```\n"
+        write_whole(options.record, page)
+    return code
+
+
+def _without_files(arguments: list[str]) -> list[str]:
+    """The command line without the names of its output files."""
+    kept, skip = [], False
+    for word in arguments:
+        if not skip and word not in ("--record", "--output"):
+            kept.append(word)
+        skip = word in ("--record", "--output")
+    return kept
+
+
+def _core(options: argparse.Namespace) -> str | None:
+    return None if options.blas_core == "none" else str(options.blas_core)
+
+
+def _table(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import changes, table
+    from benchmarks.speed_studies.arms import NETWORKS
+
+    limit = changes.slowdown_limit(options.fail_if)
+    earlier = None if options.compare is None else changes.load_earlier(options.compare)
+    found = table.run(
         options.networks or list(NETWORKS),
-        options.phases,
+        options.phases or table.PHASES,
         options.threads,
         options.data,
-        core,
-        not options.no_textbook,
-        options.blocks,
-        progress_lines(options),
+        _core(options),
+        options.peers,
+        options.blocks or 15,
+        show,
     )
-    console.end_of_progress()
-    write_whole(options.output, json.dumps(table.to_dict(), indent=1))
-    changes = [] if earlier is None else speed_table.changes(table, earlier)
-    text = "\n".join([*table.lines(), *(str(change) for change in changes)])
-    print(json.dumps(table.to_dict(), indent=1) if options.json else text)
-    if options.record:
-        command = f"crosscheck speed {' '.join(options.networks)}".strip() + f" --threads {options.threads}"
-        page = f"# Speed\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
-        write_whole(options.record, page)
-    return DIFFER if any(change.ratio > limit for change in changes) else AGREE
+    entry = found.to_dict()
+    moved = [] if earlier is None else changes.changes(entry, earlier)
+    slower = any(change.ratio > limit for change in moved)
+    return entry, [*found.lines(), *(str(change) for change in moved)], DIFFER if slower else AGREE
+
+
+def _start(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import start
+
+    found = start.run(options.networks or ["784-16 sigmoid-10", "lenet"], threads=options.threads, show=show)
+    lines = [line for beginning in found for line in beginning.lines()]
+    return {"beginnings": [beginning.to_dict() for beginning in found]}, lines, AGREE
+
+
+def _target(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import target
+
+    found = target.run(threads=options.threads, data=options.data, show=show)
+    return found.to_dict(), found.lines(), AGREE
+
+
+def _scaling(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.plots import as_svg
+    from benchmarks.speed_studies import scaling
+    from core_numpy.whole_files import write_whole
+
+    points = scaling.run(blas_core=_core(options), blocks=options.blocks or 5, show=show)
+    write_whole(options.output.with_suffix(".svg"), as_svg(scaling.curves(points)))
+    return {"points": [point.to_dict() for point in points]}, scaling.lines(points), AGREE
+
+
+def _cliffs(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import cliffs
+
+    found = cliffs.run(60, options.seed, options.threads, _core(options), options.blocks or 5, show)
+    cliff = any(steepness.is_cliff for steepness in found)
+    return {"networks": [one.to_dict() for one in found]}, cliffs.lines(found), DIFFER if cliff else AGREE
+
+
+def _proof(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import proof
+
+    found = proof.run(blocks=options.blocks or 15, show=show)
+    return found.to_dict(), found.lines(), AGREE if found.passed else DIFFER
+
+
+STUDIES: dict[str, Callable[[argparse.Namespace, Show], Result]] = {
+    "table": _table,
+    "start": _start,
+    "target": _target,
+    "scaling": _scaling,
+    "cliffs": _cliffs,
+    "proof": _proof,
+}

@@ -67,7 +67,9 @@ class ResidentArm:
     def sample(self, calls: int) -> float:
         """Seconds for ``calls`` calls in a row, by the process' own clock."""
         time.sleep(SETTLE_SECONDS)
-        return float(self.process.call("benchmarks.resident:seconds_of", self.build, self.arguments, calls))
+        return float(
+            self.process.call("benchmarks.speed_studies.resident:seconds_of", self.build, self.arguments, calls)
+        )
 
 
 @cache

@@ -1,0 +1,102 @@
+"""Who is timed: TensorFlow and NumPy in processes of their own, and NumPy once more with other BLAS kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import environment
+from benchmarks.speed_studies.resident import ResidentArm, ResidentProcess
+from benchmarks.timing import SpeedComparison, compare_speed
+
+TENSORFLOW = ("tf.function", "tf.function jit")
+NUMPY = "NumPy"
+NUMPY_AVX2, NUMPY_DEFAULT = "NumPy, AVX2 kernels", "NumPy, default BLAS"
+
+ARMS = "benchmarks.speed_studies.arms"
+
+
+def blas_cores(wish: str | None = "auto") -> dict[str, str | None]:
+    """{arm: OPENBLAS_CORETYPE or None for NumPy's own choice}, the first one the fastest there is.
+
+    Where the processor has AVX-512 both kinds of kernels are timed: those its OpenBLAS picks by itself, and the others.
+
+    Args:
+        wish: "auto"; or None for NumPy's own choice alone; or a core type for NumPy, beside its own choice.
+    """
+    if wish is None:
+        return {NUMPY: None}
+    if wish != "auto":
+        return {NUMPY: wish, NUMPY_DEFAULT: None}
+    better = environment.better_blas_core()
+    if better:
+        return {NUMPY: better, NUMPY_DEFAULT: None}
+    picked = {library["core"] for library in environment.blas()}
+    return {NUMPY: None, NUMPY_AVX2: "Haswell"} if "SkylakeX" in picked else {NUMPY: None}
+
+
+@dataclass(frozen=True)
+class Contestants:
+    """The processes that take turns.
+
+    Attributes:
+        tensorflow: Keras' and TensorFlow's process.
+        numpy: NumPy's processes by the name of their arm, the fastest kernels first.
+        threads: of each.
+        cores: BLAS kernels asked for, by arm.
+    """
+
+    tensorflow: ResidentProcess
+    numpy: dict[str, ResidentProcess]
+    threads: int
+    cores: dict[str, str | None]
+
+    def tensorflow_arm(self, function: str, *arguments: Any) -> ResidentArm:
+        """A task of ``arms`` in TensorFlow's process."""
+        return ResidentArm(self.tensorflow, f"{ARMS}:{function}", arguments)
+
+    def numpy_arms(self, function: str, *arguments: Any) -> dict[str, ResidentArm]:
+        """A task of ``arms`` in each of NumPy's processes."""
+        return {name: ResidentArm(process, f"{ARMS}:{function}", arguments) for name, process in self.numpy.items()}
+
+    def numpy_arm(self, function: str, *arguments: Any) -> ResidentArm:
+        """A task of ``arms`` with the fastest kernels."""
+        return self.numpy_arms(function, *arguments)[NUMPY]
+
+    def both_tensorflows(self, function: str, *arguments: Any) -> dict[str, ResidentArm]:
+        """The task compiled without and with XLA; ``function`` takes ``jit`` last."""
+        return {name: self.tensorflow_arm(function, *arguments, "jit" in name) for name in TENSORFLOW}
+
+
+@contextmanager
+def contestants(threads: int, wish: str | None = "auto") -> Iterator[Contestants]:
+    """Start the processes, each with this number of threads; they end with the ``with`` statement."""
+    limits = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+    cores = blas_cores(wish)
+    with ExitStack() as stack:
+        tensorflow = stack.enter_context(ResidentProcess({"TF_CPP_MIN_LOG_LEVEL": "3"}))
+        numpy = {
+            name: stack.enter_context(ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {})))
+            for name, core in cores.items()
+        }
+        yield Contestants(tensorflow, numpy, threads, cores)
+
+
+def against_best(arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3) -> SpeedComparison:
+    """Compare all arms with the faster one of TensorFlow's, which a first short look finds."""
+    rivals = [name for name in arms if name in TENSORFLOW]
+    if len(rivals) > 1:
+        quick = compare_speed({name: arms[name] for name in rivals}, blocks=5, warmup_seconds=0.2)
+        best = min(quick.arms, key=lambda name: quick.arms[name].median)
+        arms = {best: arms[best], **{name: arm for name, arm in arms.items() if name not in rivals}}
+    return compare_speed(arms, blocks=blocks, warmup_seconds=warmup_seconds)
+
+
+def times_as_fast(comparison: SpeedComparison, arm: str) -> tuple[float, float, float] | None:
+    """(times as fast as the first arm, low, high) of another one; None where it was not timed."""
+    for ratio in comparison.ratios:
+        if ratio.arm == arm:
+            return 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low
+    return None

@@ -1,0 +1,192 @@
+"""The speed table: NumPy, TensorFlow and their peers, network by network and phase by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import environment
+from benchmarks.speed_studies import floors, peers
+from benchmarks.speed_studies.arms import NETWORKS, network_of
+from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants, times_as_fast
+from benchmarks.speed_studies.resident import ResidentArm
+from benchmarks.timing import SpeedComparison
+
+BATCHES: dict[str, tuple[int, ...]] = {
+    "784-16 sigmoid-10": (1000,),
+    "784-100-50-10": (100,),
+    "cnn": (1000,),
+    "Conv 10 - pool - 100 - 10": (128,),
+    "lenet": (1000, 128),
+}
+"""Training batches of each network."""
+
+INFERENCE_BATCHES = (1, 128, 1000)
+EPOCH_ROWS = 4000
+PHASES = ("train", "gradients", "inference", "epoch")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network in one phase.
+
+    Attributes:
+        network: name, one of ``arms.NETWORKS``.
+        phase: one of ``PHASES``.
+        batch: examples a call, or a batch of the epoch.
+        threads: of each side.
+        floor: seconds a call below which nobody gets on this machine.
+        comparison: all samples; the first arm is the faster of TensorFlow's.
+    """
+
+    network: str
+    phase: str
+    batch: int
+    threads: int
+    floor: float
+    comparison: SpeedComparison
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        entry = {name: getattr(self, name) for name in ("network", "phase", "batch", "threads", "floor")}
+        return {**entry, **self.comparison.to_dict()}
+
+    def lines(self) -> list[str]:
+        """A line an arm: milliseconds, how many times the floor, and how many times as fast as TensorFlow's best."""
+        lines = [f"{self.network}, {self.phase}, batch {self.batch}, {_threads(self.threads)}"]
+        words = {ratio.arm: ratio.verdict for ratio in self.comparison.ratios}
+        for name, arm in self.comparison.arms.items():
+            line = (
+                f"  {name:<20}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
+            )
+            ratio = times_as_fast(self.comparison, name)
+            if ratio:
+                line += f" {ratio[0]:>7.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}] {words[name]}"
+            lines.append(line)
+        return lines
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
+@dataclass(frozen=True)
+class SpeedTable:
+    """All cells, with the machine they were measured on.
+
+    Attributes:
+        cells: in the order of measuring.
+        machine: as ``environment.describe`` gives it.
+        cores: BLAS kernels asked for, by NumPy's arms; None is NumPy's own choice.
+        ceilings: of the machine, with the fastest kernels.
+    """
+
+    cells: list[Cell]
+    machine: dict[str, Any]
+    cores: dict[str, str | None]
+    ceilings: floors.Ceilings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        return {
+            "machine": self.machine,
+            "blas_cores": self.cores,
+            "ceilings": {"flops": self.ceilings.flops, "bytes": self.ceilings.bytes},
+            "cells": [cell.to_dict() for cell in self.cells],
+        }
+
+    def lines(self) -> list[str]:
+        """The table as text."""
+        kernels = ", ".join(f"{name}: {core or 'its own choice'}" for name, core in self.cores.items())
+        picked = ", ".join(sorted({str(library["core"]) for library in self.machine.get("blas", [])}))
+        lines = [
+            "median +- MAD; times the floor; times as fast as TensorFlow's best compiled function [95 % interval]",
+            f"BLAS kernels: {kernels} (by itself NumPy takes {picked})",
+            f"ceilings: product {self.ceilings.flops / 1e9:.0f} GFLOP/s, copy {self.ceilings.bytes / 1e9:.1f} GB/s",
+        ]
+        return lines + [line for cell in self.cells for line in ["", *cell.lines()]]
+
+
+def run(
+    networks: Sequence[str],
+    phases: Sequence[str] = PHASES,
+    threads: int = 2,
+    data: str = "mnist",
+    blas_core: str | None = "auto",
+    with_peers: bool = False,
+    blocks: int = 15,
+    show: Callable[[str], None] | None = None,
+) -> SpeedTable:
+    """Time NumPy and TensorFlow on these networks.
+
+    Args:
+        networks: names of ``arms.NETWORKS``.
+        phases: which of ``PHASES``.
+        threads: of each side.
+        data: name of the data set the batches come from.
+        blas_core: see ``contestants.blas_cores``.
+        with_peers: also Keras' eager mode, scikit-learn, onnxruntime where installed, and the textbooks' code.
+        blocks: A B B A blocks of each comparison.
+        show: called with a line of progress.
+
+    Raises:
+        ValueError: unknown networks or phases.
+    """
+    for wanted, known, what in ((networks, NETWORKS, "networks"), (phases, PHASES, "phases")):
+        unknown = sorted(set(wanted) - set(known))
+        if unknown:
+            raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
+    cells = []
+    with contestants(threads, blas_core) as who:
+        ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
+        for network, phase, batch in _plan(networks, phases):
+            if show:
+                show(f"{network}, {phase}, batch {batch}")
+            work = floors.work_of(network_of(network), training=phase != "inference")
+            floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
+            comparison = against_best(_arms(who, network, phase, batch, data, with_peers), blocks)
+            cells.append(Cell(network, phase, batch, threads, floor, comparison))
+    return SpeedTable(cells, environment.describe(), who.cores, ceilings)
+
+
+def _plan(networks: Sequence[str], phases: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    for network in networks:
+        for phase in phases:
+            for batch in INFERENCE_BATCHES if phase == "inference" else BATCHES[network]:
+                yield network, phase, batch
+
+
+def _arms(
+    who: Contestants, network: str, phase: str, batch: int, data: str, with_peers: bool
+) -> dict[str, ResidentArm]:
+    """The arms of one cell, TensorFlow's first."""
+    threads, task = who.threads, (network, batch, data)
+    if phase == "epoch":
+        epoch = (network, batch, EPOCH_ROWS, data)
+        fit = who.tensorflow_arm("keras_epoch", *epoch, threads)
+        return {"Keras fit": fit, **who.numpy_arms("numpy_epoch", *epoch, "auto", threads)}
+    if phase == "gradients":
+        arms = who.both_tensorflows("tensorflow_gradients", *task, threads)
+        return {**arms, **who.numpy_arms("numpy_gradients", *task, threads)}
+    if phase == "inference":
+        arms = who.both_tensorflows("tensorflow_inference", *task, threads)
+        arms["Keras predict"] = who.tensorflow_arm("keras_predict", *task, threads)
+        arms |= who.numpy_arms("numpy_inference", *task, "auto", threads)
+        if with_peers and peers.has_onnxruntime():
+            arms["onnxruntime"] = _peer(who, "onnxruntime_inference", *task, threads)
+        return arms
+    arms = who.both_tensorflows("tensorflow_step", *task, threads)
+    arms |= who.numpy_arms("numpy_step", *task, "auto", threads)
+    if with_peers:
+        arms["Keras eager"] = who.tensorflow_arm("tensorflow_step", *task, threads, None)
+        if peers.fits_sklearn(network_of(network)):
+            arms["scikit-learn"] = _peer(who, "sklearn_step", *task)
+        # At the smallest batch only: the textbooks' code takes seconds at the others
+        if batch == min(BATCHES[network]):
+            arms["textbook im2col"] = who.numpy_arm("textbook_step", *task)
+    return arms
+
+
+def _peer(who: Contestants, function: str, *arguments: Any) -> ResidentArm:
+    return ResidentArm(who.numpy[NUMPY], f"{peers.__name__}:{function}", arguments)

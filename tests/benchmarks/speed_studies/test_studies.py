@@ -1,0 +1,119 @@
+"""The studies around the speed table, cut short: each measures what it says and finds what is planted."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.cli import main
+from benchmarks.speed_studies import cliffs, proof, scaling, start, target
+from benchmarks.speed_studies.contestants import NUMPY, TENSORFLOW
+from benchmarks.timing import compare_speed
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch):
+    monkeypatch.setattr("benchmarks.speed_studies.resident.SETTLE_SECONDS", 0.0)
+
+
+def compared(**seconds):
+    """A comparison of arms that take these many seconds each, by a clock that only they move."""
+    now = [0.0]
+
+    def arm(cost):
+        def run():
+            now[0] += cost
+
+        return run
+
+    return compare_speed({name: arm(cost) for name, cost in seconds.items()}, blocks=5, clock=lambda: now[0])
+
+
+def test_beginnings_from_nothing():
+    (found,) = start.run(["784-16 sigmoid-10"], batch=8, steps=1, repeats=1, threads=1)
+    assert set(found.runs) == {"numpy", "keras"}
+    for runs in found.runs.values():
+        assert set(runs) == set(start.PHASES)
+        assert all(len(figures) == 1 and figures[0] > 0 for figures in runs.values())
+        assert runs["whole process"][0] > runs["import"][0]
+    assert found.runs["numpy"]["peak memory"][0] < found.runs["keras"]["peak memory"][0]
+    assert "peak memory" in "\n".join(found.lines())
+    with pytest.raises(ValueError, match="ended with 1"):
+        start.begin("numpy", "no network", 8, 1, 1)
+
+
+def test_random_networks_are_of_many_kinds_and_all_can_be_built():
+    random = np.random.default_rng(0)
+    specs = [cliffs.random_image_network(random, number) for number in range(60)]
+    kinds = {type(layer).__name__ for spec in specs for layer in spec.layers}
+    assert {"Conv2D", "BatchNormalization", "MaxPooling2D", "AveragePooling2D", "Dropout", "Dense"} <= kinds
+    assert {spec.input_shape[-1] for spec in specs} == {1, 3}
+    assert all(spec.output_shape == (10,) for spec in specs)
+
+
+def test_cliffs_are_named():
+    spec = cliffs.random_image_network(np.random.default_rng(0), 0)
+    fine = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.4}))
+    steep = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.3, cliffs.REFERENCE: 0.4}))
+    beaten = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.1}))
+    assert [found.is_cliff for found in (fine, steep, beaten)] == [False, True, True]
+    assert fine.of_tensorflow == pytest.approx(0.5) and fine.of_reference == pytest.approx(2)
+    assert "2 cliffs" in cliffs.lines([steep, fine, beaten])[0]
+
+
+def test_one_random_network_is_timed():
+    (found,) = cliffs.run(1, seed=4, threads=1, blocks=5)
+    assert list(found.comparison.arms) == [TENSORFLOW[0], cliffs.FAST, cliffs.REFERENCE]
+
+
+def test_the_cost_grows_with_the_width(monkeypatch):
+    monkeypatch.setitem(scaling.AXES, "width", (1, 4))
+    points = scaling.run(["width"], threads=(1,), blocks=5)
+    times = [point.comparison.arms[NUMPY].median for point in points]
+    assert times[1] > 1.5 * times[0]
+    assert scaling.lines(points)[-1].startswith("width      4")
+    assert len(scaling.curves(points).axes) == 1
+
+
+def test_the_network_that_is_scaled():
+    assert scaling.network(depth=3).output_shapes[3] == (14, 14, 8)
+    assert scaling.network(width=4).output_shapes[0] == (28, 28, 32)
+
+
+def test_the_self_proof_counts_verdicts():
+    same, slowed = compared(A=0.1, B=0.1), compared(A=0.1, B=0.11)
+    good = proof.SelfProof([same] * 20, [slowed] * 20)
+    assert good.passed
+    assert good.lines()[1] == "a task against itself: 20 no demonstrable difference"
+    assert not proof.SelfProof([slowed] * 20, [slowed] * 20).passed
+    assert not proof.SelfProof([same] * 20, [slowed] * 17 + [same] * 3).passed
+
+
+def test_the_planted_slowdown_does_more_work(monkeypatch):
+    calls = []
+    monkeypatch.setattr("benchmarks.speed_studies.arms.numpy_step", lambda *given: lambda: calls.append(1))
+    for slower, expected in ((0.0, 10), (proof.SLOWDOWN, 11)):
+        calls.clear()
+        proof.step(slower)()
+        assert len(calls) == expected
+
+
+def test_time_to_a_target(monkeypatch):
+    """Both backends reach it on real digits, and say how long it took."""
+    monkeypatch.setattr("keras_models.set_threads", lambda threads: None)
+    for train in (target.train_numpy, target.train_keras):
+        seconds, epochs, accuracy = train(0, "digits", 0.3, 1)
+        assert seconds > 0 and 1 <= epochs <= target.MOST_EPOCHS and accuracy >= 0.3
+    found = target.TimeToTarget("digits", 0.3, {"NumPy": [(1.0, 2, 0.4)], "Keras fit": [(2.0, 2, 0.4)]})
+    assert found.lines()[-1] == "  NumPy is 2.00 times as fast"
+    with pytest.raises(ValueError, match="no target accuracy for 'random'"):
+        target.run(data="random")
+
+
+def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([compared(A=1, B=1)], [compared(A=1, B=1.1)]))
+    files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "proof.md")]
+    assert main(["speed", "--study", "proof", "--quiet", *files]) == 0
+    assert capsys.readouterr().out.startswith("PASSED: 1 comparisons of each kind")
+    assert json.loads((tmp_path / "proof.json").read_text())["machine"]["numpy"] == np.__version__
+    assert (tmp_path / "proof.md").read_text().startswith("# Speed: proof")

@@ -1,0 +1,104 @@
+"""The speed table: ratios, floors, changes against an earlier run, and the command around it."""
+
+import json
+
+import pytest
+
+from benchmarks.cli import main
+from benchmarks.environment import better_blas_core
+from benchmarks.speed_studies import changes, contestants, floors, table
+from benchmarks.timing import compare_speed
+from model_spec import Conv2D, Dense, Dropout, Flatten, ModelSpec
+
+
+def test_the_command_measures_and_compares_with_an_earlier_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.speed_studies.resident.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(table, "INFERENCE_BATCHES", (1,))
+    network = "784-16 sigmoid-10"
+    # A run in which NumPy was a thousand times as fast
+    cell = {"network": network, "phase": "inference", "batch": 1, "threads": 1}
+    earlier = {"cells": [{**cell, "ratios": [{"arm": "NumPy", "ratio": 1e-4}]}]}
+    paths = {name: tmp_path / f"{name}.json" for name in ("old", "new")} | {"record": tmp_path / "speed.md"}
+    paths["old"].write_text(json.dumps(earlier))
+    options = ["--phases", "inference", "--data", "random", "--blocks", "5", "--threads", "1", "--quiet"]
+    files = ["--output", str(paths["new"]), "--record", str(paths["record"]), "--compare", str(paths["old"])]
+    assert main(["speed", network, *options, *files, "--fail-if", "slower:10"]) == 1
+    shown = capsys.readouterr().out
+    assert f"{network}, inference, batch 1, 1 thread" in shown
+    assert "times as long as in the earlier run" in shown
+    assert [found["batch"] for found in json.loads(paths["new"].read_text())["cells"]] == [1]
+    assert "Written by `crosscheck speed" in paths["record"].read_text()
+
+
+def comparison():
+    def clock(state=[0.0]):  # noqa: B006 - a clock that counts its calls
+        state[0] += 0.1
+        return state[0]
+
+    return compare_speed({"tf.function": lambda: None, "NumPy": lambda: None}, blocks=5, clock=clock)
+
+
+def some_table():
+    ceilings = floors.Ceilings(1e9, 1e9)
+    cell = table.Cell("cnn", "train", 8, 2, 0.01, comparison())
+    return table.SpeedTable([cell], {"blas": [{"core": "SkylakeX"}]}, {"NumPy": None}, ceilings)
+
+
+def test_the_table_shows_times_as_fast_and_is_json():
+    text = "\n".join(some_table().lines())
+    assert "cnn, train, batch 8, 2 threads" in text
+    assert "1.00 [1.00, 1.00] no demonstrable difference" in text
+    assert "10.0 x" in text
+    assert json.loads(json.dumps(some_table().to_dict()))["cells"][0]["network"] == "cnn"
+
+
+def test_changes_against_an_earlier_run(tmp_path):
+    earlier = some_table().to_dict()
+    earlier["cells"][0]["ratios"][0]["ratio"] = 0.5
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(earlier))
+    (change,) = changes.changes(some_table().to_dict(), changes.load_earlier(path))
+    assert change.ratio == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="no file"):
+        changes.load_earlier(tmp_path / "none.json")
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="no result of crosscheck speed"):
+        changes.load_earlier(path)
+
+
+def test_limits():
+    assert changes.slowdown_limit("slower:1.25") == 1.25
+    assert changes.slowdown_limit(None) == float("inf")
+    with pytest.raises(ValueError, match="slower:RATIO"):
+        changes.slowdown_limit("faster:2")
+
+
+def test_unknown_networks_are_refused_before_anything_starts():
+    with pytest.raises(ValueError, match="unknown networks vgg; known are"):
+        table.run(["vgg"])
+
+
+def test_blas_kernels_are_named_or_left():
+    assert better_blas_core() in {None, "SkylakeX"}
+
+
+def test_which_kernels_are_timed(monkeypatch):
+    assert contestants.blas_cores(None) == {"NumPy": None}
+    assert contestants.blas_cores("Zen") == {"NumPy": "Zen", "NumPy, default BLAS": None}
+    monkeypatch.setattr("benchmarks.environment.better_blas_core", lambda: "SkylakeX")
+    assert contestants.blas_cores() == {"NumPy": "SkylakeX", "NumPy, default BLAS": None}
+    monkeypatch.setattr("benchmarks.environment.better_blas_core", lambda: None)
+    monkeypatch.setattr("benchmarks.environment.blas", lambda: [{"core": "SkylakeX"}])
+    assert contestants.blas_cores() == {"NumPy": None, "NumPy, AVX2 kernels": "Haswell"}
+    monkeypatch.setattr("benchmarks.environment.blas", lambda: [{"core": "Haswell"}])
+    assert contestants.blas_cores() == {"NumPy": None}
+
+
+def test_the_floor_by_hand():
+    layers = (Conv2D(2, 3), Dropout(0.5), Flatten(), Dense(3))
+    spec = ModelSpec("small", (4, 4, 1), layers)
+    # 9 * 2 weights at 4 positions, 8 * 3 at one; 16 numbers come in, 8 and 3 are computed
+    assert floors.work_of(spec, training=False) == floors.Work(2 * (18 * 4 + 24), 8 * (16 + 8 + 3))
+    assert floors.work_of(spec, training=True) == floors.Work(2 * (2 * 72 + 3 * 24), 16 * (16 + 8 + 3))
+    assert floors.Ceilings(100, 1).floor(floors.Work(1000, 20), 3) == 60
+    assert all(rate > 1e8 for rate in floors.measure())
