@@ -1,0 +1,59 @@
+"""The fast tier on 300 random networks: it equals the reference, and any number of threads gives the same bits."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+import bridge
+from bridge.random_networks import specs
+from core_numpy import NumpyModel
+from core_numpy.network import Network
+from core_numpy.tiers import why_not_fast
+from model_spec import SGD, TrainingSpec
+
+# One, few, one chunk, a chunk and a remainder in each of two shards
+EXAMPLES = (1, 3, 33, 70, 301)
+
+
+def fast(spec, dtype, threads):
+    model = NumpyModel(spec, 1, dtype, engine="fast", threads=threads)
+    model.set_weights(bridge.random_weights(spec, 2))
+    return model
+
+
+@settings(max_examples=300)
+@given(specs(), some.sampled_from(EXAMPLES), some.integers(0, 10**6))
+def test_the_fast_tier_equals_the_reference(spec, examples, seed):
+    if why_not_fast(Network.of(spec)):
+        return
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(examples, *spec.input_shape))
+    cotangent = random.normal(size=(examples, *spec.output_shape))
+    reference = NumpyModel(spec, 1, "float64", engine="reference")
+    reference.set_weights(bridge.random_weights(spec, 2))
+    ours = fast(spec, "float64", 2)
+    for training in (False, True):
+        found, expected = (model.pullback(x, cotangent, training=training) for model in (ours, reference))
+        pairs = {name: (found.parameters[name], value) for name, value in expected.parameters.items()}
+        for name, (one, other) in {**pairs, "x": (found.inputs, expected.inputs)}.items():
+            # Batch statistics of few examples divide by small deviations
+            scale = max(np.abs(other).max(initial=0), 1e-3)
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-9 * scale, err_msg=f"{name} of {spec!r}")
+    np.testing.assert_allclose(ours.predict(x), reference.predict(x), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=300)
+@given(specs(), some.sampled_from(EXAMPLES), some.integers(0, 10**6))
+def test_one_thread_and_two_give_the_same_bits(spec, examples, seed):
+    if why_not_fast(Network.of(spec)):
+        return
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(examples, *spec.input_shape)).astype(np.float32)
+    y = random.random((examples, *spec.output_shape)).astype(np.float32)
+    bits = []
+    for threads in (1, 2):
+        model = fast(spec, "float32", threads)
+        model.start_training(TrainingSpec(optimizer=SGD(0.01), loss="mean_squared_error"))
+        losses = [model.train_on_batch(x, y) for _ in range(2)]
+        bits.append((losses, [value.tobytes() for value in model.get_weights()], model.predict(x).tobytes()))
+    assert bits[0] == bits[1]
