@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add(commands, "train", "train both backends alike and compare accuracies", _model_options, _training_options)
     _add(commands, "speed", "NumPy beside TensorFlow, phase by phase, in interleaved processes", _speed_options)
+    _add(commands, "reproduce", "the courses' experiments on both backends, beside the published", _reproduce_options)
     _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options, _fault_option)
     _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
     _add(commands, "selftest", "the judge judged: planted faults, right variants, each comparison", _selftest_options)
@@ -148,6 +149,17 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--fail-if", metavar="slower:RATIO", help="with --compare: exit 1 where a cell is slower by that"
     )
+
+
+def _reproduce_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "rows", nargs="*", default=["quick"], metavar="ROW", help="rows of the page, all, or quick (the default)"
+    )
+    command.add_argument("--jobs", type=_positive, default=1, help="processes; with more than one no seconds count")
+    command.add_argument(
+        "--directory", type=Path, default=Path("runs/reproduction"), help="where finished parts are kept"
+    )
+    command.add_argument("--record", action="store_true", help="write docs/reproduction.md, its record and pictures")
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:

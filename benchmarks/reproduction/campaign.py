@@ -1,0 +1,151 @@
+"""The campaign: rows become cells, cells that are known are kept, and a row that spreads takes more seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from benchmarks.reproduction import slices
+from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
+from benchmarks.reproduction.experiment import LEAST_SEEDS, MOST_SEEDS, Row
+from benchmarks.reproduction.record import Record
+from benchmarks.reproduction.statistics import WIDE_SPREAD
+from benchmarks.reproduction.summary import accuracies, results_of
+from bridge.cells import Cell, run_cells
+
+THREADS = 2
+"""Threads of each backend where seconds are measured."""
+
+
+@dataclass
+class CampaignResult:
+    """What a campaign has done.
+
+    Attributes:
+        record: all results that are known now.
+        computed, kept: how many cells were computed, and how many were known before.
+        failed: tracebacks.
+        left_out: {row: why it was not run}.
+        interrupted: True where it was ended with Ctrl-C.
+    """
+
+    record: Record
+    computed: int = 0
+    kept: int = 0
+    failed: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def run(
+    rows: Sequence[Row],
+    record: Record,
+    directory: Path | None,
+    jobs: int = 1,
+    threads: int = THREADS,
+    show: Callable[[str], None] | None = None,
+    quick: bool = False,
+) -> CampaignResult:
+    """Run rows on both backends; on Ctrl-C what is finished is kept.
+
+    Args:
+        rows: what to run, in this order.
+        record: results that need not be computed; new ones are added to it.
+        directory: where each finished cell is kept at once; None keeps nothing.
+        jobs: processes. With more than one, each has one thread and no seconds are compared.
+        threads: of each backend, with one job.
+        show: called with a line of progress.
+        quick: the least number of seeds for every row, however far they spread.
+    """
+    result = CampaignResult(record)
+    say = show or (lambda line: None)
+    for data in dict.fromkeys(row.data.name for row in rows):
+        problem = slices.missing(data)
+        if problem is not None:
+            result.left_out |= {row.name: problem for row in rows if row.data.name == data}
+    try:
+        for row in rows:
+            if row.name not in result.left_out:
+                _run_row(row, result, directory, jobs, threads, say, quick)
+    except KeyboardInterrupt:
+        result.interrupted = True
+    return result
+
+
+def _run_row(
+    row: Row,
+    result: CampaignResult,
+    directory: Path | None,
+    jobs: int,
+    threads: int,
+    say: Callable[[str], None],
+    quick: bool,
+) -> None:
+    seeds = min(row.seeds, LEAST_SEEDS) if quick else row.seeds
+    _run_seeds(row, range(seeds), result, directory, jobs, threads, say)
+    if not quick and row.random and row.seeds < MOST_SEEDS and spreads(row, result.record):
+        say(f"{row.name}: an accuracy spreads over more than two points, so {MOST_SEEDS} seeds")
+        _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, say)
+
+
+def spreads(row: Row, record: Record) -> bool:
+    """True where an accuracy of the row's first seeds lies further apart than two points, on either backend."""
+    for variant in row.variants:
+        for values in accuracies(results_of(row, variant, record, range(row.seeds))).values():
+            if any(max(one) - min(one) > WIDE_SPREAD for one in values.values() if one):
+                return True
+    return False
+
+
+def _run_seeds(
+    row: Row,
+    seeds: Sequence[int],
+    result: CampaignResult,
+    directory: Path | None,
+    jobs: int,
+    threads: int,
+    say: Callable[[str], None],
+) -> None:
+    waiting: dict[str, Cell] = {}
+    total = 0
+    for seed in seeds:
+        for variant in row.variants:
+            for backend in BACKENDS:
+                total += 1
+                wanted = cell(row, variant, backend, seed, threads)
+                shared = cell(row, variant, backend, seed, 1, alone=False)
+                known = [wanted] if jobs == 1 else [wanted, shared]
+                if any(one.key in result.record.entries for one in known):
+                    result.kept += 1
+                else:
+                    one = wanted if jobs == 1 else shared
+                    waiting[one.key] = one
+    done = total - len(waiting)
+    if done:
+        say(f"{row.name}: {done} of {total} cells are known")
+    for outcome in run_cells(list(waiting.values()), directory, jobs, partial(prepare_process, 1)):
+        done += 1
+        arguments = outcome.cell.arguments
+        name = f"{arguments['experiment']['variant']['name']}, {arguments['backend']}, seed {arguments['seed']}"
+        if outcome.error is not None:
+            result.failed.append(f"{row.name}: {name}\n{outcome.error}")
+            say(f"{row.name}: {done}/{total} {name} FAILED")
+            continue
+        result.record.add(outcome.cell.key, arguments, outcome.result)
+        result.computed += not outcome.kept
+        result.kept += outcome.kept
+        say(f"{row.name}: {done}/{total} {name}, {'kept' if outcome.kept else f'{outcome.seconds:.1f} s'}")
+
+
+def known_keys(rows: Sequence[Row], threads: int = THREADS) -> list[str]:
+    """The keys of all cells these rows can have; a record holds no others."""
+    return [
+        cell(row, variant, backend, seed, *how).key
+        for row in rows
+        for variant in row.variants
+        for backend in BACKENDS
+        for seed in range(MOST_SEEDS)
+        for how in ((threads, True), (1, False))
+    ]

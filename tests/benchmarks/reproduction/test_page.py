@@ -1,0 +1,154 @@
+"""The record and what is written from it: the page, its pictures, the lines for the terminal."""
+
+import json
+
+import pytest
+
+from benchmarks.reproduction import cells, page, pictures
+from benchmarks.reproduction import record as records
+from benchmarks.reproduction.experiment import Row, Variant, load_rows
+from benchmarks.reproduction.slices import DataSlice
+from benchmarks.reproduction.summary import summarise
+
+
+@pytest.fixture
+def written(rows, record, tmp_path):
+    """The page of three made-up seeds, and the directory it is in."""
+    page.write(tmp_path / "docs" / "page.md", tmp_path / "docs" / "records" / "all.json", rows, record)
+    return (tmp_path / "docs" / "page.md").read_text(encoding="utf-8"), tmp_path / "docs"
+
+
+def test_the_record_comes_back_as_it_was_with_shorter_curves(record, tmp_path):
+    path = tmp_path / "records" / "all.json"
+    record.write(path)
+    again = records.read(path)
+    assert set(again.entries) == set(record.entries)
+    for key, entry in again.entries.items():
+        before = record.entries[key]
+        assert (entry.row, entry.variant, entry.backend, entry.seed) == ("small", "first", before.backend, before.seed)
+        assert entry.result["figures"] == before.result["figures"]
+        assert entry.result["environment"] == before.result["environment"]
+        assert entry.result["curves"]["history"]["loss"] == [1.0, 0.12346]
+    # One machine, written once; the same content gives the same bytes
+    assert len(json.loads(path.read_text())["environments"]) == 1
+    assert again.to_json() == path.read_text()
+
+
+def test_no_record_is_an_empty_one_and_a_damaged_one_an_error(tmp_path):
+    assert records.read(tmp_path / "none.json").entries == {}
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"bad.json is no record of crosscheck reproduce"):
+        records.read(tmp_path / "bad.json")
+
+
+def test_cells_of_an_experiment_that_has_changed_are_dropped(record):
+    first = next(iter(record.entries))
+    assert set(record.only([first, "of another row"]).entries) == {first}
+
+
+def test_the_page_has_published_and_found_side_by_side(written):
+    text, _ = written
+    assert "from 6 runs of 2026-01-02; A processor, 2 cores; Python 3.11, NumPy 2.0" in text
+    assert "commits 0123456789." in text
+    line = next(line for line in text.splitlines() if line.startswith("| first | inference | test accuracy |"))
+    # t * 0.1 * sqrt(4/3) is 0.5: 0.9 lies within; all pairs are equal
+    assert "| 0.9 | 0.9000 ± 0.1000 | 0.9000 ± 0.1000 | +0.0000 [+0.0000, +0.0000] | within |" in line
+    assert "| 0.95 to 0.99 | 0.9000 ± 0.1000 | 0.9000 ± 0.1000 | - | within |" in text
+    assert "| first | 12.5 | 1.0000 ± 0.0000 | 4.0000 ± 0.0000 |" in text
+    assert "The backends agree." in text
+    assert "Slip: It was measured twice." in text
+    assert "Asked of the mean test accuracy: 0.5 to 1; NumPy reaches, Keras reaches it." in text
+
+
+def test_a_row_that_was_not_run_says_so(written):
+    text, _ = written
+    assert "| [Another](#other) | - | - | - | - | - | - | not run yet |" in text
+    assert text.rstrip().endswith("Not run yet.")
+
+
+def test_the_page_shows_the_rows_curves(written):
+    text, directory = written
+    assert "![A small one](records/all/small.svg)" in text
+    picture = (directory / "records" / "all" / "small.svg").read_text(encoding="utf-8")
+    assert "NumPy" in picture
+    assert "Keras" in picture
+
+
+def test_a_difference_is_marked(rows, record):
+    for entry in record.entries.values():
+        if entry.backend == "keras":
+            entry.result["figures"]["inference"]["test_accuracy"] -= 0.004
+    summary = summarise(rows["small"], record)
+    assert not summary.agrees
+    assert page.backends_word(summary) == "DIFFER"
+    assert "**differs**" in page.text(rows, record, {}, "all.json")
+    assert any("**differs**" in line for line in page.text_lines(rows["small"], summary))
+
+
+def test_the_published_figure_lies_beside_one_backend_only(rows, record):
+    for entry in record.entries.values():
+        entry.result["figures"]["inference"]["test_accuracy"] = {"numpy": 0.9, "keras": 0.8}[entry.backend]
+    line = summarise(rows["small"], record).lines[0]
+    assert line.verdict == "within (numpy), above (keras)"
+
+
+def test_seconds_of_runs_that_were_not_alone_are_left_out(rows, record):
+    for entry in record.entries.values():
+        entry.result["alone"] = False
+    summary = summarise(rows["small"], record)
+    assert summary.seconds == {"first": {"numpy": [], "keras": []}}
+    assert "| seconds |" not in page.text(rows, record, {}, "all.json")
+
+
+def test_pairs_are_of_seeds_both_backends_have_finished(rows, record):
+    last = next(key for key, entry in record.entries.items() if (entry.backend, entry.seed) == ("keras", 2))
+    del record.entries[last]
+    summary = summarise(rows["small"], record)
+    assert summary.seeds == 2
+    assert summary.lines[0].values == {"numpy": [0.8, 0.9], "keras": [0.8, 0.9]}
+
+
+def test_an_empty_record_makes_a_page_that_says_so(rows):
+    text = page.text(rows, records.Record(), {}, "all.json")
+    assert "Nothing has been measured yet" in text
+    assert text.count("Not run yet.") == 2
+
+
+def test_the_speed_up_stands_beside_the_numerical_gradient(made_up):
+    rows = {name: load_rows()[name] for name in ("class-data-numerical", "class-data-backpropagation")}
+    found = records.Record()
+    for name, row in rows.items():
+        for backend in cells.BACKENDS:
+            one = cells.cell(row, row.variants[0], backend, 0, 2)
+            found.add(one.key, one.arguments, made_up(0.9, 50.0 if name == "class-data-numerical" else 0.5))
+    text = page.text(rows, found, {}, "all.json")
+    assert "NumPy: the numerical gradient takes 100.0 times as long; the loss curves are at most 0 apart." in text
+
+
+@pytest.mark.parametrize(("way", "look"), [("histograms", "histograms"), ("filters", "filters")])
+def test_what_is_looked_at_is_drawn(way, look, tmp_path, made_up):
+    histogram = {"weights": "he", "activation": "relu", "layer": 1, "low": 0.0, "high": 1.0, "counts": [1] * 30}
+    looked = {"histograms": [histogram], "image": [[0.0, 1.0]] * 2, "maps": [[[0.5, -0.5]] * 2] * 2}
+    row = Row("look", "Look", "One sees it.", DataSlice("digits"), (Variant("it", way=way),), seeds=3)
+    found = records.Record()
+    for backend in cells.BACKENDS:
+        one = cells.cell(row, row.variants[0], backend, 0, 2)
+        result = made_up(0.9) | {"looked": looked, "figures": {"run": {"mean square 1": 0.25}}}
+        del result["curves"]
+        found.add(one.key, one.arguments, result)
+    figures = pictures.figures_of(row, found)
+    assert set(figures) == {f"look-{look}"}
+    path = pictures.write(tmp_path, "look", figures[f"look-{look}"])
+    assert 0 < path.stat().st_size < 60_000
+    text = page.text({"look": row}, found, {}, "all.json")
+    assert ("The maps of the two backends are at most 0 apart." in text) == (way == "filters")
+
+
+def test_a_large_picture_is_written_as_png(tmp_path):
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    values = np.random.default_rng(0).random(20_000)
+    figure.subplots().scatter(values, values[::-1], s=1)
+    assert pictures.write(tmp_path, "large", figure).suffix == ".png"
