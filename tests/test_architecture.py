@@ -39,9 +39,11 @@ RULES = {
     ),
 }
 
-# The files of model_spec that use NumPy; `import model_spec` loads none of them. And the one file pytest itself loads.
+# The files of model_spec that use NumPy; `import model_spec` loads none of them. The one file pytest itself loads. And
+# what is timed where somebody has installed it.
 RULES_OF_FILES = {
     "bridge/pytest_plugin.py": Rule(frozenset({"pytest"})),
+    "benchmarks/speed_studies/peers.py": Rule(frozenset(), frozenset({"onnx", "onnxruntime"})),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),
     "model_spec/streams.py": Rule(frozenset({"numpy"})),

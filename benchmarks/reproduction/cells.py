@@ -19,7 +19,7 @@ from benchmarks.reproduction.measuring import measure_all
 from benchmarks.reproduction.slices import DataSlice, Draw, Split
 from benchmarks.reproduction.tables import record_from
 from benchmarks.reproduction.training import train
-from benchmarks.resident import SETTLE_SECONDS
+from benchmarks.speed_studies.resident import SETTLE_SECONDS
 from bridge.cells import Cell
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
