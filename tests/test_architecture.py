@@ -43,7 +43,9 @@ RULES = {
 # what is timed where somebody has installed it.
 RULES_OF_FILES = {
     "bridge/pytest_plugin.py": Rule(frozenset({"pytest"})),
-    "benchmarks/speed_studies/peers.py": Rule(frozenset(), frozenset({"onnx", "onnxruntime"})),
+    "benchmarks/speed_studies/peers.py": Rule(
+        frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn"})
+    ),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),
     "model_spec/streams.py": Rule(frozenset({"numpy"})),

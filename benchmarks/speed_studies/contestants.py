@@ -44,12 +44,14 @@ class Contestants:
     Attributes:
         tensorflow: Keras' and TensorFlow's process.
         numpy: NumPy's processes by the name of their arm, the fastest kernels first.
+        others: the process of the peers.
         threads: of each.
         cores: BLAS kernels asked for, by arm.
     """
 
     tensorflow: ResidentProcess
     numpy: dict[str, ResidentProcess]
+    others: ResidentProcess
     threads: int
     cores: dict[str, str | None]
 
@@ -78,10 +80,11 @@ def contestants(threads: int, wish: str | None = "auto") -> Iterator[Contestants
     with ExitStack() as stack:
         tensorflow = stack.enter_context(ResidentProcess({"TF_CPP_MIN_LOG_LEVEL": "3"}))
         numpy = {
-            name: stack.enter_context(ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {})))
+            name: stack.enter_context(ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {}), True))
             for name, core in cores.items()
         }
-        yield Contestants(tensorflow, numpy, threads, cores)
+        others = stack.enter_context(ResidentProcess(limits))
+        yield Contestants(tensorflow, numpy, others, threads, cores)
 
 
 def against_best(arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3) -> SpeedComparison:

@@ -83,7 +83,7 @@ def run(runs: int = RUNS, blocks: int = 15, show: Callable[[str], None] | None =
     """Compare a training step with itself, and with one that takes a tenth longer, each in a process of its own."""
     limits = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
     same, slowed = [], []
-    with ResidentProcess(limits) as first, ResidentProcess(limits) as second:
+    with ResidentProcess(limits, True) as first, ResidentProcess(limits, True) as second:
         base = ResidentArm(first, f"{__name__}:step", ())
         twin, slow = (ResidentArm(second, f"{__name__}:step", given) for given in ((), (SLOWDOWN,)))
         for number in range(runs):

@@ -1,8 +1,8 @@
 """Tasks timed in processes of their own, which stay alive: each with its threads, its BLAS kernels, its TensorFlow.
 
 Two libraries in one process share its threads and each other's memory habits; in processes of their own they take
-turns, sample by sample, and only one of them computes at a time. The threads of oneDNN (OpenMP) go on spinning for
-200 ms after their work, at the cost of whoever comes next: so each sample waits until they sleep.
+turns, sample by sample, and only one of them computes at a time. Threads go on spinning after their work, at the cost
+of whoever comes next: so each sample ends with a pause until they sleep.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Any
 Task = Callable[[], object]
 
 SETTLE_SECONDS = 0.25
-"""How long a sample waits for the threads of the process before it; measured: 0.20 s of spinning."""
+"""The pause after oneDNN's threads (OpenMP) and onnxruntime's; measured: 0.20 s of spinning."""
+
+BLAS_SETTLE_SECONDS = 0.05
+"""The pause after OpenBLAS' threads."""
 
 
 class ResidentProcess:
@@ -27,11 +30,13 @@ class ResidentProcess:
 
     Args:
         environment: variables set before anything is imported in it.
+        only_blas: whether no threads but BLAS' work in it.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], only_blas: bool = False) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
+        self.settle_seconds = BLAS_SETTLE_SECONDS if only_blas else SETTLE_SECONDS
         self._pool = ProcessPoolExecutor(max_workers=1, env=environment, timeout=3600)
 
     def call(self, function: str, *arguments: Any) -> Any:

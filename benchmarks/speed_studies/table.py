@@ -189,4 +189,4 @@ def _arms(
 
 
 def _peer(who: Contestants, function: str, *arguments: Any) -> ResidentArm:
-    return ResidentArm(who.numpy[NUMPY], f"{peers.__name__}:{function}", arguments)
+    return ResidentArm(who.others, f"{peers.__name__}:{function}", arguments)

@@ -68,8 +68,8 @@ def run(
             for (process, function), name in zip(sides, runs, strict=True):
                 if show:
                     show(f"{name}, seed {seed} of {seeds}")
-                time.sleep(SETTLE_SECONDS)
                 runs[name].append(tuple(process.call(f"{__name__}:{function}", seed, data, WANTED[data], threads)))
+                time.sleep(SETTLE_SECONDS)
     return TimeToTarget(data, WANTED[data], runs)
 
 
