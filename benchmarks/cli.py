@@ -130,9 +130,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--study",
         default="table",
-        choices=["table", "start", "target", "scaling", "cliffs", "proof"],
+        choices=["table", "start", "target", "scaling", "cliffs", "tricks", "proof"],
         help="the table; how each side starts; time to a target accuracy; growth with size; random networks; "
-        "the benchmark judged",
+        "what each trick of the fast tier buys; the benchmark judged",
     )
     command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
     command.add_argument("--peers", action="store_true", help="also scikit-learn, onnxruntime, eager, the textbooks")

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, progress_lines
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines
 
 Show = Callable[[str], None] | None
 Result = tuple[dict[str, Any], list[str], int]
@@ -50,6 +50,7 @@ def _core(options: argparse.Namespace) -> str | None:
 def _table(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import changes, table
     from benchmarks.speed_studies.arms import NETWORKS
+    from core_numpy.whole_files import write_whole
 
     limit = changes.slowdown_limit(options.fail_if)
     earlier = None if options.compare is None else changes.load_earlier(options.compare)
@@ -62,11 +63,13 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
         options.peers,
         options.blocks or 15,
         show,
+        lambda table: write_whole(options.output, json.dumps(table.to_dict(), indent=1)),
     )
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)
     slower = any(change.ratio > limit for change in moved)
-    return entry, [*found.lines(), *(str(change) for change in moved)], DIFFER if slower else AGREE
+    code = INTERRUPTED if found.interrupted else DIFFER if slower else AGREE
+    return entry, [*found.lines(), *(str(change) for change in moved)], code
 
 
 def _start(options: argparse.Namespace, show: Show) -> Result:
@@ -102,6 +105,13 @@ def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     return {"networks": [one.to_dict() for one in found]}, cliffs.lines(found), DIFFER if cliff else AGREE
 
 
+def _tricks(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import tricks
+
+    found = tricks.run(options.blocks or 15, show)
+    return {"tricks": [trick.to_dict() for trick in found]}, tricks.lines(found), AGREE
+
+
 def _proof(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import proof
 
@@ -115,5 +125,6 @@ STUDIES: dict[str, Callable[[argparse.Namespace, Show], Result]] = {
     "target": _target,
     "scaling": _scaling,
     "cliffs": _cliffs,
+    "tricks": _tricks,
     "proof": _proof,
 }

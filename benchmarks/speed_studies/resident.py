@@ -84,11 +84,15 @@ def _task(build: str, arguments: tuple[Any, ...]) -> Task:
 
 
 def seconds_of(build: str, arguments: tuple[Any, ...], calls: int) -> float:
-    """Run a task some times, without garbage collection, and return the seconds; one call before them is not timed."""
+    """Run a task some times, without garbage collection, and return the seconds.
+
+    Of a task short enough to be called several times, one call before them is not timed: what lies in the caches is
+    another task's.
+    """
     task = _task(build, arguments)
     gc.collect()
-    # What lies in the caches is another task's
-    task()
+    if calls > 1:
+        task()
     gc.disable()
     try:
         start = time.perf_counter()

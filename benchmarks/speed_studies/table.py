@@ -71,7 +71,7 @@ def _threads(count: int) -> str:
     return f"{count} thread{'s' * (count > 1)}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class SpeedTable:
     """All cells, with the machine they were measured on.
 
@@ -80,12 +80,14 @@ class SpeedTable:
         machine: as ``environment.describe`` gives it.
         cores: BLAS kernels asked for, by NumPy's arms; None is NumPy's own choice.
         ceilings: of the machine, with the fastest kernels.
+        interrupted: True where cells are missing.
     """
 
     cells: list[Cell]
     machine: dict[str, Any]
     cores: dict[str, str | None]
     ceilings: floors.Ceilings
+    interrupted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
@@ -117,8 +119,9 @@ def run(
     with_peers: bool = False,
     blocks: int = 15,
     show: Callable[[str], None] | None = None,
+    keep: Callable[[SpeedTable], None] | None = None,
 ) -> SpeedTable:
-    """Time NumPy and TensorFlow on these networks.
+    """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned.
 
     Args:
         networks: names of ``arms.NETWORKS``.
@@ -129,6 +132,7 @@ def run(
         with_peers: also Keras' eager mode, scikit-learn, onnxruntime where installed, and the textbooks' code.
         blocks: A B B A blocks of each comparison.
         show: called with a line of progress.
+        keep: called with the table so far after every cell: all of it takes an hour.
 
     Raises:
         ValueError: unknown networks or phases.
@@ -137,17 +141,22 @@ def run(
         unknown = sorted(set(wanted) - set(known))
         if unknown:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
-    cells = []
     with contestants(threads, blas_core) as who:
         ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
-        for network, phase, batch in _plan(networks, phases):
-            if show:
-                show(f"{network}, {phase}, batch {batch}")
-            work = floors.work_of(network_of(network), training=phase != "inference")
-            floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
-            comparison = against_best(_arms(who, network, phase, batch, data, with_peers), blocks)
-            cells.append(Cell(network, phase, batch, threads, floor, comparison))
-    return SpeedTable(cells, environment.describe(), who.cores, ceilings)
+        table = SpeedTable([], environment.describe(), who.cores, ceilings)
+        try:
+            for network, phase, batch in _plan(networks, phases):
+                if show:
+                    show(f"{network}, {phase}, batch {batch}")
+                work = floors.work_of(network_of(network), training=phase != "inference")
+                floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
+                comparison = against_best(_arms(who, network, phase, batch, data, with_peers), blocks)
+                table.cells.append(Cell(network, phase, batch, threads, floor, comparison))
+                if keep:
+                    keep(table)
+        except KeyboardInterrupt:
+            table.interrupted = True
+    return table
 
 
 def _plan(networks: Sequence[str], phases: Sequence[str]) -> Iterator[tuple[str, str, int]]:

@@ -20,9 +20,16 @@ from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
 from core_numpy.tiers import Batch, BatchResult, all_right
 from model_spec.losses import CategoricalCrossentropy, Loss
+from model_spec.shapes import element_count
 
 SHARDS = 2
 """Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
+
+LEAST_SHARED_FLOPS = 5e7
+"""Forward work below which a batch is not split: two threads that take turns in Python save less than they cost.
+
+Measured on the random networks of ``crosscheck speed --study cliffs``: below it one thread is up to twice as fast.
+"""
 
 FEW_IMAGES = 4
 """Up to so many images are run batch first: there are too few to fill the innermost axis."""
@@ -45,6 +52,7 @@ class Runner:
         self.dtype = np.dtype(dtype)
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
+        self.flops = _flops(network)
         self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
         self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
@@ -55,9 +63,11 @@ class Runner:
     def _work(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Work]:
         """A batch as shards of chunks, at most ``rows`` examples a chunk.
 
-        Only images are sharded, and not where they are few; ``whole`` keeps the batch in one piece.
+        Only images are sharded, and not where they are few or the network is small; ``whole`` keeps the batch in one
+        piece.
         """
-        sharded = self.has_images and not whole and (backward or examples > FEW_IMAGES)
+        many = backward or examples > FEW_IMAGES
+        sharded = self.has_images and not whole and many and examples * self.flops > LEAST_SHARED_FLOPS
         chunk = examples if whole else min(rows or self.chunk, self.chunk)
         return [
             [(slice(at, end), self._plan(number, end - at, backward)) for at, end in chunk_bounds(start, stop, chunk)]
@@ -207,6 +217,16 @@ def _plans(work: Work) -> list[Plan]:
 def _begin(work: Work, params: Params, state: Params, training: bool = False) -> None:
     for plan in _plans(work):
         plan.begin(params, state, training)
+
+
+def _flops(network: Network) -> float:
+    """Additions and multiplications of one example's products, forward."""
+    spec, flops = network.spec, 0.0
+    for layer, output in zip(spec.layers, spec.output_shapes, strict=True):
+        kernel = spec.parameter_shapes.get(f"{layer.name}/kernel")
+        if kernel is not None:
+            flops += 2.0 * element_count(kernel) * element_count(output[:-1])
+    return flops
 
 
 def chunk_size(network: Network, dtype: np.dtype) -> int:

@@ -1,18 +1,28 @@
 """The fast tier on 300 random networks: it equals the reference, and any number of threads gives the same bits."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 import bridge
 from bridge.random_networks import specs
 from core_numpy import NumpyModel
+from core_numpy.engine import runner
 from core_numpy.network import Network
 from core_numpy.tiers import why_not_fast
 from model_spec import SGD, TrainingSpec
 
 # One, few, one chunk, a chunk and a remainder in each of two shards
 EXAMPLES = (1, 3, 33, 70, 301)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def split_every_batch():
+    """However small the networks here are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "LEAST_SHARED_FLOPS", 0.0)
+        yield
 
 
 def fast(spec, dtype, threads):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.speed_studies import cliffs, proof, scaling, start, target
+from benchmarks.speed_studies import cliffs, proof, scaling, start, target, tricks
 from benchmarks.speed_studies.contestants import NUMPY, TENSORFLOW
 from benchmarks.timing import compare_speed
 
@@ -78,6 +78,32 @@ def test_the_cost_grows_with_the_width(monkeypatch):
 def test_the_network_that_is_scaled():
     assert scaling.network(depth=3).output_shapes[3] == (14, 14, 8)
     assert scaling.network(width=4).output_shapes[0] == (28, 28, 32)
+
+
+def _result(name, arguments=()):
+    return np.asarray(getattr(tricks, name)(*arguments)())
+
+
+@pytest.mark.parametrize(
+    "name", ["overlapping windows, not im2col", "comparisons, not scattering", "pooling before relu"]
+)
+def test_a_trick_and_its_plain_way_do_the_same_work(name):
+    plain, trick = (_result(*way) for way in tricks.PAIRS[name])
+    assert np.prod(plain.shape) == np.prod(trick.shape)
+
+
+@pytest.mark.parametrize("name", ["pooling before relu", "comparisons, not scattering", "sums as products with ones"])
+def test_a_trick_gives_the_plain_result(name):
+    plain, trick = (_result(*way) for way in tricks.PAIRS[name])
+    np.testing.assert_allclose(trick.reshape(plain.shape), plain, atol=1e-4)
+
+
+def test_every_trick_is_a_task_and_is_timed():
+    for ways in tricks.PAIRS.values():
+        for function, arguments in ways:
+            getattr(tricks, function)(*arguments)()
+    trick = tricks.Trick("some", compared(plain=0.2, trick=0.1))
+    assert tricks.lines([trick])[1].split()[-3:] == ["2.00", "[2.00,", "2.00]"]
 
 
 def test_the_self_proof_counts_verdicts():

@@ -73,6 +73,24 @@ def test_limits():
         changes.slowdown_limit("faster:2")
 
 
+def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
+    """The second cell is interrupted; the first one is kept, on disk too."""
+    answers = [comparison()]
+
+    def measure(*given):
+        if not answers:
+            raise KeyboardInterrupt
+        return answers.pop()
+
+    monkeypatch.setattr(table, "against_best", measure)
+    monkeypatch.setattr(table.floors, "measure", lambda: (1e9, 1e9))
+    path = tmp_path / "speed.json"
+    network = "784-16 sigmoid-10"
+    options = ["--phases", "inference", "--data", "random", "--threads", "1", "--quiet", "--output", str(path)]
+    assert main(["speed", network, *options]) == 130
+    assert [cell["batch"] for cell in json.loads(path.read_text())["cells"]] == [1]
+
+
 def test_unknown_networks_are_refused_before_anything_starts():
     with pytest.raises(ValueError, match="unknown networks vgg; known are"):
         table.run(["vgg"])

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import model_spec as ms
 from core_numpy import NumpyModel
+from core_numpy.engine import runner
 from core_numpy.engine.plan import pooled_first
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
@@ -61,6 +62,12 @@ VECTOR_LAYERS = [
     ms.BatchNormalization(),
     *(ms.Dense(4, activation=name) for name in ACTIVATIONS if name != "step"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def split_every_batch(monkeypatch):
+    """However small the networks here are."""
+    monkeypatch.setattr(runner, "LEAST_SHARED_FLOPS", 0.0)
 
 
 def name_of(layer):
@@ -292,6 +299,13 @@ def test_what_plans_cannot_run():
         NumpyModel(trailing, engine="slow")
     with pytest.raises(ValueError, match="threads must be"):
         NumpyModel(trailing, threads=0)
+
+
+def test_a_small_batch_is_not_split(monkeypatch):
+    monkeypatch.setattr(runner, "LEAST_SHARED_FLOPS", 5e7)
+    lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
+    # 9 products of 9.6 million operations
+    assert [len(lenet._work(examples, backward=True)) for examples in (1, 5, 6, 100)] == [1, 1, 2, 2]
 
 
 def test_shards_and_chunks():

@@ -1,0 +1,31 @@
+"""Files written whole or not at all: content, permissions, and the old file after a failure."""
+
+import os
+
+import pytest
+
+from core_numpy.whole_files import whole_file, write_whole
+
+
+def test_a_new_file_is_one_like_any_other(tmp_path):
+    path, plain = tmp_path / "new.txt", tmp_path / "plain.txt"
+    write_whole(path, "gamma γ\n")
+    plain.write_text("")
+    assert path.read_text(encoding="utf-8") == "gamma γ\n"
+    assert path.stat().st_mode == plain.stat().st_mode
+    assert sorted(os.listdir(tmp_path)) == ["new.txt", "plain.txt"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "old.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="in the middle"), whole_file(path) as file:
+        file.write(b"half of the new")
+        raise RuntimeError("in the middle")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["old.bin"]
+
+
+def test_a_missing_directory_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_whole(tmp_path / "none" / "new.txt", "")
