@@ -63,7 +63,7 @@ def load(path: str | Path) -> dict[str, Array]:
         # Opened here, because np.load leaves a file open that it cannot read.
         with open(path, "rb") as file, _archive(file) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file, NotImplementedError included
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
     if _META not in arrays:
         raise WeightFileError(f"{path} has no {_META} entry; it was not written by save_weights")

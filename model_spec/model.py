@@ -97,6 +97,18 @@ class ModelSpec:
         """Number of values in all parameters (moving statistics not counted)."""
         return sum(element_count(size) for size in self.parameter_shapes.values())
 
+    @cached_property
+    def flops(self) -> dict[str, float]:
+        """Additions and multiplications of each layer's product for one example, forward, ``{"conv2d": 12960.0}``.
+
+        A kernel is applied at every position of the output. Layers without a kernel are left out.
+        """
+        return {
+            str(layer.name): 2.0 * element_count(kernel) * element_count(after[:-1])
+            for layer, after in zip(self.layers, self.output_shapes, strict=True)
+            if (kernel := self.parameter_shapes.get(f"{layer.name}/kernel")) is not None
+        }
+
     def summary(self) -> str:
         """The layers with output shapes and parameter counts, as a text table."""
         rows = [("Layer", "Output shape", "Parameters")]

@@ -20,7 +20,6 @@ from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
 from core_numpy.tiers import Batch, BatchResult, all_right
 from model_spec.losses import CategoricalCrossentropy, Loss
-from model_spec.shapes import element_count
 
 SHARDS = 2
 """Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
@@ -52,7 +51,7 @@ class Runner:
         self.dtype = np.dtype(dtype)
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
-        self.flops = _flops(network)
+        self.flops = sum(network.spec.flops.values())
         self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
         self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
@@ -217,16 +216,6 @@ def _plans(work: Work) -> list[Plan]:
 def _begin(work: Work, params: Params, state: Params, training: bool = False) -> None:
     for plan in _plans(work):
         plan.begin(params, state, training)
-
-
-def _flops(network: Network) -> float:
-    """Additions and multiplications of one example's products, forward."""
-    spec, flops = network.spec, 0.0
-    for layer, output in zip(spec.layers, spec.output_shapes, strict=True):
-        kernel = spec.parameter_shapes.get(f"{layer.name}/kernel")
-        if kernel is not None:
-            flops += 2.0 * element_count(kernel) * element_count(output[:-1])
-    return flops
 
 
 def chunk_size(network: Network, dtype: np.dtype) -> int:
