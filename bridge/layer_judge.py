@@ -31,8 +31,8 @@ class _KeptUnits:
 
     kept: Array
 
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
-        return self.kept
+    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
+        return self.kept[start : start + shape[0]]
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,11 @@ Seeds = Callable[[str], int]
 class MaskSource(Protocol):
     """Where one call of one Dropout layer gets its mask."""
 
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
-        """A boolean array, True where a value is kept; False with probability ``rate``."""
+    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
+        """A boolean array, True where a value is kept; False with probability ``rate``.
+
+        ``start`` is the first example: a part of a batch gets its part of the batch's mask.
+        """
 
 
 @dataclass(frozen=True)

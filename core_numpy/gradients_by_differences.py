@@ -182,8 +182,8 @@ class _SameMask:
 
     shape: tuple[int, ...]
 
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
-        return np.random.default_rng(0).random(shape) >= rate
+    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
+        return np.random.default_rng(start).random(shape) >= rate
 
 
 def _of_model(

@@ -17,6 +17,9 @@ Array = np.ndarray
 MaskSources = Callable[[int], MaskSource]
 """Gives the mask source of the layer at a position of the specification."""
 
+_WORD_BYTES = 8
+"""Of one draw of a bit generator."""
+
 
 @dataclass(frozen=True)
 class KerasMask:
@@ -30,14 +33,15 @@ class KerasMask:
     call: int
     stream_dtype: str | None = None
 
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
+    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
         dtype = np.dtype(self.stream_dtype or dtype)
-        return stateless_uniform((self.seed, self.call), shape, dtype) >= dtype.type(rate)
+        offset = start * element_count(shape[1:])
+        return stateless_uniform((self.seed, self.call), shape, dtype, offset) >= dtype.type(rate)
 
 
 @dataclass(frozen=True)
 class FastMask:
-    """A mask from NumPy's SFC64 generator: about ten times faster, different units than Keras drops.
+    """A mask from NumPy's PCG64DXSM generator: about ten times faster, different units than Keras drops.
 
     One byte decides a unit where the rate is a multiple of 1/256, two bytes otherwise; the share that is dropped
     differs from the rate by less than 1/65536.
@@ -46,13 +50,17 @@ class FastMask:
     seed: int
     call: int
 
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
-        generator = np.random.Generator(np.random.SFC64([self.seed, self.call]))
+    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
         bytes_each = 1 if (rate * 256).is_integer() else 2
         levels = 256**bytes_each
         threshold = min(round(rate * levels), levels - 1)
-        drawn = generator.bytes(element_count(shape) * bytes_each)
-        return (np.frombuffer(drawn, f"u{bytes_each}") >= threshold).reshape(shape)
+        count, skipped = element_count(shape), start * element_count(shape[1:])
+        each = _WORD_BYTES // bytes_each
+        first_word, last_word = skipped // each, -(-(skipped + count) // each)
+        generator = np.random.PCG64DXSM([self.seed, self.call]).advance(first_word)
+        drawn = generator.random_raw(last_word - first_word).view(f"u{bytes_each}")
+        inside = skipped - each * first_word
+        return (drawn[inside : inside + count] >= threshold).reshape(shape)
 
 
 def keras_masks(seed: int, call: int, stream_dtype: str | None = None) -> MaskSources:

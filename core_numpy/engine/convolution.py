@@ -22,8 +22,9 @@ from core_numpy.engine.block import Block, Room
 from core_numpy.engine.layout import empty, zeros
 from core_numpy.ops.windows import Windows
 
-STRIP_BYTES = 1 << 20
-"""What a strip's buffers may take: the second-level cache of one core. More costs memory and gains no time."""
+STRIP_BYTES = 3 << 20
+"""What a strip's buffers may take. Shorter strips cost more calls than the second-level cache saves; longer ones cost
+memory and gain no time."""
 
 _FEW_CHANNELS = 4
 """Below this many input channels the matrix products are too small to pay for turning the gradient around."""
@@ -106,7 +107,9 @@ class Convolution(Block):
         tall, wide, channels, filters = self.kernel_shape
         # Panel, output, gradient turned around and gradient spread, a row each
         numbers = padded_width * (tall * channels + 1 + channels + filters) + 2 * self.columns * filters
-        row_bytes = numbers * self.room.examples * self.room.dtype.itemsize
+        # The kernel's gradient at every position does not shrink with the examples
+        products = self.columns * wide * (tall * channels + 1) * filters if self.room.training else 0
+        row_bytes = (numbers * self.room.examples + products) * self.room.dtype.itemsize
         each = max(STRIP_BYTES // row_bytes // rows_each, 1) * rows_each
         used = self.rows // rows_each * rows_each
         return [Strip(start, min(start + each, used)) for start in range(0, used, each)]

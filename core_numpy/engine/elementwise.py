@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core_numpy.contract import Array, Layer
+from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine.block import Block, Room
+from core_numpy.engine.layout import zeros, zeros_beside
 from core_numpy.ops.activations import FUNCTIONS
 
 
@@ -21,11 +22,12 @@ class Relu(Block):
             self.y, self.whole = room.like(source)
         else:
             self.y, self.whole = source.y, source.whole
+        self.zeros = zeros_beside(self.y)
         if room.training:
             self.open = np.empty(self.y.shape, np.bool_)
 
     def forward(self) -> None:
-        np.maximum(self.x, 0, out=self.y)
+        np.maximum(self.x, self.zeros, out=self.y)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
@@ -109,12 +111,15 @@ class Dropout(Block):
         else:
             self.y, self.whole = source.y, source.whole
         if self.active:
-            self.mask = np.empty(self.y.shape, room.dtype)
-            self.scale = room.dtype.type(1.0 / (1.0 - layer.spec.rate))  # type: ignore[attr-defined]
+            self.mask = zeros(self.y.shape, room.dtype)
+            self.rate = layer.spec.rate  # type: ignore[attr-defined]
+            self.scale = room.dtype.type(1.0 / (1.0 - self.rate))
 
-    def take(self, keep: Array) -> None:
-        """Use this mask for the next chunk, keep (n, ...) of booleans."""
-        np.multiply(self.room.layout.from_rows(keep), self.scale, out=self.mask)
+    def take(self, source: MaskSource, rows: slice) -> None:
+        """Draw the next chunk's mask, that of these rows of the batch."""
+        # (n, ...), a view of the mask
+        mask = self.room.layout.to_rows(self.mask)[: rows.stop - rows.start]
+        np.multiply(source.keep_mask(mask.shape, self.rate, mask.dtype, rows.start), self.scale, out=mask)
 
     def forward(self) -> None:
         if self.active and self.training:

@@ -7,7 +7,7 @@ import numpy as np
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution, Follower, Strip
-from core_numpy.engine.layout import empty
+from core_numpy.engine.layout import empty, zeros_beside
 from core_numpy.engine.pooling import keep_largest, share_out
 from core_numpy.ops.windows import Windows
 
@@ -63,6 +63,7 @@ class StripRelu(Follower):
         self.convolution = convolution
         # Rows of a pooling in front stand for several of the convolution's
         self.behind = max([1, *(follower.rows_each for follower in convolution.followers)])
+        self.zeros = zeros_beside(self.y[0])
         if room.training:
             most = convolution.strips[0].count // self.behind
             self.open = np.empty((most, *self.y.shape[1:]), np.bool_)
@@ -73,7 +74,7 @@ class StripRelu(Follower):
 
     def push_strip(self, strip: Strip) -> None:
         y = self.y[self._rows(strip)]
-        np.maximum(y, 0, out=y)
+        np.maximum(y, self.zeros, out=y)
 
     def pull_strip(self, strip: Strip, dy: Array) -> Array:
         y = self.y[self._rows(strip)]

@@ -59,3 +59,18 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     array = empty(shape, dtype)
     array[...] = 0
     return array
+
+
+_LONG_ROW = 4096
+"""Numbers of a row beside which the start of a NumPy loop costs nothing."""
+
+
+def zeros_beside(values: Array) -> Array:
+    """Zeros that broadcast over these values: the last axes of their shape, as many as make a long row.
+
+    ``np.maximum`` takes an array of zeros three times as fast as the number 0.
+    """
+    axes = 1
+    while axes < values.ndim and np.prod(values.shape[-axes:]) < _LONG_ROW:
+        axes += 1
+    return zeros(values.shape[-axes:], values.dtype)

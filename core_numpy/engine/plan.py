@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from core_numpy.contract import Array, Layer
+from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine import dense, elementwise, pooling
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, Room
@@ -51,19 +51,24 @@ class Entry(Block):
             self.y = self.whole = np.broadcast_to(room.dtype.type(0), room.layout.shape(example, room.examples))
 
     def take(self, rows: Array) -> None:
-        """Use these rows (n, ...) for the next chunk."""
+        """Use these rows (n, ...) for the next chunk; where they are fewer than its examples, the others are zeros."""
         if self.copies:
-            np.copyto(self.y, self.room.layout.from_rows(rows))
+            inside = self.room.layout.to_rows(self.y)
+            np.copyto(inside[: len(rows)], rows)
+            inside[len(rows) :] = 0
         else:
             self.y = self.whole = rows
 
 
 class Plan:
-    """All blocks for ``examples`` rows; forward leaves in the buffers what backward reads."""
+    """All blocks for ``examples`` rows, or fewer; forward leaves in the buffers what backward reads.
+
+    With fewer rows the other places of the buffers hold examples of zeros, whose gradients are zeros.
+    """
 
     def __init__(self, network: Network, layout: Layout, examples: int, dtype: np.dtype, training: bool) -> None:
         self.layout = layout
-        self.examples = examples
+        self.examples = self.used = examples
         steps = pooled_first(network.steps)
         spec = network.spec
         borders = [_border(steps[at:], spec.input_shapes) for at in range(len(steps) + 1)]
@@ -88,38 +93,41 @@ class Plan:
             else:
                 block.begin(params[step.name], state[step.name])
 
-    def take_masks(self, keep: dict[int, Array]) -> None:
-        """Give every Dropout layer, by its position in the specification, its mask (n, ...) for the next chunk."""
+    def take_masks(self, sources: Mapping[int, MaskSource], rows: slice) -> None:
+        """Let every Dropout layer, by its position in the specification, draw its mask for these rows of the batch."""
         for step, block in zip(self.steps, self.blocks, strict=True):
-            if step.index in keep and isinstance(block, elementwise.Dropout):
-                block.take(keep[step.index])
+            if step.index in sources and isinstance(block, elementwise.Dropout):
+                block.take(sources[step.index], rows)
 
     def forward(self, rows: Array, stop: int | None = None) -> Array:
         """Run the chunk (n, ...) through the first ``stop`` blocks; return a view of the last one's output, by rows."""
+        self.used = len(rows)
         self.entry.take(rows)
         ran = self.blocks[:stop]
         for block in ran:
             block.forward()
-        return self.layout.to_rows(ran[-1].y if ran else self.entry.y)
+        return self.layout.to_rows(ran[-1].y if ran else self.entry.y)[: self.used]
 
     def finish(self, start: int) -> Array:
         """Run the blocks from ``start`` on too; return a view of the output, by rows."""
         for block in self.blocks[start:]:
             block.forward()
-        return self.layout.to_rows(self.blocks[-1].y)
+        return self.layout.to_rows(self.blocks[-1].y)[: self.used]
 
     def backward(self, dy: Array, start: int, stop: int, need_dx: bool = False) -> Array | None:
         """Pull dy (n, ...), gradient of the output of block ``start`` - 1, back to block ``stop``.
 
         Blocks before ``stop`` are left out: nothing in front of them is trained. Returns the gradient of the input of
-        block ``stop`` where it is wanted.
+        block ``stop`` (n, ...) where it is wanted.
         """
-        gradient: Array | None = np.array(self.layout.from_rows(dy), order="C")
+        cotangent = np.zeros(self.layout.shape(dy.shape[1:], self.examples), dy.dtype)
+        np.copyto(self.layout.to_rows(cotangent)[: self.used], dy)
+        gradient: Array | None = cotangent
         for at in range(start - 1, stop - 1, -1):
             if gradient is None:
-                break
+                return None
             gradient = self.blocks[at].backward(gradient, need_dx or at > stop)
-        return gradient
+        return None if gradient is None else self.layout.to_rows(gradient)[: self.used]
 
     def gradients(self) -> dict[str, dict[str, Array]]:
         """{layer: {variable: gradient}}, summed over the chunks since :meth:`begin`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core_numpy import metrics
-from core_numpy.contract import Array
+from core_numpy.contract import Array, MaskSource
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
@@ -34,8 +34,10 @@ FEW_IMAGES = 4
 """Up to so many images are run batch first: there are too few to fill the innermost axis."""
 
 _PANEL_BYTES = 4 << 20
-_LEAST_CHUNK, _LARGEST_CHUNK = 32, 128
+_LEAST_CHUNK, _LARGEST_CHUNK = 64, 128
 _ROWS_AT_ONCE = 1024
+_REGISTER = 16
+"""float32 numbers of the widest register."""
 _PLANS = 8
 
 
@@ -67,15 +69,21 @@ class Runner:
         """
         many = backward or examples > FEW_IMAGES
         sharded = self.has_images and not whole and many and examples * self.flops > LEAST_SHARED_FLOPS
-        chunk = examples if whole else min(rows or self.chunk, self.chunk)
-        return [
-            [(slice(at, end), self._plan(number, end - at, backward)) for at, end in chunk_bounds(start, stop, chunk)]
-            for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1))
-        ]
+        batch_last = self.has_images and many
+        largest = examples if whole else min(rows or self.chunk, self.chunk)
+        work = []
+        for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1)):
+            chunk = even_chunk(stop - start, largest) if batch_last and not whole else largest
+            work.append(
+                [
+                    (slice(at, end), self._plan(number, chunk if batch_last else end - at, backward, batch_last))
+                    for at, end in chunk_bounds(start, stop, chunk)
+                ]
+            )
+        return work
 
-    def _plan(self, shard: int, examples: int, training: bool) -> Plan:
+    def _plan(self, shard: int, examples: int, training: bool, batch_last: bool) -> Plan:
         """The plan of this shard for chunks of this size; the least recently used one makes room."""
-        batch_last = self.has_images and (training or examples > FEW_IMAGES)
         key = (shard, examples, training, batch_last)
         if key not in self.plans:
             while len(self.plans) >= _PLANS:
@@ -167,7 +175,7 @@ class Runner:
         """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
         whole = not self.has_images or (training and self.network.couples_examples)
         work = self._work(len(x), backward=True, whole=whole)
-        keep = self._keep_masks(masks, len(x)) if training else {}
+        sources = self._mask_sources(masks) if training else {}
         inputs = np.empty_like(x) if need_dx else None
         first = 0 if need_dx else self.first_trained
 
@@ -175,12 +183,12 @@ class Runner:
             value, correct = 0.0, []
             _begin(work[shard], params, state, training)
             for part, plan in work[shard]:
-                plan.take_masks({index: mask[part] for index, mask in keep.items()})
+                plan.take_masks(sources, part)
                 output = plan.forward(x[part], last)
                 cost, gradient, right = begin(part, output, plan)
                 dx = plan.backward(gradient, last, first, need_dx)
                 if inputs is not None and dx is not None:
-                    np.copyto(inputs[part], plan.layout.to_rows(dx))
+                    np.copyto(inputs[part], dx)
                 value += cost
                 correct.append(right)
             return value, correct
@@ -196,16 +204,14 @@ class Runner:
         values = [inputs, *[None] * len(self.network.steps)]
         return BatchResult(sum(value for value, _ in results), total, all_right(rights), new_state, values)
 
-    def _keep_masks(self, masks: MaskSources | None, examples: int) -> dict[int, Array]:
-        """The whole batch's mask of every Dropout layer, by its position in the specification."""
-        keep = {}
-        for step in self.network.steps:
-            if isinstance(step.layer, Dropout) and step.layer.spec.rate > 0:
-                if masks is None:
-                    raise ValueError("Dropout in training needs a source of masks; give masks=keras_masks(seed, call)")
-                shape = (examples, *self.network.spec.input_shapes[step.index])
-                keep[step.index] = masks(step.index).keep_mask(shape, step.layer.spec.rate, self.dtype)
-        return keep
+    def _mask_sources(self, masks: MaskSources | None) -> dict[int, MaskSource]:
+        """The source of every Dropout layer's mask, by its position in the specification."""
+        dropping = [
+            step.index for step in self.network.steps if isinstance(step.layer, Dropout) and step.layer.spec.rate > 0
+        ]
+        if masks is None and dropping:
+            raise ValueError("Dropout in training needs a source of masks; give masks=keras_masks(seed, call)")
+        return {index: masks(index) for index in dropping} if masks else {}
 
 
 def _plans(work: Work) -> list[Plan]:
@@ -216,6 +222,21 @@ def _plans(work: Work) -> list[Plan]:
 def _begin(work: Work, params: Params, state: Params, training: bool = False) -> None:
     for plan in _plans(work):
         plan.begin(params, state, training)
+
+
+def even_chunk(examples: int, largest: int) -> int:
+    """Examples a chunk so that one plan runs all chunks of a shard, the last one with a few places left empty.
+
+    A plan of its own for the remainder would need as much memory again. Whole registers of examples, where the empty
+    places are at most an eighth.
+
+    >>> even_chunk(500, 64), even_chunk(500, 128), even_chunk(66, 64), even_chunk(10, 64)
+    (64, 128, 33, 10)
+    """
+    chunks = -(-examples // largest)
+    size = -(-examples // chunks)
+    aligned = -(-size // _REGISTER) * _REGISTER
+    return aligned if aligned <= largest and 8 * aligned * chunks <= 9 * examples else size
 
 
 def chunk_size(network: Network, dtype: np.dtype) -> int:

@@ -24,6 +24,17 @@ def test_keras_mask_keeps_where_uniform_reaches_the_rate():
     np.testing.assert_array_equal(KerasMask(7, 2).keep_mask((50, 4), 0.3, FLOAT32), uniform >= np.float32(0.3))
 
 
+@pytest.mark.parametrize("rate", [0.25, 0.3])
+@pytest.mark.parametrize("kind", [KerasMask, FastMask])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_part_of_a_batch_gets_its_part_of_the_mask(kind, rate, dtype):
+    # 3 units an example: parts begin within the words that are drawn
+    whole = kind(7, 2).keep_mask((50, 3), rate, np.dtype(dtype))
+    for start, stop in ((0, 1), (1, 4), (17, 50), (49, 50)):
+        part = kind(7, 2).keep_mask((stop - start, 3), rate, np.dtype(dtype), start)
+        np.testing.assert_array_equal(part, whole[start:stop])
+
+
 def test_stream_of_another_dtype():
     float64 = np.dtype("float64")
     given = KerasMask(7, 2, "float32").keep_mask((50, 4), 0.3, float64)

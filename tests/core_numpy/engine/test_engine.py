@@ -12,7 +12,7 @@ import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine import runner
 from core_numpy.engine.plan import pooled_first
-from core_numpy.engine.runner import FEW_IMAGES, chunk_size
+from core_numpy.engine.runner import FEW_IMAGES, chunk_size, even_chunk
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.pooling import MaxPooling2D
@@ -314,9 +314,18 @@ def test_shards_and_chunks():
     assert list(chunk_bounds(4, 11, 3)) == [(4, 7), (7, 10), (10, 11)]
 
 
+def test_one_plan_runs_all_chunks_of_a_shard():
+    cases = [(500, 64), (500, 128), (116, 128), (66, 64), (10, 64), (2000, 64), (7, 3), (1, 64)]
+    assert [even_chunk(*case) for case in cases] == [64, 128, 128, 33, 10, 64, 3, 1]
+    lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
+    for examples in (1000, 1001, 132):
+        for shard in lenet._work(examples, backward=True):
+            assert len({plan for _, plan in shard}) == 1
+
+
 def test_chunks_fit_the_cache():
     sizes = [chunk_size(Network.of(zoo.build(name)), np.dtype("float32")) for name in ("lenet", "cnn")]
-    assert sizes == [32, 128]
+    assert sizes == [64, 128]
 
 
 def test_relu_goes_behind_the_pooling():
