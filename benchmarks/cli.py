@@ -135,7 +135,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
         "what each trick of the fast tier buys; the benchmark judged",
     )
     command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
-    command.add_argument("--peers", action="store_true", help="also scikit-learn, onnxruntime, eager, the textbooks")
+    command.add_argument(
+        "--peers", action="store_true", help="also PyTorch, onnxruntime, scikit-learn, Keras eager, textbooks"
+    )
     command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
     command.add_argument("--seed", type=int, default=0, help="of the random networks")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")

@@ -44,7 +44,7 @@ RULES = {
 RULES_OF_FILES = {
     "bridge/pytest_plugin.py": Rule(frozenset({"pytest"})),
     "benchmarks/speed_studies/peers.py": Rule(
-        frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn"})
+        frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),

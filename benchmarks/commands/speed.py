@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console, environment
     from core_numpy.whole_files import write_whole
 
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     entry, text, code = STUDIES[options.study](options, progress_lines(options))
     console.end_of_progress()
     entry.setdefault("machine", environment.describe())

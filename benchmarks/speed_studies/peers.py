@@ -1,4 +1,4 @@
-"""Other libraries at the same task, timed where they are installed: scikit-learn's MLPClassifier and onnxruntime."""
+"""Other libraries at the same task, timed where they are installed: scikit-learn, PyTorch and onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ _ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "soft
 def has_onnxruntime() -> bool:
     """True where both onnx and onnxruntime are installed."""
     return find_spec("onnx") is not None and find_spec("onnxruntime") is not None
+
+
+def has_torch() -> bool:
+    """True where PyTorch is installed."""
+    return find_spec("torch") is not None
 
 
 def fits_sklearn(spec: ModelSpec) -> bool:
@@ -47,6 +52,82 @@ def sklearn_step(network: str, batch: int, data: str) -> Task:
     x, classes = x.reshape(batch, -1), np.arange(spec.output_shape[-1])
     model.partial_fit(x, y, classes=classes)
     return lambda: model.partial_fit(x, y)
+
+
+def torch_step(network: str, batch: int, data: str, threads: int) -> Task:
+    """A training step of PyTorch's eager mode: cross-entropy of the logits, Adam; the loss is fetched."""
+    import torch
+
+    torch.set_num_threads(threads)
+    spec = network_of(network)
+    x, y = (torch.from_numpy(np.ascontiguousarray(part)) for part in _channels_first(spec, batch, data))
+    model = torch_model(spec).train()
+    optimizer = torch.optim.Adam(model.parameters(), eps=1e-7)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step
+
+
+def torch_inference(network: str, batch: int, data: str, threads: int) -> Task:
+    """PyTorch's probabilities without recording gradients."""
+    import torch
+
+    torch.set_num_threads(threads)
+    spec = network_of(network)
+    x = torch.from_numpy(np.ascontiguousarray(_channels_first(spec, batch, data)[0]))
+    model = torch_model(spec).eval()
+
+    def run() -> Array:
+        with torch.inference_mode():
+            result: Array = torch.softmax(model(x), 1).numpy()
+        return result
+
+    return run
+
+
+def _channels_first(spec: ModelSpec, batch: int, data: str) -> tuple[Array, Array]:
+    x, y = batch_for(spec, batch, data)
+    return (x.transpose(0, 3, 1, 2) if x.ndim == 4 else x), y.astype(np.int64)
+
+
+def torch_model(spec: ModelSpec) -> Any:
+    """The network as a ``torch.nn.Sequential`` up to its logits, with PyTorch's own initial weights.
+
+    A Flatten takes channels first, another order of the same numbers and the same work.
+
+    Raises:
+        ValueError: a layer this benchmark does not translate.
+    """
+    from torch import nn
+
+    activations = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+    modules: list[Any] = []
+    for layer, shape in zip(spec.layers, spec.input_shapes, strict=True):
+        match layer:
+            case Conv2D(strides=(1, 1)):
+                padding = layer.padding
+                modules.append(nn.Conv2d(shape[-1], layer.filters, layer.kernel_size, padding=padding))
+            case MaxPooling2D(padding="valid") | AveragePooling2D(padding="valid"):
+                kind = nn.MaxPool2d if isinstance(layer, MaxPooling2D) else nn.AvgPool2d
+                modules.append(kind(layer.pool_size, layer.strides))
+            case Flatten():
+                modules.append(nn.Flatten())
+            case Dense():
+                modules.append(nn.Linear(shape[0], layer.units))
+            case Dropout():
+                modules.append(nn.Dropout(layer.rate))
+            case _:
+                raise ValueError(f"{layer!r} is not translated to PyTorch; leave PyTorch out for this network")
+        activation = getattr(layer, "activation", None)
+        if activation in activations:
+            modules.append(activations[activation]())
+    return nn.Sequential(*modules)
 
 
 def onnxruntime_inference(network: str, batch: int, data: str, threads: int) -> Task:

@@ -36,6 +36,7 @@ class ResidentProcess:
     def __init__(self, environment: dict[str, str], only_blas: bool = False) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
+        # Of the next sample, which is somebody else's
         self.settle_seconds = BLAS_SETTLE_SECONDS if only_blas else SETTLE_SECONDS
         self._pool = ProcessPoolExecutor(max_workers=1, env=environment, timeout=3600)
 
@@ -71,10 +72,9 @@ class ResidentArm:
 
     def sample(self, calls: int) -> float:
         """Seconds for ``calls`` calls in a row, by the process' own clock."""
-        time.sleep(SETTLE_SECONDS)
-        return float(
-            self.process.call("benchmarks.speed_studies.resident:seconds_of", self.build, self.arguments, calls)
-        )
+        seconds = self.process.call(f"{__name__}:seconds_of", self.build, self.arguments, calls)
+        time.sleep(self.process.settle_seconds)
+        return float(seconds)
 
 
 @cache

@@ -129,7 +129,7 @@ def run(
         threads: of each side.
         data: name of the data set the batches come from.
         blas_core: see ``contestants.blas_cores``.
-        with_peers: also Keras' eager mode, scikit-learn, onnxruntime where installed, and the textbooks' code.
+        with_peers: also Keras' eager mode, scikit-learn, PyTorch and onnxruntime where installed, the textbooks' code.
         blocks: A B B A blocks of each comparison.
         show: called with a line of progress.
         keep: called with the table so far after every cell: all of it takes an hour.
@@ -184,6 +184,8 @@ def _arms(
         arms |= who.numpy_arms("numpy_inference", *task, "auto", threads)
         if with_peers and peers.has_onnxruntime():
             arms["onnxruntime"] = _peer(who, "onnxruntime_inference", *task, threads)
+        if with_peers and peers.has_torch():
+            arms["PyTorch"] = _peer(who, "torch_inference", *task, threads)
         return arms
     arms = who.both_tensorflows("tensorflow_step", *task, threads)
     arms |= who.numpy_arms("numpy_step", *task, "auto", threads)
@@ -191,6 +193,8 @@ def _arms(
         arms["Keras eager"] = who.tensorflow_arm("tensorflow_step", *task, threads, None)
         if peers.fits_sklearn(network_of(network)):
             arms["scikit-learn"] = _peer(who, "sklearn_step", *task)
+        if peers.has_torch():
+            arms["PyTorch"] = _peer(who, "torch_step", *task, threads)
         # At the smallest batch only: the textbooks' code takes seconds at the others
         if batch == min(BATCHES[network]):
             arms["textbook im2col"] = who.numpy_arm("textbook_step", *task)

@@ -162,6 +162,22 @@ def product_in_slabs() -> Task:
     return run
 
 
+def relu_beside_a_number() -> Task:
+    """max(x, 0) on a strip of lenet's first convolution."""
+    x = _random(8, 26, 16, 64)
+    y = np.empty_like(x)
+    return lambda: np.maximum(x, 0, out=y)
+
+
+def relu_beside_zeros() -> Task:
+    """The same beside an array of zeros, a row of the strip."""
+    from core_numpy.engine.layout import zeros_beside
+
+    x = _random(8, 26, 16, 64)
+    y, zeros = np.empty_like(x), zeros_beside(x[0])
+    return lambda: np.maximum(x, zeros, out=y)
+
+
 def _adam(joined: bool) -> Task:
     from core_numpy.optimizers import OptimizerState, one_vector
     from model_spec import Adam, zoo
@@ -249,7 +265,8 @@ PAIRS: dict[str, tuple[tuple[str, tuple[Any, ...]], tuple[str, tuple[Any, ...]]]
     "sums as products with ones": (("sum_of_products", ()), ("product_with_ones", ())),
     "small products": (("one_product", ()), ("product_in_slabs", ())),
     "one vector of parameters": (("adam_by_parameter", ()), ("adam_on_one_vector", ())),
-    "strips of 1 MiB, not whole images": (("strips", (1 << 30,)), ("strips", (1 << 20,))),
+    "relu beside zeros, not the number 0": (("relu_beside_a_number", ()), ("relu_beside_zeros", ())),
+    "strips of 3 MiB, not whole images": (("strips", (1 << 30,)), ("strips", (3 << 20,))),
     "shards on two threads": (("one_shard_thread", ()), ("two_shard_threads", ())),
     "one image batch first": (("one_image_batch_last", ()), ("one_image_batch_first", ())),
     "all of it: a step of lenet": (("reference_step", ()), ("two_shard_threads", ())),

@@ -80,3 +80,20 @@ def test_which_networks_scikit_learn_can_train():
 
 def test_seconds_are_those_of_the_calls():
     assert seconds_of("tests.benchmarks.speed_studies.slow_task:build", (0.01,), 3) == pytest.approx(0.03, abs=0.02)
+
+
+@pytest.mark.parametrize("network", list(arms.NETWORKS))
+def test_pytorch_trains_the_same_network(network):
+    pytest.importorskip("torch")
+    spec = arms.network_of(network)
+    assert sum(parameter.numel() for parameter in peers.torch_model(spec).parameters()) == spec.parameter_count
+    step = peers.torch_step(network, 8, arms.RANDOM, 1)
+    losses = [step() for _ in range(30)]
+    assert losses[-1] < losses[0]
+    np.testing.assert_allclose(peers.torch_inference(network, 8, arms.RANDOM, 1)().sum(axis=1), 1, rtol=1e-5)
+
+
+def test_what_pytorch_is_not_given():
+    pytest.importorskip("torch")
+    with pytest.raises(ValueError, match="not translated to PyTorch"):
+        peers.torch_model(ModelSpec("other", (4,), (BatchNormalization(), Dense(2))))
