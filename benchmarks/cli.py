@@ -66,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "train", "train both backends alike and compare accuracies", _model_options, _training_options)
     _add(commands, "speed", "NumPy beside TensorFlow, phase by phase, in interleaved processes", _speed_options)
     _add(commands, "reproduce", "the courses' experiments on both backends, beside the published", _reproduce_options)
+    _add(commands, "convert", "a Keras model for NumPy alone, or back, with a certificate", _convert_options)
+    _add(commands, "predict", "classes and probabilities of images, on NumPy alone", _predict_options)
     _add(commands, "fuzz", "random networks compared on both backends", _fuzz_options, _fault_option)
     _add(commands, "replay", "compare a case again that fuzz has saved", _case_option)
     _add(commands, "selftest", "the judge judged: planted faults, right variants, each comparison", _selftest_options)
@@ -130,14 +132,15 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--study",
         default="table",
-        choices=["table", "start", "target", "scaling", "cliffs", "tricks", "proof"],
-        help="the table; how each side starts; time to a target accuracy; growth with size; random networks; "
-        "what each trick of the fast tier buys; the benchmark judged",
+        choices=["table", "start", "deployed", "target", "scaling", "cliffs", "tricks", "proof"],
+        help="the table; how each side starts; a converted model where it is used; time to a target "
+        "accuracy; growth with size; random networks; what each trick of the fast tier buys; the benchmark judged",
     )
     command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
     command.add_argument(
         "--peers", action="store_true", help="also PyTorch, onnxruntime, scikit-learn, Keras eager, textbooks"
     )
+    command.add_argument("--python", help="of deployed: an interpreter that has NumPy alone")
     command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
     command.add_argument("--seed", type=int, default=0, help="of the random networks")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
@@ -164,6 +167,23 @@ def _reproduce_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--record", action="store_true", help="write docs/reproduction.md, its record and pictures")
 
 
+def _convert_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", type=Path, help="model.keras, model.h5 or model.npz")
+    command.add_argument("target", type=Path, help="model.npz; or model.keras where the source is .npz")
+    command.add_argument("--data", type=Path, help="an .npz file with inputs to compare on; drawn by default")
+    command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
+
+
+def _predict_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, help="an .npz file written by convert or save_weights")
+    command.add_argument("images", type=Path, help="an .npz file with inputs x, or a picture")
+    command.add_argument("--limit", type=_positive, help="only the first N inputs")
+    command.add_argument("--top", type=_positive, default=3, help="classes shown of each (default: 3)")
+    command.add_argument(
+        "--divide-by", type=float, help="divide the inputs by this (default: 255 for pictures, 1 for .npz files)"
+    )
+
+
 def _fault_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fault", help="plant this fault in the NumPy side, to see it caught (see crosscheck list)")
 
@@ -175,6 +195,10 @@ def _fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--jobs", type=_positive, default=1, help="processes; with more than one, a crash ends one chunk only"
     )
+    command.add_argument(
+        "--conversions", action="store_true", help="instead: random Keras models converted to NumPy and back"
+    )
+    command.add_argument("--record", type=Path, metavar="FILE", help="with --conversions: write the result there too")
 
 
 def _case_option(command: argparse.ArgumentParser) -> None:

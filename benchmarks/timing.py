@@ -16,6 +16,17 @@ from model_spec.validation import positive_integer, positive_real
 MARGIN = 0.05
 """Ratios within 5 % of 1 are not worth a word: "no demonstrable difference"."""
 
+PRECISION = 0.025
+"""Half the width of an interval that is narrow enough to decide whether a ratio lies within the margin."""
+
+CLEAR = 1.15
+"""An interval beyond this ratio needs not be narrow."""
+
+_TRIMMED = 0.2
+"""Share of the blocks left out at either end: what the machine disturbed."""
+
+_MORE_BLOCKS = 5
+
 Arm = Callable[[], object]
 Clock = Callable[[], float]
 
@@ -44,10 +55,11 @@ class SpeedRatio:
     Attributes:
         arm: the arm in question.
         baseline: the first arm.
-        ratio: median seconds of the arm over those of the baseline; below 1 is faster.
-        low: lower end of the 95 % bootstrap interval of the blocks' median ratio.
+        ratio: seconds of the arm over those of the baseline, the trimmed mean over blocks of its logarithm; below 1
+            is faster.
+        low: lower end of its 95 % bootstrap interval.
         high: upper end.
-        verdict: "faster", "slower", "no demonstrable difference" (interval within 5 % of 1) or "inconclusive".
+        verdict: see :func:`verdict`.
     """
 
     arm: str
@@ -89,6 +101,7 @@ def compare_speed(
     arms: Mapping[str, Arm],
     *,
     blocks: int = 15,
+    most_blocks: int | None = None,
     minimum_sample_seconds: float = 0.05,
     warmup_seconds: float = 0.5,
     clock: Clock = time.perf_counter,
@@ -103,6 +116,8 @@ def compare_speed(
         arms: {name: function without arguments}; the first is the baseline. An arm must finish its work before it
             returns (for TensorFlow: fetch the result).
         blocks: number of A B B A blocks, at least 5: fewer carry no 95 % interval.
+        most_blocks: take more blocks, up to this number, until every interval is narrow (``PRECISION``) or far from 1
+            (``CLEAR``); None takes ``blocks`` of them. Whether a difference shows has no say in when to stop.
         minimum_sample_seconds: calls are repeated within a sample until it takes this long.
         warmup_seconds: least time of warm-up for each arm.
         clock: returns seconds; for tests.
@@ -126,27 +141,41 @@ def compare_speed(
 
     samples: dict[str, list[float]] = {name: [] for name in arms}
     order = [*arms, *reversed(list(arms))]
-    for _ in range(blocks):
-        for name in order:
-            samples[name].append(_sample(arms[name], calls[name], clock) / calls[name])
-
-    timings = {name: _summarise(samples[name], calls[name]) for name in arms}
     baseline, *others = arms
-    ratios = tuple(_compare(name, baseline, timings, bootstrap) for name in others)
-    return SpeedComparison(timings, ratios, blocks)
+    taken, wanted = 0, blocks
+    while True:
+        for _ in range(wanted - taken):
+            for name in order:
+                samples[name].append(_sample(arms[name], calls[name], clock) / calls[name])
+        taken = wanted
+        timings = {name: _summarise(samples[name], calls[name]) for name in arms}
+        ratios = tuple(_compare(name, baseline, timings, bootstrap) for name in others)
+        wanted = min(taken + _MORE_BLOCKS, most_blocks or blocks)
+        if wanted <= taken or all(_is_settled(ratio) for ratio in ratios):
+            return SpeedComparison(timings, ratios, taken)
+
+
+def _is_settled(ratio: SpeedRatio) -> bool:
+    """True where more blocks would not help: the interval is narrow, or far from 1."""
+    narrow = math.log(ratio.high / ratio.low) <= 2 * PRECISION
+    return narrow or ratio.low > CLEAR or ratio.high < 1 / CLEAR
 
 
 def verdict(low: float, high: float) -> str:
     """Return the word for a 95 % interval of a ratio.
 
-    >>> verdict(0.4, 0.6), verdict(1.8, 2.2), verdict(0.98, 1.03), verdict(0.9, 1.2)
-    ('faster', 'slower', 'no demonstrable difference', 'inconclusive')
+    A difference is named where the interval leaves 1 out and its middle lies beyond the margin: one interval in twenty
+    leaves 1 out by chance, but not by as much.
+
+    >>> verdict(0.4, 0.6), verdict(1.8, 2.2), verdict(0.98, 1.03), verdict(0.9, 1.2), verdict(1.01, 1.07)
+    ('faster', 'slower', 'no demonstrable difference', 'inconclusive', 'inconclusive')
     """
+    middle = math.sqrt(low * high)
     if 1 - MARGIN <= low and high <= 1 + MARGIN:
         return "no demonstrable difference"
-    if high < 1:
+    if high < 1 and middle < 1 - MARGIN:
         return "faster"
-    return "slower" if low > 1 else "inconclusive"
+    return "slower" if low > 1 and middle > 1 + MARGIN else "inconclusive"
 
 
 def _warm_up(arm: Arm, seconds: float, clock: Clock) -> None:
@@ -195,16 +224,22 @@ def _compare(arm: str, baseline: str, timings: dict[str, ArmTiming], bootstrap: 
     logs = {name: np.log(timings[name].samples).reshape(-1, 2).mean(axis=1) for name in (arm, baseline)}
     log_ratios = logs[arm] - logs[baseline]
     if np.ptp(log_ratios) == 0:
-        low = high = float(log_ratios[0])
+        middle = low = high = float(log_ratios[0])
     else:
-        # The median with the percentile method: one block that the machine disturbed moves neither.
+        # Trimmed, with the percentile method: a few blocks that the machine disturbed move neither.
+        middle = float(_middle(log_ratios))
         interval = bootstrap(
-            (log_ratios,), np.median, confidence_level=0.95, method="percentile", rng=np.random.default_rng(0)
+            (log_ratios,), _middle, confidence_level=0.95, method="percentile", rng=np.random.default_rng(0)
         ).confidence_interval
         low, high = float(interval.low), float(interval.high)
     low, high = math.exp(low), math.exp(high)
-    ratio = timings[arm].median / timings[baseline].median
-    return SpeedRatio(arm, baseline, ratio, low, high, verdict(low, high))
+    return SpeedRatio(arm, baseline, math.exp(middle), low, high, verdict(low, high))
+
+
+def _middle(values: Any, axis: int = -1) -> Any:
+    from scipy.stats import trim_mean
+
+    return trim_mean(values, _TRIMMED, axis=axis)
 
 
 def _bootstrap() -> Any:

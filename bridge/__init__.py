@@ -6,7 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bridge.channels_first import from_channels_first
     from bridge.comparison import compare, compare_models
+    from bridge.conversion import Certificate
+    from bridge.estimators import KerasClassifier, NumpyClassifier
     from bridge.foreign_model import model_from_layers
     from bridge.keras_noise import NoiseFloor, noise_floor
     from bridge.layer_check import check_layer
@@ -17,8 +20,11 @@ if TYPE_CHECKING:
     from bridge.weights import copy_weights, random_weights
 
 __all__ = [
+    "Certificate",
+    "KerasClassifier",
     "LayerReport",
     "NoiseFloor",
+    "NumpyClassifier",
     "ParityReport",
     "TrainingParityReport",
     "check_layer",
@@ -26,6 +32,7 @@ __all__ = [
     "compare_models",
     "compare_training",
     "copy_weights",
+    "from_channels_first",
     "model_from_layers",
     "noise_floor",
     "random_weights",
@@ -33,8 +40,11 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Certificate": "bridge.conversion",
+    "KerasClassifier": "bridge.estimators",
     "LayerReport": "bridge.layer_report",
     "NoiseFloor": "bridge.keras_noise",
+    "NumpyClassifier": "bridge.estimators",
     "ParityReport": "bridge.report",
     "TrainingParityReport": "bridge.training",
     "check_layer": "bridge.layer_check",
@@ -42,6 +52,7 @@ _WHERE = {
     "compare_models": "bridge.comparison",
     "compare_training": "bridge.training",
     "copy_weights": "bridge.weights",
+    "from_channels_first": "bridge.channels_first",
     "model_from_layers": "bridge.foreign_model",
     "noise_floor": "bridge.keras_noise",
     "random_weights": "bridge.weights",

@@ -33,13 +33,7 @@ def true_loss_gradients(truth: RoundingModel, y: Array, loss: Loss) -> ExpectedG
 
 def as_float64(spec: ModelSpec, weights: dict[str, Array]) -> tuple[Params, Params]:
     """Weights as the network takes them, (params, state), cast up to float64."""
-    params: Params = {str(layer.name): {} for layer in spec.layers}
-    state: Params = {str(layer.name): {} for layer in spec.layers}
-    for name, value in weights.items():
-        layer, _, variable = name.partition("/")
-        owner = params if name in spec.parameter_shapes else state
-        owner[layer] = {**owner[layer], variable: np.asarray(value, np.float64)}
-    return params, state
+    return Network.of(spec).divide({name: np.asarray(value, np.float64) for name, value in weights.items()})
 
 
 def random_cotangent(spec: ModelSpec, examples: int, seed: int, dtype: str) -> Array:

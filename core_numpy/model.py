@@ -44,6 +44,7 @@ class NumpyModel:
             ``core_numpy.engine``), whose results differ by rounding only; "auto" predicts and trains by plans, and
             shows activations and gradients by the reference.
         threads: for the shards of a batch of images; all processors by default. Results do not depend on it.
+        weights: first values of all variables, as :meth:`set_weights` takes them; None draws them from ``seed``.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class NumpyModel:
         masks: str = "keras",
         engine: str = "auto",
         threads: int | None = None,
+        weights: dict[str, Any] | list[Any] | None = None,
     ) -> None:
         self.spec = spec
         self.seed = seed
@@ -67,13 +69,18 @@ class NumpyModel:
         self.network = Network.of(spec)
         self.loss_functions: Callable[[loss_rules.Loss, bool], losses.LossFunction] = losses.loss_function
         self.penalty_function: Callable[[Regularizer, Array], tuple[float, Array]] = penalty
-        self.params, self.state = self.network.build(seed, np.dtype(self.dtype))
+        if weights is None:
+            self.params, self.state = self.network.build(seed, np.dtype(self.dtype))
+        else:
+            clean = inputs.check_weights(weights, spec.variable_shapes, self.dtype)
+            self.params, self.state = self.network.divide(clean)
         self.dropout_calls = 0
         self.loss: loss_rules.Loss = loss_rules.get(None)
         self.optimizer: OptimizerState | None = None
         self.history: History | None = None
         self.stop_training = False
         self._penalties = regularized_parameters(spec)
+        self._folded: NumpyModel | None = None
 
     def _fast_tier(self) -> Tier:
         """What predicts and trains; it follows ``network``, which may be exchanged."""
@@ -109,14 +116,26 @@ class NumpyModel:
         """Replace all variables, all or nothing; the error lists every name and shape that differs."""
         clean = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
         if self.optimizer is None:
-            self._replace(clean)
+            self.replace_variables(clean)
             return
+        self._folded = None
         # The running optimizer holds on to these arrays
         everything = flatten(self.params) | flatten(self.state)
         for name, value in clean.items():
             np.copyto(everything[name], value)
 
-    def _replace(self, variables: dict[str, Array]) -> None:
+    def fold_for_inference(self) -> None:
+        """Predict by the folded network (see ``core_numpy.folding``) until a variable changes."""
+        from core_numpy.folding import folded
+
+        spec, weights = folded(self.spec, self.weights)
+        self._folded = None
+        if spec != self.spec:
+            self._folded = NumpyModel(spec, dtype=self.dtype, engine=self.engine, threads=self.threads, weights=weights)
+
+    def replace_variables(self, variables: dict[str, Array]) -> None:
+        """Take these checked arrays, {"conv2d/kernel": array}, in place of the former ones."""
+        self._folded = None
         for name, value in variables.items():
             layer, _, variable = name.partition("/")
             owner = self.params if name in self.spec.parameter_shapes else self.state
@@ -145,6 +164,8 @@ class NumpyModel:
     def _infer(self, x: Array, rows: int | None) -> Array:
         if not len(x):
             return np.zeros((0, *self.spec.output_shape), self.dtype)
+        if self._folded is not None:
+            return self._folded._infer(x, rows)
         return self._fast_tier().infer(self.params, self.state, x, rows)
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
@@ -235,6 +256,8 @@ class NumpyModel:
         *,
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
         **overrides: Any,
     ) -> History:
         """Train with a fresh optimizer and batch order; weights and dropout counters go on from where they are.
@@ -248,6 +271,9 @@ class NumpyModel:
             verbose: 0 is silent; anything else prints one line an epoch on standard error.
             sample_weight: one weight per example.
             class_weight: {class: weight}; classes not named weigh 1.
+            checkpoint: an ``.npz`` file that holds the run after every epoch.
+            resume: go on from the checkpoint where there is one, to the same bits as without the interruption.
+                Callbacks of your own begin anew.
         """
         from core_numpy import trainer
         from model_spec import fitting
@@ -255,7 +281,13 @@ class NumpyModel:
         training = fitting.check_training(training).replace(**overrides)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
-        return trainer.train(self, data, training, callbacks, shown)
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs the file to go on from; give checkpoint='run.npz'")
+        if checkpoint is not None:
+            from core_numpy import weight_files
+
+            weight_files.check_path(checkpoint)
+        return trainer.train(self, data, training, callbacks, shown, checkpoint, resume)
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
@@ -267,7 +299,7 @@ class NumpyModel:
         self.loss = loss_rules.get(training.loss)
         # One vector of all that is trained: the optimizer updates it as a whole
         _, views = one_vector(self._trainable())
-        self._replace(views)
+        self.replace_variables(views)
         self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), views)
 
     def _trainable(self) -> dict[str, Array]:
@@ -297,6 +329,7 @@ class NumpyModel:
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
         """One training step on checked data; return (loss, right predictions or None)."""
         optimizer = self._running()
+        self._folded = None
         sources = self._masks(True, self.dropout_calls)
         batch = Batch(x, y, self.loss, self.loss_functions, sources, True, sample_weight)
         result = self._fast_tier().pull_loss(self.params, self.state, batch)

@@ -104,6 +104,16 @@ class Network:
             params[step.name], state[step.name] = step.layer.build(self.spec.input_shapes[step.index], seeds, dtype)
         return params, state
 
+    def divide(self, weights: dict[str, Array]) -> tuple[Params, Params]:
+        """Return (params, state) of all variables, {"conv2d/kernel": array, ...}."""
+        params: Params = {step.name: {} for step in self.steps}
+        state: Params = {step.name: {} for step in self.steps}
+        for name, value in weights.items():
+            layer, _, variable = name.partition("/")
+            owner = params if name in self.spec.parameter_shapes else state
+            owner[layer] = {**owner[layer], variable: value}
+        return params, state
+
     def forward(
         self, params: Params, state: Params, x: Array, training: bool = False, masks: MaskSources | None = None
     ) -> ForwardPass:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core_numpy import checkpoints
 from core_numpy.callbacks import EarlyStoppingState
+from core_numpy.checkpoints import Progress
 from model_spec import streams
 from model_spec.callbacks import Callback
 from model_spec.fitting import FitData
@@ -28,54 +31,78 @@ def train(
     training: TrainingSpec,
     callbacks: Iterable[Callback] = (),
     verbose: bool = True,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> History:
     """Train the model on checked data, and return the course of the run.
 
     On Ctrl-C the unfinished epoch is dropped from the history (its steps stay in the weights unless early stopping
-    restores better ones), the history is kept as ``model.history``, and KeyboardInterrupt goes on.
+    restores better ones), the history is kept as ``model.history``, and KeyboardInterrupt goes on. With ``checkpoint``
+    the run is written there after every epoch; see ``core_numpy.checkpoints``.
     """
     started = time.perf_counter()
-    history = model.history = History()
     callbacks = list(callbacks)
     epochs = streams.epoch_count(training, len(data.x))
-    stopping = EarlyStoppingState(training.early_stopping) if training.early_stopping else None
-    snapshot: dict[str, Array] | None = None
     model.start_training(training)
-    model.stop_training = False
+    progress = _begin(model, data, training, checkpoint, resume)
+    history = model.history = progress.history
+    earlier = history.seconds
+    model.stop_training = progress.ended
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_begin()
-    logs: dict[str, float] = {}
     try:
-        for epoch in range(epochs):
+        for epoch in range(progress.epochs, epochs):
+            if model.stop_training:
+                break
             epoch_started = time.perf_counter()
             for callback in callbacks:
                 callback.on_epoch_begin(epoch)
-            logs = _run_epoch(model, data, training, epoch)
+            logs = progress.logs = _run_epoch(model, data, training, epoch)
             if data.validation is not None:
                 figures = model.evaluate_checked(*data.validation)
                 logs |= {f"val_{name}": value for name, value in figures.items()}
             history.append(epoch, logs)
-            if stopping is not None and training.early_stopping is not None:
-                if stopping.update(epoch, logs[training.early_stopping.monitor]):
-                    snapshot = model.weights if training.early_stopping.restore_best_weights else None
-                model.stop_training |= stopping.stopped_epoch is not None
+            _watch(model, training, progress, epoch)
             if verbose:
                 print_epoch(epoch, epochs, logs, time.perf_counter() - epoch_started)
             for callback in callbacks:
                 callback.on_epoch_end(epoch, dict(logs))
-            if model.stop_training:
-                break
+            progress.epochs, progress.ended = epoch + 1, model.stop_training
+            history.seconds = earlier + time.perf_counter() - started
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, model, training, progress)
     finally:
-        if snapshot is not None:
-            model.set_weights(snapshot)
-        if stopping is not None:
-            history.best_epoch = None if stopping.best is None else stopping.best_epoch
-            history.stopped_epoch = stopping.stopped_epoch
-        history.seconds = time.perf_counter() - started
+        if progress.snapshot is not None:
+            model.set_weights(progress.snapshot)
+        if progress.stopping is not None:
+            history.best_epoch = None if progress.stopping.best is None else progress.stopping.best_epoch
+            history.stopped_epoch = progress.stopping.stopped_epoch
+        history.seconds = earlier + time.perf_counter() - started
     for callback in callbacks:
-        callback.on_train_end(dict(logs))
+        callback.on_train_end(dict(progress.logs))
     return history
+
+
+def _begin(
+    model: NumpyModel, data: FitData, training: TrainingSpec, checkpoint: str | Path | None, resume: bool
+) -> Progress:
+    """A fresh run, or the one in the checkpoint where there is one to be taken up."""
+    known = "" if checkpoint is None else checkpoints.fingerprint(data)
+    if checkpoint is not None and resume and Path(checkpoint).exists():
+        return checkpoints.load(checkpoint, model, training, known)
+    stopping = EarlyStoppingState(training.early_stopping) if training.early_stopping else None
+    return Progress(known, stopping=stopping)
+
+
+def _watch(model: NumpyModel, training: TrainingSpec, progress: Progress, epoch: int) -> None:
+    """Let early stopping look at the epoch's figures."""
+    rule, stopping = training.early_stopping, progress.stopping
+    if rule is None or stopping is None:
+        return
+    if stopping.update(epoch, progress.logs[rule.monitor]):
+        progress.snapshot = model.weights if rule.restore_best_weights else None
+    model.stop_training |= stopping.stopped_epoch is not None
 
 
 def _run_epoch(model: NumpyModel, data: FitData, training: TrainingSpec, epoch: int) -> dict[str, float]:

@@ -42,9 +42,7 @@ def set_training_state(model: NumpyModel, state: dict[str, Any]) -> None:
         raise ValueError(f"all dropout layers must be at the same call, got {sorted(calls)}")
     if model.optimizer is not None:
         model.optimizer.load(state)
-    for name, value in clean.items():
-        layer, _, variable = name.partition("/")
-        model.state[layer] = {**model.state[layer], variable: value}
+    model.replace_variables(clean)
     model.dropout_calls = calls.pop() if calls else model.dropout_calls
 
 

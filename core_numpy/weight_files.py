@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,20 @@ def _checksum(array: Array) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
+def check_path(path: str | Path) -> Path:
+    """Return the path of a file to write, whose name must end in .npz."""
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"weights are written as .npz, got {path.name}; name the file {path.stem}.npz")
+    return path
+
+
 def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: Any) -> None:
     """Write named arrays, the specification and a sha256 of each array.
 
     A full disk or a kill leaves an old file as it was.
     """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"weights are written as .npz, got {path.name}; name the file {path.stem}.npz")
+    path = check_path(path)
     meta = {
         "version": SCHEMA_VERSION,
         "spec": to_dict(spec),
@@ -53,8 +60,26 @@ def _archive(file: Any) -> Any:
     return archive
 
 
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file of weights holds.
+
+    Attributes:
+        arrays: {"conv2d/kernel": array, ...}.
+        meta: what :func:`save` wrote beside them: spec, backend, dtype, versions, further facts.
+    """
+
+    arrays: dict[str, Array]
+    meta: dict[str, Any]
+
+
 def load(path: str | Path) -> dict[str, Array]:
-    """Read named arrays, checking every checksum.
+    """The named arrays of a file; see :func:`read`."""
+    return read(path).arrays
+
+
+def read(path: str | Path) -> WeightFile:
+    """Read a file of weights, checking every checksum.
 
     Raises:
         WeightFileError: the file is missing, damaged, or not one of ours.
@@ -78,4 +103,4 @@ def load(path: str | Path) -> dict[str, Array]:
     if damaged or set(sums) != set(arrays):
         missing = sorted(set(sums) - set(arrays))
         raise WeightFileError(f"{path} is damaged: checksum differs for {damaged}, missing are {missing}")
-    return arrays
+    return WeightFile(arrays, meta)

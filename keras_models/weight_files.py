@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from keras_models.runtime import keras
 
 SUFFIX = ".weights.h5"
+MODEL_SUFFIX = ".keras"
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
@@ -30,13 +32,26 @@ def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: a name without the ending, or a file that cannot be written, with the cause.
     """
-    target = check_path(path)
-    temporary = target.with_name(f".{target.name[: -len(SUFFIX)]}.{os.getpid()}{SUFFIX}")
+    _write_whole(model.save_weights, check_path(path), SUFFIX)
+
+
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a whole Keras model to a ``.keras`` file, as :func:`save_weights` writes."""
+    target = Path(path)
+    if target.suffix != MODEL_SUFFIX:
+        raise ValueError(
+            f"Keras models are written as {MODEL_SUFFIX}, got {target.name}; name the file {target.stem}{MODEL_SUFFIX}"
+        )
+    _write_whole(model.save, target, MODEL_SUFFIX)
+
+
+def _write_whole(write: Callable[[Path], None], target: Path, suffix: str) -> None:
+    temporary = target.with_name(f".{target.name[: -len(suffix)]}.{os.getpid()}{suffix}")
     try:
         with warnings.catch_warnings():
             # Keras turns its variables into arrays the way NumPy 1 wanted it; NumPy 2 says so each time.
             warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-            model.save_weights(temporary)
+            write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -109,6 +109,19 @@ class ModelSpec:
             if (kernel := self.parameter_shapes.get(f"{layer.name}/kernel")) is not None
         }
 
+    def freeze(self, *names: str) -> ModelSpec:
+        """The same network with these layers frozen, ``trainable=False`` as in Keras, and all others trained.
+
+        Raises:
+            ValueError: a name that no layer has.
+        """
+        known = [str(layer.name) for layer in self.layers]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"model {self.name!r} has no layer {', '.join(unknown)}; it has {', '.join(known)}")
+        layers = (dataclasses.replace(layer, trainable=layer.name not in names) for layer in self.layers)
+        return dataclasses.replace(self, layers=tuple(layers))
+
     def summary(self) -> str:
         """The layers with output shapes and parameter counts, as a text table."""
         rows = [("Layer", "Output shape", "Parameters")]

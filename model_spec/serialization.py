@@ -7,23 +7,35 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model_spec import initializers, losses, optimizers, regularizers, schedules
+from model_spec import initializers, regularizers
 from model_spec.layers import LAYERS
 from model_spec.model import ModelSpec
-from model_spec.training import EarlyStopping, TrainingSpec
 
 SCHEMA_VERSION = 1
 
-_CLASSES: dict[str, type] = {
+_OF_MODELS: dict[str, type] = {
     **LAYERS,
-    **optimizers.OPTIMIZERS,
-    **schedules.SCHEDULES,
     **{rule.__name__: rule for rule in initializers.INITIALIZERS.values()},
     **{rule.__name__: rule for rule in regularizers.REGULARIZERS.values()},
-    **{rule.__name__: rule for rule in losses.LOSSES.values()},
-    "EarlyStopping": EarlyStopping,
-    "TrainingSpec": TrainingSpec,
 }
+"""The parts of a model; those of a training run are loaded when one is read."""
+
+
+def _classes_with(kind: str) -> dict[str, type]:
+    """All classes by name; those of models alone where ``kind`` is one of them."""
+    if kind in _OF_MODELS:
+        return _OF_MODELS
+    from model_spec import losses, optimizers, schedules
+    from model_spec.training import EarlyStopping, TrainingSpec
+
+    return {
+        **_OF_MODELS,
+        **optimizers.OPTIMIZERS,
+        **schedules.SCHEDULES,
+        **{rule.__name__: rule for rule in losses.LOSSES.values()},
+        "EarlyStopping": EarlyStopping,
+        "TrainingSpec": TrainingSpec,
+    }
 
 
 def to_dict(specification: Any) -> dict[str, Any]:
@@ -54,15 +66,16 @@ def from_dict(entry: Any) -> Any:
     if not isinstance(entry, dict) or "type" not in entry:
         raise ValueError(f"expected a table with a type such as 'Dense', got {entry!r}")
     kind = entry["type"]
-    if not isinstance(kind, str) or kind not in _CLASSES:
-        raise ValueError(f"unknown type {kind!r}; known are {', '.join(_CLASSES)}")
-    known = {item.name for item in dataclasses.fields(_CLASSES[kind])}
+    classes = _classes_with(str(kind))
+    if not isinstance(kind, str) or kind not in classes:
+        raise ValueError(f"unknown type {kind!r}; known are {', '.join(classes)}")
+    known = {item.name for item in dataclasses.fields(classes[kind])}
     options = {name: _restored(value) for name, value in entry.items() if name != "type"}
     unknown = sorted(set(options) - known)
     if unknown:
         raise ValueError(f"{kind} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     try:
-        return _CLASSES[kind](**options)
+        return classes[kind](**options)
     except TypeError as error:
         raise ValueError(f"{kind}: {error}") from None
 

@@ -43,6 +43,10 @@ RULES = {
 # what is timed where somebody has installed it.
 RULES_OF_FILES = {
     "bridge/pytest_plugin.py": Rule(frozenset({"pytest"})),
+    "bridge/estimators.py": Rule(
+        frozenset({"model_spec", "core_numpy", "numpy", "sklearn"}), frozenset({"keras_models"})
+    ),
+    "benchmarks/samples.py": Rule(frozenset({"numpy"}), frozenset({"PIL"})),
     "benchmarks/speed_studies/peers.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),

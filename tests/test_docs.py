@@ -53,3 +53,13 @@ def test_readme_model_file_is_a_model(tmp_path):
     path = tmp_path / "my_model.toml"
     path.write_text(text)
     assert load_model(path).output_shape == (10,)
+
+
+def test_leaving_tensorflow_page_runs(tmp_path, monkeypatch, capsys):
+    text = (PROJECT / "docs/leaving_tensorflow.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "leaving_tensorflow.md", "exec"), names)
+    assert names["certificate"].passed
+    assert names["probabilities"].shape == (1, 10)

@@ -13,6 +13,8 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console, fuzzing
     from bridge.faults import find
 
+    if options.conversions:
+        return _conversions(options)
     if options.fault:
         find(options.fault)
     if options.jobs == 1:
@@ -48,3 +50,30 @@ def run(options: argparse.Namespace) -> int:
     if result.interrupted:
         return INTERRUPTED
     return {"AGREE": AGREE, "DIFFER": DIFFER}.get(result.summary.verdict, CANNOT_COMPARE)
+
+
+def _conversions(options: argparse.Namespace) -> int:
+    """Random models written against Keras, converted to NumPy and back."""
+    from benchmarks import console, environment, fuzzing
+    from bridge import conversion_fuzz
+    from core_numpy.whole_files import write_whole
+
+    if options.jobs == 1:
+        with console.without_import_chatter():
+            import keras_models  # noqa: F401
+    campaign = conversion_fuzz.run(
+        options.count,
+        options.seed,
+        options.jobs,
+        options.output / "cells",
+        fuzzing.prepare_process,
+        progress_lines(options),
+    )
+    console.end_of_progress()
+    text = "\n".join(campaign.lines())
+    print(json.dumps(campaign.to_dict(), indent=1) if options.json else text)
+    if options.record:
+        command = f"crosscheck fuzz --conversions -n {options.count} --seed {options.seed}"
+        page = f"# Conversions\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
+        write_whole(options.record, page)
+    return AGREE if campaign.passed else DIFFER

@@ -81,6 +81,13 @@ def _start(options: argparse.Namespace, show: Show) -> Result:
     return {"beginnings": [beginning.to_dict() for beginning in found]}, lines, AGREE
 
 
+def _deployed(options: argparse.Namespace, show: Show) -> Result:
+    from benchmarks.speed_studies import deployed
+
+    found = [deployed.run(network, python=options.python, show=show) for network in options.networks or ["lenet"]]
+    return {"deployed": [one.to_dict() for one in found]}, [line for one in found for line in one.lines()], AGREE
+
+
 def _target(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import target
 
@@ -123,6 +130,7 @@ def _proof(options: argparse.Namespace, show: Show) -> Result:
 STUDIES: dict[str, Callable[[argparse.Namespace, Show], Result]] = {
     "table": _table,
     "start": _start,
+    "deployed": _deployed,
     "target": _target,
     "scaling": _scaling,
     "cliffs": _cliffs,

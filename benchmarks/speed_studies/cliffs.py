@@ -130,7 +130,7 @@ def run(
                 arms = {TENSORFLOW[0]: who.tensorflow_arm("tensorflow_step", *task, threads, False)}
                 arms[FAST] = who.numpy_arm("numpy_step", *task, "fast", threads)
                 arms[REFERENCE] = who.numpy_arm("numpy_step", *task, "reference", threads)
-                found.append(Steepness(spec, against_best(arms, blocks, warmup_seconds=0.1)))
+                found.append(Steepness(spec, against_best(arms, blocks, 0.1, until_settled=False)))
     return sorted(found, key=lambda steepness: steepness.of_tensorflow)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import environment
-from benchmarks.speed_studies.resident import ResidentArm, ResidentProcess
+from benchmarks.speed_studies.resident import BLAS_SETTLE_SECONDS, SAMPLE_SECONDS, ResidentArm, ResidentProcess
 from benchmarks.timing import SpeedComparison, compare_speed
 
 TENSORFLOW = ("tf.function", "tf.function jit")
@@ -80,21 +80,35 @@ def contestants(threads: int, wish: str | None = "auto") -> Iterator[Contestants
     with ExitStack() as stack:
         tensorflow = stack.enter_context(ResidentProcess({"TF_CPP_MIN_LOG_LEVEL": "3"}))
         numpy = {
-            name: stack.enter_context(ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {}), True))
+            name: stack.enter_context(
+                ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {}), BLAS_SETTLE_SECONDS)
+            )
             for name, core in cores.items()
         }
         others = stack.enter_context(ResidentProcess(limits))
         yield Contestants(tensorflow, numpy, others, threads, cores)
 
 
-def against_best(arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3) -> SpeedComparison:
+MOST_TIMES = 8
+"""Times as many blocks as asked for, at most, where a ratio is near 1."""
+
+
+def against_best(
+    arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3, until_settled: bool = True
+) -> SpeedComparison:
     """Compare all arms with the faster one of TensorFlow's, which a first short look finds."""
     rivals = [name for name in arms if name in TENSORFLOW]
     if len(rivals) > 1:
         quick = compare_speed({name: arms[name] for name in rivals}, blocks=5, warmup_seconds=0.2)
         best = min(quick.arms, key=lambda name: quick.arms[name].median)
         arms = {best: arms[best], **{name: arm for name, arm in arms.items() if name not in rivals}}
-    return compare_speed(arms, blocks=blocks, warmup_seconds=warmup_seconds)
+    return compare_speed(
+        arms,
+        blocks=blocks,
+        most_blocks=MOST_TIMES * blocks if until_settled else None,
+        minimum_sample_seconds=SAMPLE_SECONDS,
+        warmup_seconds=warmup_seconds,
+    )
 
 
 def times_as_fast(comparison: SpeedComparison, arm: str) -> tuple[float, float, float] | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.speed_studies.resident import ResidentArm, ResidentProcess, Task
+from benchmarks.speed_studies.contestants import MOST_TIMES
+from benchmarks.speed_studies.resident import SAMPLE_SECONDS, ResidentArm, ResidentProcess, Task
 from benchmarks.timing import SpeedComparison, compare_speed
 
 SLOWDOWN = 0.10
@@ -83,12 +84,20 @@ def run(runs: int = RUNS, blocks: int = 15, show: Callable[[str], None] | None =
     """Compare a training step with itself, and with one that takes a tenth longer, each in a process of its own."""
     limits = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
     same, slowed = [], []
-    with ResidentProcess(limits, True) as first, ResidentProcess(limits, True) as second:
+    with ResidentProcess(limits, 0.0) as first, ResidentProcess(limits, 0.0) as second:
         base = ResidentArm(first, f"{__name__}:step", ())
         twin, slow = (ResidentArm(second, f"{__name__}:step", given) for given in ((), (SLOWDOWN,)))
         for number in range(runs):
             for found, rival in ((same, twin), (slowed, slow)):
                 if show:
                     show(f"comparison {number + 1} of {runs}")
-                found.append(compare_speed({"A": base, "B": rival}, blocks=blocks, warmup_seconds=0.1))
+                found.append(
+                    compare_speed(
+                        {"A": base, "B": rival},
+                        blocks=blocks,
+                        most_blocks=MOST_TIMES * blocks,
+                        minimum_sample_seconds=SAMPLE_SECONDS,
+                        warmup_seconds=0.1,
+                    )
+                )
     return SelfProof(same, slowed)

@@ -22,7 +22,10 @@ SETTLE_SECONDS = 0.25
 """The pause after oneDNN's threads (OpenMP) and onnxruntime's; measured: 0.20 s of spinning."""
 
 BLAS_SETTLE_SECONDS = 0.05
-"""The pause after OpenBLAS' threads."""
+"""The pause after OpenBLAS' threads. One thread alone spins for nobody and needs none."""
+
+SAMPLE_SECONDS = 0.1
+"""Least length of a sample: shorter ones scatter more, and spend their time on pauses."""
 
 
 class ResidentProcess:
@@ -30,14 +33,13 @@ class ResidentProcess:
 
     Args:
         environment: variables set before anything is imported in it.
-        only_blas: whether no threads but BLAS' work in it.
+        settle_seconds: the pause after each sample, before somebody else's; None takes ``SETTLE_SECONDS``.
     """
 
-    def __init__(self, environment: dict[str, str], only_blas: bool = False) -> None:
+    def __init__(self, environment: dict[str, str], settle_seconds: float | None = None) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        # Of the next sample, which is somebody else's
-        self.settle_seconds = BLAS_SETTLE_SECONDS if only_blas else SETTLE_SECONDS
+        self.settle_seconds = SETTLE_SECONDS if settle_seconds is None else settle_seconds
         self._pool = ProcessPoolExecutor(max_workers=1, env=environment, timeout=3600)
 
     def call(self, function: str, *arguments: Any) -> Any:

@@ -100,7 +100,7 @@ def _compare(who: Contestants, spec: str, batch: int, blocks: int) -> SpeedCompa
     task = (spec, batch, "random")
     arms = {TENSORFLOW[0]: who.tensorflow_arm("tensorflow_step", *task, who.threads, False)}
     arms[NUMPY] = who.numpy_arm("numpy_step", *task, "auto", who.threads)
-    return against_best(arms, blocks, warmup_seconds=0.1)
+    return against_best(arms, blocks, 0.1, until_settled=False)
 
 
 def lines(points: Sequence[Point]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from benchmarks.speed_studies.resident import ResidentArm, ResidentProcess, Task
+from benchmarks.speed_studies.resident import BLAS_SETTLE_SECONDS, ResidentArm, ResidentProcess, Task
 from benchmarks.timing import SpeedComparison, compare_speed
 
 Array = np.ndarray
@@ -302,7 +302,7 @@ def run(blocks: int = 15, show: Callable[[str], None] | None = None) -> list[Tri
             show(name)
         threads = "2" if name in TWO_THREADS else "1"
         limits = {variable: threads for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
-        with ResidentProcess(limits, only_blas=True) as process:
+        with ResidentProcess(limits, BLAS_SETTLE_SECONDS) as process:
             arms = {
                 label: ResidentArm(process, f"{__name__}:{function}", arguments)
                 for label, (function, arguments) in zip(("plain", "trick"), ways, strict=True)

@@ -55,6 +55,27 @@ def test_equal_arms_are_never_called_different():
     assert "no demonstrable difference" in verdicts
 
 
+@pytest.mark.parametrize(
+    ("second", "words"), [(0.06, {"no demonstrable difference", "inconclusive"}), (0.066, {"slower"})]
+)
+def test_more_blocks_where_the_samples_scatter(second, words):
+    for seed in range(3):
+        clock = HandClock()
+        arms = {"first": clock.arm(0.06, 0.25, 2 * seed), "second": clock.arm(second, 0.25, 2 * seed + 1)}
+        result = compare(clock, arms, most_blocks=120)
+        (ratio,) = result.ratios
+        assert ratio.verdict in words
+        assert 15 < result.blocks <= 120
+        assert len(result.arms["first"].samples) == 2 * result.blocks
+        assert result.blocks == 120 or np.log(ratio.high / ratio.low) <= 2 * timing.PRECISION
+
+
+def test_no_more_blocks_where_the_answer_is_clear():
+    clock = HandClock()
+    arms = {"first": clock.arm(0.06, 0.25, 1), "second": clock.arm(0.12, 0.25, 2)}
+    assert compare(clock, arms, most_blocks=120).blocks == 15
+
+
 def test_great_noise_is_inconclusive():
     clock = HandClock()
     result = compare(clock, {"first": clock.arm(0.06, 0.9, 1), "second": clock.arm(0.06, 0.9, 2)})
@@ -184,6 +205,8 @@ def test_real_functions_on_the_real_clock():
         (1.01, 1.10, "slower"),
         (0.90, 1.00, "inconclusive"),
         (0.99, 1.20, "inconclusive"),
+        (0.93, 0.99, "inconclusive"),
+        (1.01, 1.07, "inconclusive"),
     ],
 )
 def test_words(low, high, word):

@@ -1,0 +1,114 @@
+"""Weights of a network that was trained on channels-first images elsewhere, in Keras' layouts.
+
+The from-scratch books keep kernels as (filters, channels, height, width) and flatten images channel by channel;
+PyTorch's state dicts do so too, and keep a fully connected layer's weight as (outputs, inputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from model_spec import BatchNormalization, Conv2D, Dense, ModelSpec, Reshape
+from model_spec.layers import Flatten, LayerSpec
+from model_spec.shapes import Shape, element_count
+from model_spec.validation import one_of
+
+Array = np.ndarray
+
+DENSE_LAYOUTS = ("IO", "OI")
+"""(inputs, outputs), as Keras and the books have it, or (outputs, inputs), as PyTorch has it."""
+
+_COUNTERS = ("num_batches_tracked",)
+"""Entries of PyTorch's state dicts that are no weights."""
+
+
+def from_channels_first(
+    spec: ModelSpec, arrays: Mapping[str, Any] | Sequence[Any], dense_layout: str | None = None
+) -> dict[str, Array]:
+    """Weights for ``set_weights`` of either backend, {"conv2d/kernel": array, ...}.
+
+    Args:
+        spec: the same network on channels-last images.
+        arrays: one array for each variable, in the order of the layers, a layer's kernel first; in a mapping (an
+            ``.npz`` file, a state dict turned into arrays) names do not matter. Kernels of convolutions are OIHW,
+            BatchNormalization comes as scale, shift, mean and variance.
+        dense_layout: of the fully connected kernels, "IO" or "OI"; None takes the one that fits all of them.
+
+    Raises:
+        ValueError: another number of arrays, a shape that does not fit, or Dense kernels that fit both layouts.
+    """
+    values = _values(arrays)
+    names = list(spec.variable_shapes)
+    if len(values) != len(names):
+        raise ValueError(
+            f"model {spec.name!r} has {len(names)} variables ({', '.join(names)}), got {len(values)} arrays; "
+            f"give one for each, in this order"
+        )
+    given = dict(zip(names, values, strict=True))
+    layout = dense_layout and one_of("dense_layout", dense_layout, DENSE_LAYOUTS)
+    layout = layout or _dense_layout(spec, given)
+    result: dict[str, Array] = {}
+    flattened: Shape | None = None
+    for layer, shape in zip(spec.layers, spec.input_shapes, strict=True):
+        if isinstance(layer, (Flatten, Reshape)):
+            flattened = shape if isinstance(layer, Flatten) and len(shape) == 3 else flattened
+            if isinstance(layer, Reshape) and (len(shape) == 3 or flattened):
+                raise ValueError(f"layer {layer.name!r}: what a Reshape makes of channels-first images is not known")
+        own = {name.rpartition("/")[2]: given[name] for name in names if name.rpartition("/")[0] == layer.name}
+        for variable, value in _turned(layer, own, layout, flattened).items():
+            name = f"{layer.name}/{variable}"
+            if value.shape != spec.variable_shapes[name]:
+                raise ValueError(
+                    f"{name}: turned to Keras' layout the array has shape {value.shape}, "
+                    f"expected {spec.variable_shapes[name]}; check the order of the arrays"
+                )
+            result[name] = np.ascontiguousarray(value)
+        if isinstance(layer, Dense):
+            flattened = None
+    return result
+
+
+def _values(arrays: Mapping[str, Any] | Sequence[Any]) -> list[Array]:
+    if isinstance(arrays, Mapping):
+        named = {name: np.asarray(value) for name, value in arrays.items()}
+        return [value for name, value in named.items() if name.rpartition(".")[2] not in _COUNTERS]
+    return [np.asarray(value) for value in arrays]
+
+
+def _dense_layout(spec: ModelSpec, given: dict[str, Array]) -> str:
+    """The only layout in which all Dense kernels have the right shape."""
+    kernels = [f"{layer.name}/kernel" for layer in spec.layers if isinstance(layer, Dense)]
+    fitting = [
+        layout
+        for layout in DENSE_LAYOUTS
+        if all(given[name].shape == spec.variable_shapes[name][:: 1 if layout == "IO" else -1] for name in kernels)
+    ]
+    if len(fitting) == 1 or not kernels:
+        return fitting[0]
+    shapes = {name: given[name].shape for name in kernels}
+    if fitting:
+        raise ValueError(f"the Dense kernels {shapes} fit both layouts; give dense_layout='IO' or 'OI'")
+    expected = {name: spec.variable_shapes[name] for name in kernels}
+    raise ValueError(f"the Dense kernels have shapes {shapes}, expected {expected}, or all of them transposed")
+
+
+def _turned(layer: LayerSpec, own: dict[str, Array], layout: str, flattened: Shape | None) -> dict[str, Array]:
+    """One layer's variables in Keras' layout; ``flattened`` is the image whose features its input holds, or None."""
+    if isinstance(layer, Conv2D) and own["kernel"].ndim == 4:
+        # (filters, channels, h, w) -> (h, w, channels, filters)
+        own = {**own, "kernel": own["kernel"].transpose(2, 3, 1, 0)}
+    if isinstance(layer, Dense) and layout == "OI":
+        own = {**own, "kernel": own["kernel"].T}
+    if flattened is None:
+        return own
+    # [row, column, channel] -> its place in (channel, row, column)
+    height, width, channels = flattened
+    places = np.arange(element_count(flattened)).reshape(channels, height, width).transpose(1, 2, 0).reshape(-1)
+    if isinstance(layer, Dense) and len(own["kernel"]) == len(places):
+        return {**own, "kernel": own["kernel"][places]}
+    if isinstance(layer, BatchNormalization):
+        return {variable: value[places] for variable, value in own.items()}
+    return own

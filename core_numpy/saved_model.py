@@ -1,0 +1,32 @@
+"""A model from one file: ``core_numpy.load(path)`` reads specification and weights, and needs NumPy alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core_numpy import weight_files
+from core_numpy.model import NumpyModel
+from model_spec.serialization import model_from_dict
+
+
+def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> NumpyModel:
+    """The model that ``save_weights`` or ``crosscheck convert`` wrote to an ``.npz`` file, ready to predict.
+
+    It predicts by the folded network; the whole one is there too, for training on.
+
+    Args:
+        path: the file.
+        engine: see :class:`NumpyModel`.
+        threads: see :class:`NumpyModel`.
+
+    Raises:
+        WeightFileError: the file is missing, damaged, or holds no model; nothing is loaded.
+    """
+    file = weight_files.read(path)
+    try:
+        spec, dtype = model_from_dict(file.meta["spec"]), file.meta["dtype"]
+        model = NumpyModel(spec, dtype=dtype, engine=engine, threads=threads, weights=file.arrays)
+    except (ValueError, KeyError, TypeError) as error:
+        raise weight_files.WeightFileError(f"{path} holds no model that can be loaded: {error}") from None
+    model.fold_for_inference()
+    return model

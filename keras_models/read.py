@@ -1,0 +1,205 @@
+"""Reads any Keras model of supported layers: its specification and its weights, exactly or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_models.model import KerasModel
+from keras_models.reading.chain import chain
+from keras_models.reading.layers import read_layer
+from keras_models.reading.order import Order
+from keras_models.runtime import floatx, keras, tensorflow
+from keras_models.weight_files import SUFFIX
+from model_spec import ModelSpec
+from model_spec.inputs import check_weights, check_x
+from model_spec.layers import Dropout
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One Keras layer, the name it has in the specification, and the order of the values behind it."""
+
+    layer: Any
+    name: str
+    behind: Order
+
+
+class ReadModel:
+    """What a Keras model says and holds, beside the model itself.
+
+    A float64 model is taken as Keras computes it with float64 as its default width: with float32 as the default Keras
+    rounds inputs and a Rescaling's numbers to float32 first.
+
+    It has what ``bridge`` needs to compare it on outputs: ``spec``, ``weights``, ``dtype``, ``predict`` and
+    ``activations``, in the specification's names and channels last.
+
+    Attributes:
+        spec: the specification.
+        weights: copies of all variables, {"conv2d/kernel": array}, in Keras' layouts.
+        dtype: "float32" or "float64".
+        channels_first: whether the Keras model itself takes channels-first images; the specification is channels last.
+        keras_model: the model that was read, untouched.
+    """
+
+    path = "eager"
+    dropout_seed = 0
+
+    def __init__(self, model: Any) -> None:
+        layers = chain(model)
+        if not layers:
+            raise ValueError(f"model {model.name!r} has no layers; give one with at least one")
+        shape = tuple(model.inputs[0].shape[1:])
+        if None in shape:
+            raise ValueError(
+                f"model {model.name!r} takes inputs of any size, {shape}; build it with every size known, "
+                f"for instance keras.Input((28, 28, 1))"
+            )
+        self.keras_model = model
+        self.dtype = _one_dtype(layers)
+        names = _unique_names([layer.name for layer in layers])
+        order = self._entry = Order.at_input(layers, shape)
+        self.channels_first = order.is_turned
+        self._places: list[_Place] = []
+        variables: dict[str, Array] = {}
+        specs = []
+        for layer, name in zip(layers, names, strict=True):
+            specs.append(read_layer(layer, name))
+            own = {variable.name: np.array(variable.numpy()) for variable in layer.weights}
+            variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
+            order = order.after(layer)
+            self._places.append(_Place(layer, name, order))
+        if order.features is not None or order.is_turned:
+            raise ValueError(
+                f"model {model.name!r} ends with channels-first values; end it with a Dense or global pooling layer"
+            )
+        self.spec = ModelSpec(_clean(model.name), self._entry.example_shape(), tuple(specs))
+        self.weights = check_weights(variables, self.spec.variable_shapes, self.dtype)
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Array:
+        """The Keras model's own ``predict`` on channels-last inputs."""
+        x = check_x(x, self.spec.input_shape, self.dtype)
+        with floatx(self.dtype):
+            if self.channels_first:
+                run = self._by_xla(lambda values: self.keras_model(values, training=False))
+                return np.asarray(run(self._as_keras(x)))
+            return np.asarray(self.keras_model.predict(x, batch_size=batch_size, verbose=0))
+
+    def activations(
+        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
+    ) -> dict[str, Array]:
+        """{layer name: output} in inference mode, each layer called in turn; channels last.
+
+        Raises:
+            ValueError: for ``training``: the units somebody else's Dropout drops are not known.
+        """
+        if training and any(isinstance(layer, Dropout) for layer in self.spec.layers):
+            raise ValueError("what a read model drops in training is not known; compare it in inference mode")
+        x = check_x(x, self.spec.input_shape, self.dtype)
+        found = {}
+        with floatx(self.dtype):
+            values: Any = keras.ops.convert_to_tensor(self._as_keras(x))
+            for place in self._places:
+                options = {"training": training} if place.layer._call_has_training_arg else {}
+                layer = partial(place.layer, **options)
+                values = self._by_xla(layer)(values) if self.channels_first else layer(values)
+                found[place.name] = place.behind.keras_last(np.asarray(values.numpy()))
+        return found
+
+    def _by_xla(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function compiled by XLA: TensorFlow has no other channels-first convolution for the CPU."""
+        compiled: Callable[[Any], Any] = tensorflow.function(function, jit_compile=True)
+        return compiled
+
+    def _as_keras(self, x: Array) -> Array:
+        # (n, h, w, c) -> (n, c, h, w)
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if self.channels_first else x
+
+
+def read(source: Any, spec: ModelSpec | None = None) -> ReadModel:
+    """The specification and weights of a Keras model.
+
+    Args:
+        source: a ``keras.Sequential`` or linear functional model built of supported layers; or the path of a
+            ``.keras`` or ``.h5`` file (read in Keras' safe mode), or of a ``.weights.h5`` file.
+        spec: the network of a ``.weights.h5`` file, which holds weights only.
+
+    Raises:
+        ValueError: a layer or an option that a specification cannot say, by name with what is supported; a file that
+            cannot be read.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return ReadModel(source)
+    path = Path(source)
+    if path.name.endswith(SUFFIX):
+        if spec is None:
+            raise ValueError(f"{path} holds weights only; give the network they belong to with spec=")
+        model = KerasModel(spec)
+        model.load_weights(path)
+        return ReadModel(model.keras_model)
+    return ReadModel(_load(path))
+
+
+def _load(path: Path) -> Any:
+    if path.suffix not in (".keras", ".h5"):
+        raise ValueError(f"{path} is no file of a Keras model; its name ends in .keras, .h5 or {SUFFIX}")
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; save the model first or check the path")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        # Keras, h5py and zipfile raise many kinds for a damaged file, and for code the safe mode does not run
+        raise ValueError(f"{path} cannot be read as a Keras model: {error}") from error
+
+
+def _one_dtype(layers: list[Any]) -> str:
+    """The precision of all layers."""
+    for layer in layers:
+        policy = layer.dtype_policy
+        if getattr(policy, "quantization_mode", None):
+            raise ValueError(f"layer {layer.name!r} is quantized ({policy.name}); read the model before quantizing it")
+        if layer.compute_dtype != layer.variable_dtype:
+            raise ValueError(
+                f"layer {layer.name!r} computes in {layer.compute_dtype} and keeps {layer.variable_dtype} "
+                f"({policy.name}); supported are float32 and float64 throughout"
+            )
+    found = {layer.name: layer.compute_dtype for layer in layers}
+    if len(set(found.values())) > 1:
+        raise ValueError(f"the layers compute in different precisions: {found}; supported is one for all of them")
+    dtype = next(iter(found.values()))
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"the model computes in {dtype}; supported are float32 and float64")
+    return str(dtype)
+
+
+def _clean(name: str) -> str:
+    """A name a specification can have."""
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", name).lstrip("_.-") or "layer"
+
+
+def _unique_names(names: list[str]) -> list[str]:
+    """The layers' names, with a number behind those that nested models have in common.
+
+    >>> _unique_names(["dense", "dense", "a b", "dense_1"])
+    ['dense', 'dense_2', 'a_b', 'dense_1']
+    """
+    given = [_clean(name) for name in names]
+    taken: set[str] = set()
+    result = []
+    for name in given:
+        unique, number = name, 0
+        while unique in taken or (number and unique in given):
+            number += 1
+            unique = f"{name}_{number}"
+        taken.add(unique)
+        result.append(unique)
+    return result

@@ -1,0 +1,107 @@
+"""What the layers of a Keras model have in common: names, functions, penalties, first values, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_models.build import step
+from keras_models.runtime import keras
+from model_spec import initializers, regularizers
+from model_spec.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
+
+_FUNCTIONS: dict[Any, str] = {keras.activations.get(name): name for name in ACTIVATIONS if name != "step"} | {
+    step: "step"
+}
+
+_INITIALIZERS: dict[type, Callable[[Any], initializers.Initializer]] = {
+    keras.initializers.Zeros: lambda rule: initializers.Zeros(),
+    keras.initializers.Ones: lambda rule: initializers.Ones(),
+    keras.initializers.Constant: lambda rule: initializers.Constant(float(rule.value)),
+    keras.initializers.RandomUniform: lambda rule: initializers.RandomUniform(rule.minval, rule.maxval),
+    keras.initializers.RandomNormal: lambda rule: initializers.RandomNormal(rule.mean, rule.stddev),
+    keras.initializers.GlorotUniform: lambda rule: initializers.GlorotUniform(),
+    keras.initializers.GlorotNormal: lambda rule: initializers.GlorotNormal(),
+    keras.initializers.HeUniform: lambda rule: initializers.HeUniform(),
+    keras.initializers.HeNormal: lambda rule: initializers.HeNormal(),
+    keras.initializers.LecunUniform: lambda rule: initializers.LecunUniform(),
+    keras.initializers.LecunNormal: lambda rule: initializers.LecunNormal(),
+}
+
+_REGULARIZERS: dict[type, tuple[type[regularizers.Regularizer], tuple[str, ...]]] = {
+    keras.regularizers.L1: (regularizers.L1, ("l1",)),
+    keras.regularizers.L2: (regularizers.L2, ("l2",)),
+    keras.regularizers.L1L2: (regularizers.L1L2, ("l1", "l2")),
+}
+
+
+def refuse(layer: Any, what: str, instead: str) -> ValueError:
+    """The error that a layer, or an option of it, is not supported."""
+    return ValueError(f"layer {layer.name!r} ({type(layer).__name__}): {what} is not supported; {instead}")
+
+
+def only(layer: Any, **expected: Any) -> None:
+    """Refuse a layer one of whose options is not at the only value that is supported."""
+    for name, value in expected.items():
+        given = getattr(layer, name, value)
+        if given != value:
+            raise refuse(layer, f"{name}={_shown(given)}", f"supported is {name}={value!r}")
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (bool, int, float, str, tuple, list)) else type(value).__name__
+
+
+def activation_of(layer: Any, function: Any) -> str:
+    """The name of a layer's ``activation``: a function of Keras, or one of its activation layers given as one."""
+    if isinstance(function, keras.layers.Layer):
+        return activation_of_layer(function)
+    try:
+        return _FUNCTIONS[function]
+    except (KeyError, TypeError):
+        name = getattr(function, "__name__", type(function).__name__)
+        raise refuse(layer, f"activation {name}", f"supported are {', '.join(ACTIVATIONS)}") from None
+
+
+def activation_of_layer(layer: Any) -> str:
+    """The name of the function that one of Keras' activation layers computes."""
+    kind = type(layer)
+    if kind is keras.layers.Activation:
+        return activation_of(layer, layer.activation)
+    if kind is keras.layers.ReLU:
+        only(layer, max_value=None, negative_slope=0.0, threshold=0.0)
+        return "relu"
+    if kind is keras.layers.LeakyReLU:
+        if np.float32(layer.negative_slope) != np.float32(LEAKY_RELU_SLOPE):
+            raise refuse(layer, f"negative_slope={layer.negative_slope}", "supported is negative_slope=0.2")
+        return "leaky_relu"
+    if kind is keras.layers.ELU:
+        only(layer, alpha=1.0)
+        return "elu"
+    if kind is keras.layers.Softmax:
+        only(layer, axis=-1)
+        return "softmax"
+    if kind is keras.layers.Identity:
+        return "linear"
+    raise refuse(layer, "this layer as an activation", f"supported are {', '.join(ACTIVATIONS)}")
+
+
+def regularizer_of(layer: Any, rule: Any) -> regularizers.Regularizer | None:
+    """The penalty of one variable."""
+    if rule is None:
+        return None
+    if type(rule) not in _REGULARIZERS:
+        raise refuse(layer, f"regularizer {type(rule).__name__}", "supported are L1, L2 and L1L2")
+    kind, factors = _REGULARIZERS[type(rule)]
+    return kind(**{name: float(np.asarray(getattr(rule, name))) for name in factors})
+
+
+def initializer_of(rule: Any, otherwise: str) -> Any:
+    """The rule of a variable's first values; ``otherwise`` where the specification has no such rule.
+
+    Nothing rests on it: the values come with the model.
+    """
+    known = _INITIALIZERS.get(type(rule))
+    return otherwise if known is None else known(rule)

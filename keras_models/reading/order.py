@@ -1,0 +1,108 @@
+"""The order of axes and features in a Keras model, followed layer by layer, and how to bring it to channels last.
+
+A model on channels-first images becomes one on channels-last images with the same weights: kernels of convolutions are
+the same in both formats. Only where its Flatten leaves the features in the order (channel, row, column) do the
+variables behind it have to change places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_models.reading.options import activation_of, refuse
+from keras_models.runtime import keras
+
+Array = np.ndarray
+
+FIRST, LAST = "channels_first", "channels_last"
+
+
+@dataclass
+class Order:
+    """Where the values stand after the layers so far.
+
+    Attributes:
+        channels_first: whether images come as (channels, rows, columns).
+        shape: of one example, as Keras has it.
+        features: where each feature of a channels-last flattening stands in Keras' order, or None for the same order.
+    """
+
+    channels_first: bool
+    shape: tuple[int, ...]
+    features: Array | None = field(default=None)
+
+    @classmethod
+    def at_input(cls, layers: list[Any], shape: tuple[int, ...]) -> Order:
+        """The order that all layers of the model agree on.
+
+        Raises:
+            ValueError: the layers are of both formats.
+        """
+        formats = {layer.name: layer.data_format for layer in layers if hasattr(layer, "data_format")}
+        kinds = {
+            layer.name: layer.data_format
+            for layer in layers
+            if hasattr(layer, "data_format") and not isinstance(layer, keras.layers.Flatten)
+        }
+        if len(set(kinds.values())) > 1 or (set(kinds.values()) <= {LAST} and FIRST in formats.values()):
+            raise ValueError(f"the layers mix data formats: {formats}; give all of them the same")
+        return cls(len(shape) == 3 and FIRST in kinds.values(), shape)
+
+    @property
+    def is_turned(self) -> bool:
+        """True where Keras has the channels of an image in front."""
+        return self.channels_first and len(self.shape) == 3
+
+    def keras_last(self, values: Array) -> Array:
+        """Values (n, ...) of Keras in channels-last order."""
+        if self.is_turned:
+            # (n, c, h, w) -> (n, h, w, c)
+            return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
+        return values if self.features is None else values[:, self.features]
+
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example, channels last."""
+        return (*self.shape[1:], self.shape[0]) if self.is_turned else self.shape
+
+    def variables(self, layer: Any, variables: dict[str, Array]) -> dict[str, Array]:
+        """The layer's variables for the same values in channels-last order.
+
+        Raises:
+            ValueError: a layer that works along another axis than the channels.
+        """
+        if isinstance(layer, keras.layers.BatchNormalization):
+            channels = 0 if self.is_turned else len(self.shape) - 1
+            # Axis 0 of Keras is the batch
+            if layer.axis % (len(self.shape) + 1) != channels + 1:
+                raise refuse(layer, f"axis={layer.axis}", f"supported is that of the channels, axis={channels + 1}")
+        if self.is_turned and isinstance(layer, (keras.layers.Dense, keras.layers.Reshape)):
+            raise refuse(layer, "this layer on channels-first images", "put a Flatten in front of it")
+        if self.is_turned and _is_softmax(layer):
+            raise refuse(layer, "softmax over the last axis of channels-first images", "put a Flatten in front of it")
+        if self.features is None:
+            return variables
+        if isinstance(layer, keras.layers.Dense):
+            # The kernel's rows are the features; its columns are in no order but their own
+            return {**variables, "kernel": variables["kernel"][self.features]}
+        if isinstance(layer, keras.layers.Reshape):
+            raise refuse(layer, "this layer behind a Flatten of channels-first images", "put a Dense layer between")
+        return {name: value[self.features] for name, value in variables.items()}
+
+    def after(self, layer: Any) -> Order:
+        """The order behind a layer."""
+        shape = tuple(layer.compute_output_shape((None, *self.shape))[1:])
+        features = None if isinstance(layer, keras.layers.Dense) else self.features
+        if isinstance(layer, keras.layers.Flatten) and self.is_turned and layer.data_format == LAST:
+            # [row, column, channel] -> its place in (channel, row, column)
+            features = np.arange(np.prod(self.shape)).reshape(self.shape).transpose(1, 2, 0).reshape(-1)
+        return Order(self.channels_first, shape, features)
+
+
+def _is_softmax(layer: Any) -> bool:
+    if isinstance(layer, keras.layers.Softmax):
+        return True
+    function = getattr(layer, "activation", None)
+    return function is not None and activation_of(layer, function) == "softmax"

@@ -1,0 +1,76 @@
+"""Weights in the books' and in PyTorch's layouts give, in Keras' layouts, the network they gave there."""
+
+import numpy as np
+import pytest
+
+import model_spec as ms
+from bridge import from_channels_first, random_weights
+from core_numpy import NumpyModel
+
+SPEC = ms.ModelSpec(
+    "book",
+    (6, 5, 2),
+    (
+        ms.Conv2D(3, (3, 2), activation="relu"),
+        ms.BatchNormalization(),
+        ms.Flatten(),
+        ms.BatchNormalization(),
+        ms.Dense(7, activation="tanh"),
+        ms.Dense(4),
+    ),
+)
+
+
+def channels_first(weights, dense_layout="IO"):
+    """The same weights as a channels-first framework keeps them, written by hand for SPEC."""
+    arrays = []
+    # Features of a 4x4x3 image in the order (channel, row, column)
+    places = [(row * 4 + column) * 3 + channel for channel in range(3) for row in range(4) for column in range(4)]
+    for name, value in weights.items():
+        if name == "conv2d/kernel":
+            value = np.stack([[value[:, :, channel, number] for channel in range(2)] for number in range(3)])
+        elif name == "dense/kernel" or name.startswith("batch_normalization_1/"):
+            value = value[places]
+        if name.startswith("dense") and value.ndim == 2 and dense_layout == "OI":
+            value = value.T
+        arrays.append(value)
+    return arrays
+
+
+@pytest.mark.parametrize("layout", ["IO", "OI"])
+@pytest.mark.parametrize("as_mapping", [False, True])
+def test_the_weights_come_back(layout, as_mapping):
+    weights = random_weights(SPEC, 2)
+    arrays = channels_first(weights, layout)
+    if as_mapping:
+        arrays = {f"{number}.weight": value for number, value in enumerate(arrays)}
+        arrays["1.num_batches_tracked"] = np.array(3)
+    found = from_channels_first(SPEC, arrays)
+    assert list(found) == list(weights)
+    for name, value in weights.items():
+        np.testing.assert_array_equal(found[name], value)
+    NumpyModel(SPEC).set_weights(found)
+
+
+def test_square_kernels_need_a_word():
+    spec = ms.ModelSpec("square", (3,), (ms.Dense(3, use_bias=False),))
+    kernel = np.arange(9.0).reshape(3, 3)
+    with pytest.raises(ValueError, match="fit both layouts"):
+        from_channels_first(spec, [kernel])
+    np.testing.assert_array_equal(from_channels_first(spec, [kernel], "OI")["dense/kernel"], kernel.T)
+    np.testing.assert_array_equal(from_channels_first(spec, [kernel], "IO")["dense/kernel"], kernel)
+    with pytest.raises(ValueError, match="dense_layout"):
+        from_channels_first(spec, [kernel], "XY")
+
+
+def test_what_does_not_fit_is_refused():
+    arrays = channels_first(random_weights(SPEC, 2))
+    with pytest.raises(ValueError, match="has 14 variables.*got 13 arrays"):
+        from_channels_first(SPEC, arrays[:-1])
+    with pytest.raises(ValueError, match="conv2d/kernel: turned to Keras' layout"):
+        from_channels_first(SPEC, [arrays[0].transpose(1, 0, 2, 3), *arrays[1:]])
+    with pytest.raises(ValueError, match="or all of them transposed"):
+        from_channels_first(SPEC, [*arrays[:-2], arrays[-2].T, arrays[-1]])
+    spec = ms.ModelSpec("reshaped", (4, 4, 1), (ms.Reshape((16,)), ms.Dense(2)))
+    with pytest.raises(ValueError, match="not known"):
+        from_channels_first(spec, [np.zeros((16, 2)), np.zeros(2)])

@@ -1,0 +1,163 @@
+"""A run that was interrupted and taken up again ends with the bits of one that was not."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import model_spec as ms
+from core_numpy import NumpyModel, WeightFileError
+from model_spec import zoo
+
+SPEC = ms.ModelSpec(
+    "small",
+    (6, 6, 1),
+    (
+        ms.Conv2D(3, 3, activation="relu"),
+        ms.BatchNormalization(),
+        ms.Dropout(0.3),
+        ms.Flatten(),
+        ms.Dense(4, activation="softmax"),
+    ),
+)
+TRAINING = ms.TrainingSpec(
+    optimizer="adam",
+    batch_size=8,
+    epochs=6,
+    early_stopping=ms.EarlyStopping(monitor="val_loss", patience=2, restore_best_weights=True),
+)
+
+
+def data():
+    random = np.random.default_rng(0)
+    return random.random((40, 6, 6, 1)), random.integers(0, 4, 40)
+
+
+def fit(model, training=TRAINING, **options):
+    x, y = data()
+    return model.fit(x, y, training, validation_data=(x[:12], y[:12]), verbose=0, **options)
+
+
+def interrupt_in(epoch):
+    def stop(model, number, logs):
+        if number == epoch:
+            raise KeyboardInterrupt
+
+    return ms.EpochHook(stop)
+
+
+@pytest.mark.parametrize("epoch", range(1, 6))
+@pytest.mark.parametrize("optimizer", ["adam", ms.SGD(0.1, momentum=0.9), ms.RMSprop(0.01), "nadam"])
+def test_taken_up_after_an_interruption(tmp_path, epoch, optimizer):
+    training = TRAINING.replace(optimizer=optimizer)
+    whole, broken, resumed = (NumpyModel(SPEC, seed=2) for _ in range(3))
+    expected = fit(whole, training)
+    path = tmp_path / "run.npz"
+    interrupted = len(expected.epoch) > epoch
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            fit(broken, training, checkpoint=path, callbacks=[interrupt_in(epoch)])
+    history = fit(resumed, training, checkpoint=path, resume=True)
+    assert history.history == expected.history
+    assert (history.epoch, history.best_epoch, history.stopped_epoch) == (
+        expected.epoch,
+        expected.best_epoch,
+        expected.stopped_epoch,
+    )
+    for name, value in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], value)
+    state = whole.training_state()
+    assert all(np.array_equal(value, state[name]) for name, value in resumed.training_state().items())
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    first, second = NumpyModel(SPEC), NumpyModel(SPEC, seed=5)
+    history = fit(first, checkpoint=tmp_path / "run.npz")
+    again = fit(second, checkpoint=tmp_path / "run.npz", resume=True)
+    assert again.history == history.history
+    np.testing.assert_array_equal(first.weights["dense/kernel"], second.weights["dense/kernel"])
+
+
+def test_a_run_may_be_made_longer(tmp_path):
+    training = ms.TrainingSpec(batch_size=8, epochs=2)
+    whole, resumed = NumpyModel(SPEC), NumpyModel(SPEC)
+    expected = fit(whole, training, epochs=4)
+    fit(resumed, training, checkpoint=tmp_path / "run.npz")
+    assert fit(resumed, training, checkpoint=tmp_path / "run.npz", resume=True, epochs=4).history == expected.history
+    np.testing.assert_array_equal(whole.weights["dense/kernel"], resumed.weights["dense/kernel"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": TRAINING.replace(batch_size=4)}, "training.batch_size"),
+        ({"training": TRAINING.replace(seed=1)}, "training.seed"),
+        ({"spec": zoo.cnn((6, 6, 1), 4)}, "spec"),
+        ({"dtype": "float64"}, "dtype"),
+        ({"x": 1}, "data"),
+    ],
+)
+def test_another_run_is_refused(tmp_path, change, message):
+    path = tmp_path / "run.npz"
+    fit(NumpyModel(SPEC), checkpoint=path)
+    model = NumpyModel(change.get("spec", SPEC), dtype=change.get("dtype", "float32"))
+    before = model.weights
+    x, y = data()
+    x[0] += change.get("x", 0)
+    with pytest.raises(ValueError, match=f"another run: it differs in .*{message}"):
+        model.fit(
+            x, y, change.get("training", TRAINING), (x[:12], y[:12]), verbose=0, checkpoint=path, resume=True
+        )  # fmt: skip
+    for name, value in before.items():
+        np.testing.assert_array_equal(model.weights[name], value)
+
+
+def test_files_that_are_no_checkpoints(tmp_path):
+    NumpyModel(SPEC).save_weights(tmp_path / "weights.npz")
+    with pytest.raises(WeightFileError, match="no checkpoint"):
+        fit(NumpyModel(SPEC), checkpoint=tmp_path / "weights.npz", resume=True)
+    (tmp_path / "damaged.npz").write_bytes(b"PK damaged")
+    with pytest.raises(WeightFileError, match="damaged.npz"):
+        fit(NumpyModel(SPEC), checkpoint=tmp_path / "damaged.npz", resume=True)
+    with pytest.raises(ValueError, match="give checkpoint="):
+        fit(NumpyModel(SPEC), resume=True)
+    with pytest.raises(ValueError, match="written as .npz"):
+        fit(NumpyModel(SPEC), checkpoint=tmp_path / "run.h5")
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from core_numpy import NumpyModel
+from model_spec import TrainingSpec, zoo
+random = np.random.default_rng(0)
+x, y = random.random((64, 12, 12, 1)), random.integers(0, 10, 64)
+model = NumpyModel(zoo.lenet((12, 12, 1)), masks="fast")
+path = Path(sys.argv[2])
+model.fit(x, y, TrainingSpec(epochs=12, batch_size=16), verbose=0, checkpoint=path, resume=True)
+model.save_weights(path.with_name("final.npz"))
+"""
+
+
+def test_killed_at_any_moment(tmp_path, request):
+    """Whatever was being written, the next run goes on from a whole file."""
+    command = [sys.executable, "-c", PROGRAM, str(request.config.rootpath)]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    subprocess.run([*command, str(tmp_path / "whole" / "run.npz")], check=True, timeout=120)
+    moments = random.Random(0)
+    for _ in range(4):
+        process = subprocess.Popen([*command, str(tmp_path / "killed" / "run.npz")])
+        time.sleep(moments.uniform(0.3, 1.2))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, str(tmp_path / "killed" / "run.npz")], check=True, timeout=120)
+    with np.load(tmp_path / "whole" / "final.npz") as whole, np.load(tmp_path / "killed" / "final.npz") as killed:
+        for name in whole.files:
+            np.testing.assert_array_equal(whole[name], killed[name])

@@ -1,0 +1,203 @@
+"""Any Keras model of supported layers is read exactly; what a specification cannot say is refused by name."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_models
+import model_spec as ms
+from keras_models import KerasModel, read
+from keras_models.read import _unique_names
+from keras_models.weight_files import save_model, save_weights
+from model_spec import zoo
+
+layers = keras.layers
+
+
+def sequential(*members, shape=(8, 8, 1), name=None):
+    return keras.Sequential([keras.Input(shape), *members], name=name)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "lenet", "bn_cnn"])
+def test_what_was_built_from_a_specification_is_read_back(name):
+    spec = zoo.build(name, (12, 12, 1))
+    built = KerasModel(spec, seed=3)
+    found = read(built.keras_model)
+    assert found.spec.layers == spec.layers
+    assert found.spec.input_shape == spec.input_shape
+    assert found.dtype == "float32"
+    for variable, value in built.weights.items():
+        np.testing.assert_array_equal(found.weights[variable], value)
+
+
+READ = [
+    (layers.ReLU(), ms.Activation("relu")),
+    (layers.LeakyReLU(negative_slope=0.2), ms.Activation("leaky_relu")),
+    (layers.ELU(), ms.Activation("elu")),
+    (layers.Softmax(), ms.Activation("softmax")),
+    (layers.Identity(), ms.Activation("linear")),
+    (layers.Activation(keras.activations.tanh), ms.Activation("tanh")),
+    (layers.Dropout(0.3), ms.Dropout(0.3)),
+    (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
+    (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
+    (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
+    (layers.AveragePooling2D(3, 2, "same"), ms.AveragePooling2D(3, 2, "same")),
+    (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
+    (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
+    (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.Conv2D(2, 3, kernel_regularizer="l2"), ms.Conv2D(2, 3, kernel_regularizer="l2")),
+    (
+        layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.25, 0.5), trainable=False),
+        ms.Dense(2, kernel_regularizer=ms.regularizers.L1L2(0.25, 0.5), trainable=False),
+    ),
+    (layers.Dense(2, kernel_initializer="orthogonal"), ms.Dense(2)),
+    (layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(0, 0.5)), None),
+    (layers.BatchNormalization(momentum=0.9, scale=False), ms.BatchNormalization(0.9, scale=False)),
+]
+
+
+@pytest.mark.parametrize(("layer", "expected"), READ, ids=lambda value: getattr(value, "name", None))
+def test_layers_and_options(layer, expected):
+    found = read(sequential(layer)).spec.layers[0]
+    if expected is None:
+        expected = ms.Dense(2, kernel_initializer=ms.initializers.RandomNormal(0, 0.5))
+    assert found.describe() == expected.describe()
+    assert found.name == layer.name
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubled(layers.Dense):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+def branching():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, layers.Add()([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
+
+
+def shared():
+    inputs = keras.Input((4,))
+    dense = layers.Dense(4)
+    return keras.Model(inputs, dense(dense(inputs)))
+
+
+def two_outputs():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(3)(inputs)])
+
+
+def bare_operation():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.ops.relu(layers.Dense(2)(inputs)))
+
+
+class Subclassed(keras.Model):
+    def call(self, inputs):
+        return inputs
+
+
+REFUSED = [
+    (lambda: sequential(layers.SpatialDropout2D(0.2)), "SpatialDropout2D.*supported are Dense"),
+    (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D"),
+    (lambda: sequential(Doubled(2)), "Doubled"),
+    (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
+    (lambda: sequential(layers.Dense(2, activation="gelu")), "activation gelu"),
+    (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
+    (lambda: sequential(layers.LeakyReLU(negative_slope=0.3)), "negative_slope=0.3"),
+    (lambda: sequential(layers.ReLU(max_value=6)), "max_value=6"),
+    (lambda: sequential(layers.ELU(alpha=2.0)), "alpha=2.0"),
+    (lambda: sequential(layers.Softmax(axis=1)), "axis=1"),
+    (lambda: sequential(layers.Dense(2, kernel_regularizer="orthogonal_regularizer")), "OrthogonalRegularizer"),
+    (lambda: sequential(layers.Dense(2, kernel_constraint="non_neg")), "kernel_constraint=NonNeg"),
+    (lambda: sequential(layers.Dense(2, activity_regularizer="l2")), "activity_regularizer=L2"),
+    (lambda: sequential(layers.Dropout(0.2, noise_shape=(None, 1, 1, 1))), "noise_shape"),
+    (lambda: sequential(layers.GlobalMaxPooling2D(keepdims=True)), "keepdims=True"),
+    (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
+    (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
+    (lambda: sequential(layers.BatchNormalization(gamma_regularizer="l2")), "gamma_regularizer=L2"),
+    (lambda: sequential(layers.Dense(2, dtype="mixed_float16")), "float16"),
+    (lambda: sequential(layers.Dense(2, dtype="bfloat16")), "bfloat16"),
+    (lambda: sequential(layers.Flatten(), layers.Dense(2, dtype="float64")), "different precisions"),
+    (lambda: keras.Sequential([layers.Dense(2)]), "has not been built"),
+    (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
+    (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
+    (branching, "takes 2 inputs"),
+    (shared, "more than once"),
+    (two_outputs, "2 outputs"),
+    (bare_operation, "operation .*Relu.*supported are layers"),
+    (Subclassed, "can compute anything"),
+    (lambda: sequential(), "no layers|has not been built"),
+]
+
+
+@pytest.mark.parametrize(("build", "message"), REFUSED)
+def test_what_cannot_be_said_is_refused_by_name(build, message):
+    with keras_models.runtime.without_tracing_warnings(), pytest.raises(ValueError, match=message):
+        read(build())
+
+
+def test_nested_models_become_one_line_with_unique_names():
+    part = keras.Sequential([keras.Input((6,)), layers.Dense(5, name="dense"), layers.Dense(4, name="other>layer")])
+    model = keras.Sequential([keras.Input((6,)), part, layers.Dense(3, name="dense")])
+    found = read(model)
+    assert [layer.name for layer in found.spec.layers] == ["dense", "other_layer", "dense_1"]
+    x = np.random.default_rng(0).random((3, 6)).astype("float32")
+    np.testing.assert_allclose(found.predict(x), model.predict(x, verbose=0))
+    assert list(found.activations(x)) == ["dense", "other_layer", "dense_1"]
+
+
+def test_unique_names():
+    assert _unique_names(["dense", "dense", "a b", "dense_1"]) == ["dense", "dense_2", "a_b", "dense_1"]
+
+
+@pytest.mark.parametrize("flatten", ["channels_first", "channels_last"])
+def test_channels_first_becomes_channels_last(flatten):
+    model = sequential(
+        layers.Conv2D(3, 3, data_format="channels_first", activation="tanh"),
+        layers.MaxPooling2D((2, 1), data_format="channels_first"),
+        layers.Flatten(data_format=flatten),
+        layers.BatchNormalization(),
+        layers.Dense(4),
+        layers.Dense(3),
+        shape=(2, 7, 6),
+    )
+    random = np.random.default_rng(1)
+    for variable in model.weights:
+        variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    found = read(model)
+    assert found.spec.input_shape == (7, 6, 2)
+    x = random.random((5, 7, 6, 2)).astype("float32")
+    from core_numpy import NumpyModel
+
+    ours = NumpyModel(found.spec)
+    ours.set_weights(found.weights)
+    np.testing.assert_allclose(ours.predict(x), found.predict(x), rtol=1e-4)
+    mine = ours.activations(x)
+    for name, value in found.activations(x).items():
+        np.testing.assert_allclose(mine[name], value, rtol=1e-4)
+
+
+def test_channels_first_values_need_an_end():
+    with pytest.raises(ValueError, match="ends with channels-first"):
+        read(sequential(layers.Conv2D(2, 3, data_format="channels_first"), shape=(2, 7, 6)))
+
+
+def test_files(tmp_path):
+    model = sequential(layers.Flatten(), layers.Dense(3))
+    save_model(model, tmp_path / "model.keras")
+    save_weights(model, tmp_path / "model.weights.h5")
+    first = read(tmp_path / "model.keras")
+    second = read(tmp_path / "model.weights.h5", first.spec)
+    for found in (first, second):
+        np.testing.assert_array_equal(found.weights["dense/kernel"] if "dense/kernel" in found.weights else
+                                      next(iter(found.weights.values())), model.weights[0].numpy())  # fmt: skip
+    with pytest.raises(ValueError, match="weights only"):
+        read(tmp_path / "model.weights.h5")
+    with pytest.raises(ValueError, match="no such file"):
+        read(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="no file of a Keras model"):
+        read(tmp_path / "model.onnx")
+    (tmp_path / "damaged.keras").write_bytes(b"not a zip file")
+    with pytest.raises(ValueError, match="damaged.keras cannot be read"):
+        read(tmp_path / "damaged.keras")
