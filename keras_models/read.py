@@ -37,8 +37,8 @@ class _Place:
 class ReadModel:
     """What a Keras model says and holds, beside the model itself.
 
-    A float64 model is taken as Keras computes it with float64 as its default width: with float32 as the default Keras
-    rounds inputs and a Rescaling's numbers to float32 first.
+    A float64 model is taken as Keras computes it with float64 as its default width: with float32 as the default its
+    ``predict`` rounds inputs to float32 first.
 
     It has what ``bridge`` needs to compare it on outputs: ``spec``, ``weights``, ``dtype``, ``predict`` and
     ``activations``, in the specification's names and channels last.

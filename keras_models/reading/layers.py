@@ -71,7 +71,15 @@ def _zero_padding(layer: Any, common: dict[str, Any]) -> specs.LayerSpec:
 def _rescaling(layer: Any, common: dict[str, Any]) -> specs.LayerSpec:
     if np.ndim(layer.scale) or np.ndim(layer.offset):
         raise refuse(layer, "a scale or offset for each channel", "supported are single numbers")
-    return specs.Rescaling(float(layer.scale), float(layer.offset), **common)
+    scale, offset = (_as_computed(value, layer.compute_dtype) for value in (layer.scale, layer.offset))
+    return specs.Rescaling(scale, offset, **common)
+
+
+def _as_computed(value: Any, dtype: str) -> float:
+    """The number Keras computes with: its cast of a Python float to float64 goes through float32."""
+    if dtype != "float64":
+        return float(value)
+    return float(np.asarray(keras.ops.cast(value, dtype)))
 
 
 def _dropout(layer: Any, common: dict[str, Any]) -> specs.LayerSpec:

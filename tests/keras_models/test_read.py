@@ -178,6 +178,15 @@ def test_channels_first_becomes_channels_last(flatten):
         np.testing.assert_allclose(mine[name], value, rtol=1e-4)
 
 
+def test_numbers_are_those_keras_computes_with():
+    with keras_models.floatx("float64"):
+        model = sequential(layers.Rescaling(0.1, dtype="float64"), shape=(3,))
+    # TensorFlow casts a Python float to float64 by way of float32
+    assert read(model).spec.layers[0].scale == float(np.float32(0.1))
+    x = np.random.default_rng(0).random((4, 3))
+    np.testing.assert_array_equal(read(model).predict(x), x * float(np.float32(0.1)))
+
+
 def test_channels_first_values_need_an_end():
     with pytest.raises(ValueError, match="ends with channels-first"):
         read(sequential(layers.Conv2D(2, 3, data_format="channels_first"), shape=(2, 7, 6)))
