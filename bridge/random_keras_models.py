@@ -55,8 +55,10 @@ class _Writer:
 
     def convolution(self) -> Any:
         strides, dilation = self.one_of((1, 1), (1, 2), (2, 1), (1, 1))
+        # More filters than columns where channels come first: with as many, Keras adds the bias along the wrong axis
+        filters = self.one_of(17, 19) if self.format == "channels_first" else self.one_of(2, 3, 5, 8)
         return self.layers.Conv2D(
-            int(self.one_of(2, 3, 5, 8)),
+            int(filters),
             self.one_of(2, 3, (2, 3)),
             strides=strides,
             dilation_rate=1 if strides > 1 else dilation,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy.whole_files import whole_file
 from model_spec import ModelSpec, to_dict
 
 Array = np.ndarray
@@ -40,6 +39,8 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
 
     A full disk or a kill leaves an old file as it was.
     """
+    from core_numpy.whole_files import whole_file  # its random names are for those who write
+
     path = check_path(path)
     meta = {
         "version": SCHEMA_VERSION,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from model_spec.callbacks import Callback
-from model_spec.model import ModelSpec
-from model_spec.training import TrainingSpec
+if TYPE_CHECKING:
+    from model_spec.callbacks import Callback
+    from model_spec.model import ModelSpec
+    from model_spec.training import TrainingSpec
 
 
 @dataclass(frozen=True)

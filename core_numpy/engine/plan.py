@@ -201,9 +201,10 @@ def _block(steps: Sequence[Step], at: int, source: Block, room: Room) -> Block:
             return FewImagesConvolution(layer, source, room)
         case Dense() if is_vector:
             return dense.Dense(layer, source, room)
-        case MaxPooling2D() | AveragePooling2D() if _is_unpadded(layer, source, room):
-            kind = pooling.MaxPooling if isinstance(layer, MaxPooling2D) else pooling.AveragePooling
-            return kind(layer, source, room)
+        case MaxPooling2D():
+            return pooling.MaxPooling(layer, source, room)
+        case AveragePooling2D():
+            return pooling.AveragePooling(layer, source, room)
         case GlobalAveragePooling2D():
             return pooling.GlobalAveragePooling(layer, source, room)
         case Dropout():
@@ -234,7 +235,3 @@ def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
 def _is_in_strips(source: Block, room: Room) -> bool:
     """True where a relu can follow the block strip by strip, in its buffer."""
     return isinstance(source, (Convolution, StripMaxPooling)) and source.room.border == room.border
-
-
-def _is_unpadded(layer: MaxPooling2D | AveragePooling2D, source: Block, room: Room) -> bool:
-    return layer.windows(room.layout.to_rows(source.y)).padding_cells == ((0, 0), (0, 0))

@@ -7,6 +7,7 @@ import numpy as np
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.layout import empty
+from core_numpy.ops.pooling import real_cell_counts
 from core_numpy.ops.windows import Windows
 
 
@@ -35,7 +36,10 @@ def share_out(cells: list[Array], better: list[Array], dy: Array) -> None:
 
 
 class WindowPooling(Block):
-    """The common part: the views of the input that the cells of all windows see."""
+    """The common part: the views of the input, with its padding, that the cells of all windows see."""
+
+    filling = 0.0
+    """What stands in the padding."""
 
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
@@ -43,13 +47,27 @@ class WindowPooling(Block):
         self.windows: Windows = layer.windows(rows)  # type: ignore[attr-defined]
         self.y, self.whole = room.bordered((*self.windows.output, rows.shape[-1]))
         self.overlaps = any(s < p for s, p in zip(self.windows.strides, self.windows.window, strict=True))
+        (top, bottom), (left, right) = self.windows.padding_cells
         height, width = self.windows.image
+        self.is_padded = (top, bottom, left, right) != (0, 0, 0, 0)
+        self.inside = room.layout.window(slice(top, top + height), slice(left, left + width))
+        height, width = height + top + bottom, width + left + right
+        if self.is_padded:
+            self.padded = room.buffer((height, width, rows.shape[-1]))
+            self.padded[...] = self.filling
         (stride, across), (tall, wide) = self.windows.strides, self.windows.window
         covered = (self.windows.output[0] - 1) * stride + tall, (self.windows.output[1] - 1) * across + wide
         self.covers = covered == (height, width) and (stride, across) == (tall, wide)
 
+    def with_padding(self) -> Array:
+        """The input, or a copy of it with the padding around."""
+        if not self.is_padded:
+            return self.x
+        np.copyto(self.padded[self.inside], self.x)
+        return self.padded
+
     def cells(self, image: Array) -> list[Array]:
-        """One view of a buffer of unpadded images per window cell, in row-major order of the cells."""
+        """One view of a buffer of padded images per window cell, in row-major order of the cells."""
         tall, wide = self.windows.window
         (stride, across), (rows, columns) = self.windows.strides, self.windows.output
         window = self.room.layout.window
@@ -64,9 +82,15 @@ class WindowPooling(Block):
             for column in range(wide)
         ]
 
+    def without_padding(self, image: Array) -> Array:
+        """The image inside a padded one."""
+        return image[self.inside] if self.is_padded else image
+
 
 class MaxPooling(WindowPooling):
-    """y = max over each window, the first of equals; for windows without padding."""
+    """y = max over each window, the first of equals; a padding wins nowhere."""
+
+    filling = -np.inf
 
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
@@ -74,11 +98,14 @@ class MaxPooling(WindowPooling):
             count = self.windows.window[0] * self.windows.window[1]
             self.better = [np.empty(self.y.shape, np.bool_) for _ in range(count - 1)]
             self.shares = [empty(self.y.shape, room.dtype) for _ in range(count if self.overlaps else 0)]
-            # What comes in is not needed again once the masks are known
-            self.dx = empty(self.x.shape, room.dtype) if source.keeps_y or source.y.base is None else source.y
+            if self.is_padded:
+                self.dx = empty(self.padded.shape, room.dtype)
+            else:
+                # What comes in is not needed again once the masks are known
+                self.dx = empty(self.x.shape, room.dtype) if source.keeps_y or source.y.base is None else source.y
 
     def forward(self) -> None:
-        keep_largest(self.cells(self.x), self.y, self.better if self.room.training else None)
+        keep_largest(self.cells(self.with_padding()), self.y, self.better if self.room.training else None)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
@@ -88,25 +115,27 @@ class MaxPooling(WindowPooling):
         cells = self.cells(self.dx)
         if not self.overlaps:
             share_out(cells, self.better, dy)
-            return self.dx
+            return self.without_padding(self.dx)
         # Windows that overlap add up in a cell
         share_out(self.shares, self.better, dy)
         for cell, share in zip(cells, self.shares, strict=True):
             cell += share
-        return self.dx
+        return self.without_padding(self.dx)
 
 
 class AveragePooling(WindowPooling):
-    """y = mean over each window; for windows without padding."""
+    """y = mean over each window, padding not counted."""
 
     def __init__(self, layer: Layer, source: Block, room: Room) -> None:
         super().__init__(layer, source, room)
-        self.share = room.dtype.type(1 / (self.windows.window[0] * self.windows.window[1]))
+        # (out h, out w, 1)
+        share = 1 / real_cell_counts(self.windows, room.dtype)
+        self.share = share[..., None] if room.layout.batch_last else share
         if room.training:
-            self.dx = empty(self.x.shape, room.dtype)
+            self.dx = empty(self.padded.shape if self.is_padded else self.x.shape, room.dtype)
 
     def forward(self) -> None:
-        first, *others = self.cells(self.x)
+        first, *others = self.cells(self.with_padding())
         np.copyto(self.y, first)
         for cell in others:
             np.add(self.y, cell, out=self.y)
@@ -119,7 +148,7 @@ class AveragePooling(WindowPooling):
         self.dx[...] = 0
         for cell in self.cells(self.dx):
             cell += dy
-        return self.dx
+        return self.without_padding(self.dx)
 
 
 class GlobalAveragePooling(Block):

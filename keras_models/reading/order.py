@@ -80,6 +80,14 @@ class Order:
                 raise refuse(layer, f"axis={layer.axis}", f"supported is that of the channels, axis={channels + 1}")
         if self.is_turned and isinstance(layer, (keras.layers.Dense, keras.layers.Reshape)):
             raise refuse(layer, "this layer on channels-first images", "put a Flatten in front of it")
+        if self.is_turned and isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
+            # keras/src/backend/tensorflow/numpy.py, add: a bias as long as the last axis goes along the last axis
+            if layer.filters == layer.compute_output_shape((None, *self.shape))[-1]:
+                raise refuse(
+                    layer,
+                    "a bias for as many channels-first filters as there are columns, which Keras adds to the columns,",
+                    "take use_bias=False or another number of filters",
+                )
         if self.is_turned and _is_softmax(layer):
             raise refuse(layer, "softmax over the last axis of channels-first images", "put a Flatten in front of it")
         if self.features is None:

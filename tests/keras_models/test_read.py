@@ -8,6 +8,7 @@ import keras_models
 import model_spec as ms
 from keras_models import KerasModel, read
 from keras_models.read import _unique_names
+from keras_models.runtime import tensorflow
 from keras_models.weight_files import save_model, save_weights
 from model_spec import zoo
 
@@ -185,6 +186,18 @@ def test_numbers_are_those_keras_computes_with():
     assert read(model).spec.layers[0].scale == float(np.float32(0.1))
     x = np.random.default_rng(0).random((4, 3))
     np.testing.assert_array_equal(read(model).predict(x), x * float(np.float32(0.1)))
+
+
+def test_keras_adds_a_bias_to_the_columns_where_there_are_as_many():
+    layer = layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros")
+    model = sequential(layer, layers.Flatten(), shape=(1, 4, 6))
+    bias = np.arange(6, dtype="float32")
+    layer.bias.assign(bias)
+    output = tensorflow.function(layer, jit_compile=True)(np.zeros((1, 1, 4, 6), "float32")).numpy()
+    # (n, filters, h, w): right would be bias[None, :, None, None]
+    np.testing.assert_array_equal(output, np.broadcast_to(bias, (1, 6, 4, 6)))
+    with pytest.raises(ValueError, match="as many channels-first filters as there are columns"):
+        read(model)
 
 
 def test_channels_first_values_need_an_end():
