@@ -140,7 +140,7 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--peers", action="store_true", help="also PyTorch, onnxruntime, scikit-learn, Keras eager, textbooks"
     )
-    command.add_argument("--python", help="of deployed: an interpreter that has NumPy alone")
+    command.add_argument("--python", help="of deployed: an interpreter that has this project and NumPy alone")
     command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
     command.add_argument("--seed", type=int, default=0, help="of the random networks")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")

@@ -37,6 +37,10 @@ class MaskSource(Protocol):
         """
 
 
+MaskSources = Callable[[int], MaskSource]
+"""Gives the mask source of the layer at a position of the specification."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a forward pass needs besides numbers: whether it is training, and the source of this layer's mask."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from core_numpy.contract import MaskSource
+from core_numpy.contract import MaskSources
 from core_numpy.philox import stateless_uniform
 from model_spec.shapes import element_count
 from model_spec.streams import layer_seed
 
 Array = np.ndarray
-
-MaskSources = Callable[[int], MaskSource]
-"""Gives the mask source of the layer at a position of the specification."""
 
 _WORD_BYTES = 8
 """Of one draw of a bit generator."""
@@ -71,6 +67,3 @@ def keras_masks(seed: int, call: int, stream_dtype: str | None = None) -> MaskSo
 def fast_masks(seed: int, call: int) -> MaskSources:
     """Fast sources for every Dropout layer of a model with this dropout seed, at this call."""
     return lambda index: FastMask(layer_seed(seed, index, "dropout"), call)
-
-
-MASKS = ("keras", "fast")

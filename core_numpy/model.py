@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core_numpy import losses
-from core_numpy.masks import MASKS, MaskSources, fast_masks, keras_masks
+from core_numpy.contract import MaskSources
 from core_numpy.network import Network, flatten
 from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from model_spec.training import TrainingSpec
 
 Array = np.ndarray
+
+MASKS = ("keras", "fast")
+"""Where dropout masks may come from; see ``core_numpy.masks``."""
 
 
 class NumpyModel:
@@ -62,7 +65,7 @@ class NumpyModel:
         self.seed = seed
         self.dtype = str(inputs.floating_dtype(dtype))
         self.dropout_seed = seed if dropout_seed is None else dropout_seed
-        self.mask_kind = one_of("masks", masks, tuple(MASKS))
+        self.mask_kind = one_of("masks", masks, MASKS)
         self.engine = one_of("engine", engine, ENGINES)
         self.threads = None if threads is None else positive_integer("threads", threads)
         self._tier: tuple[Network, Tier] | None = None
@@ -231,8 +234,12 @@ class NumpyModel:
         return Gradients(value, ordered, result.values[0], self._by_name(result.values, preactivations=True))
 
     def _masks(self, training: bool, dropout_call: int) -> MaskSources | None:
+        if not training:
+            return None
+        from core_numpy.masks import fast_masks, keras_masks
+
         source = fast_masks if self.mask_kind == "fast" else keras_masks
-        return source(self.dropout_seed, dropout_call) if training else None
+        return source(self.dropout_seed, dropout_call)
 
     def _penalty_terms(self) -> dict[str, tuple[float, Array]]:
         parameters = flatten(self.params) if self._penalties else {}

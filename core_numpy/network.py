@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy.contract import Array, Context, Variables
+from core_numpy.contract import Array, Context, MaskSources, Variables
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import Step, lower
-from core_numpy.masks import MaskSources
 from model_spec import ModelSpec
-from model_spec.streams import layer_seed
 
 Params = dict[str, Variables]
 """{layer name: {variable: array}}; layers without variables have an empty entry."""
@@ -92,6 +90,8 @@ class Network:
 
     def build(self, seed: int, dtype: np.dtype) -> tuple[Params, Params]:
         """Return first values (params, state) from Keras' own random streams."""
+        from model_spec.streams import layer_seed  # a network that is loaded draws nothing
+
         params: Params = {}
         state: Params = {}
         for step in self.steps:

@@ -9,12 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from core_numpy import metrics
-from core_numpy.contract import Array
+from core_numpy.contract import Array, MaskSources
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import LAYERS
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
-from core_numpy.masks import MaskSources
 from core_numpy.network import ForwardPass, Network, Params
 from model_spec import losses as loss_rules
 

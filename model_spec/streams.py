@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from model_spec.training import TrainingSpec
+if TYPE_CHECKING:
+    from model_spec.training import TrainingSpec
 
 
 def layer_seed(seed: int, layer_index: int, purpose: str) -> int:

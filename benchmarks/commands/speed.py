@@ -34,13 +34,16 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+_OF_THIS_MACHINE = ("--record", "--output", "--python")
+
+
 def _without_files(arguments: list[str]) -> list[str]:
-    """The command line without the names of its output files."""
+    """The command line without the names of files of this machine."""
     kept, skip = [], False
     for word in arguments:
-        if not skip and word not in ("--record", "--output"):
+        if not skip and word not in _OF_THIS_MACHINE:
             kept.append(word)
-        skip = word in ("--record", "--output")
+        skip = word in _OF_THIS_MACHINE
     return kept
 
 

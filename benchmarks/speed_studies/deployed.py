@@ -74,7 +74,7 @@ def run(
     Args:
         network: a name of ``arms.NETWORKS``.
         repeats: runs of each.
-        python: interpreter of NumPy's program, to take it from an environment that holds nothing else.
+        python: interpreter of NumPy's program, of an environment where this project is installed without extras.
         show: called with a line of progress.
 
     Raises:
@@ -114,8 +114,10 @@ def run(
 
 def _run(python: str, program: str, directory: Path) -> tuple[float, list[str]]:
     """(seconds, the two lines printed) of one fresh process."""
-    here = Path(__file__).resolve().parents[2]
-    settings = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(here)}
+    settings = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if python == sys.executable:
+        # Its directory is another one, and this project may be where it was started
+        settings["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     start = time.perf_counter()
     result = subprocess.run([python, "-c", program], cwd=directory, env=settings, capture_output=True, text=True)
     seconds = time.perf_counter() - start

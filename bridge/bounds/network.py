@@ -13,11 +13,10 @@ from bridge.bounds.losses import LossSite, loss_error
 from bridge.bounds.rounding import Cotangent, Rounding, Site
 from bridge.bounds.rules import RULES
 from core_numpy import losses
-from core_numpy.contract import Array, Context
+from core_numpy.contract import Array, Context, MaskSources
 from core_numpy.layers.build import Step
 from core_numpy.layers.global_pooling import GlobalMaxPooling2D
 from core_numpy.layers.pooling import MaxPooling2D
-from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import losses as loss_rules

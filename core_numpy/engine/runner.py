@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core_numpy import metrics
-from core_numpy.contract import Array, MaskSource
+from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
@@ -16,7 +16,6 @@ from core_numpy.layers.activation import Activation
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
-from core_numpy.masks import MaskSources
 from core_numpy.network import Network, Params
 from core_numpy.tiers import Batch, BatchResult, all_right
 from model_spec.losses import CategoricalCrossentropy, Loss

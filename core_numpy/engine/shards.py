@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Result = TypeVar("Result")
 
@@ -45,16 +47,25 @@ class Workers:
     """
 
     def __init__(self, threads: int, one_blas_thread: bool) -> None:
+        self.threads = threads
         self.one_blas_thread = one_blas_thread
-        self.pool = ThreadPoolExecutor(threads - 1, "crosscheck-shard") if threads > 1 else None
+        self._pool: ThreadPoolExecutor | None = None
 
     def run(self, task: Callable[[int], Result], count: int) -> list[Result]:
         """Results of task(0), task(1), ..., in this order."""
         with single_threaded_blas() if self.one_blas_thread else nullcontext():
-            if self.pool is None or count == 1:
+            if self.threads == 1 or count == 1:
                 return [task(at) for at in range(count)]
-            others = [self.pool.submit(task, at) for at in range(1, count)]
+            others = [self._helpers().submit(task, at) for at in range(1, count)]
             return [task(0), *(other.result() for other in others)]
+
+    def _helpers(self) -> ThreadPoolExecutor:
+        """The other threads, started when they are first needed: a program that shows one image does without."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self.threads - 1, "crosscheck-shard")
+        return self._pool
 
 
 class SingleThreadedBlas:

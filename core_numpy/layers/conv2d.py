@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from core_numpy.contract import Array, Context, Layer, Seeds, Variables
-from core_numpy.initializers import initialize
 from core_numpy.ops.convolution import conv2d, conv2d_backward
 from core_numpy.ops.reduction import sum_rows
 from core_numpy.ops.windows import Windows
@@ -28,6 +27,8 @@ class Conv2D(Layer):
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
         rules = {"kernel": self.spec.kernel_initializer, "bias": self.spec.bias_initializer}
         shapes = self.spec.parameter_shapes(input_shape)
+        from core_numpy.initializers import initialize  # a layer that is loaded draws nothing
+
         return {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in shapes.items()}, {}
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from core_numpy.contract import Array, Context, Layer, Seeds, Variables
-from core_numpy.initializers import initialize
 from core_numpy.ops.reduction import sum_rows
 from model_spec import layers as specs
 from model_spec.shapes import Shape
@@ -21,6 +20,8 @@ class Dense(Layer):
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
         rules = {"kernel": self.spec.kernel_initializer, "bias": self.spec.bias_initializer}
         shapes = self.spec.parameter_shapes(input_shape)
+        from core_numpy.initializers import initialize  # a layer that is loaded draws nothing
+
         return {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in shapes.items()}, {}
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
