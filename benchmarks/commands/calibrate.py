@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, load_keras, progress_lines, write_record
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import calibration, console, environment
-    from core_numpy.whole_files import write_whole
+    from benchmarks import calibration, console
 
-    with console.without_import_chatter():
-        import keras_models  # noqa: F401
+    load_keras()
     result = calibration.run(
         options.count, options.seed, options.trainings, options.jobs, options.output, progress_lines(options)
     )
@@ -23,8 +21,7 @@ def run(options: argparse.Namespace) -> int:
     print(json.dumps(result.to_dict(), indent=1) if options.json else text)
     if options.record:
         command = f"crosscheck calibrate -n {options.count} --seed {options.seed} --trainings {options.trainings}"
-        page = f"# How tight the bounds are\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
-        write_whole(options.record, page)
+        write_record(options.record, "How tight the bounds are", command, text)
     if result.interrupted:
         return INTERRUPTED
     return AGREE if result.random.verdict == result.trained.verdict == "AGREE" else DIFFER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 AGREE = 0
 """The backends agree."""
@@ -29,6 +30,22 @@ def prepare(options: argparse.Namespace) -> int:
         import keras_models
     keras_models.set_threads(threads)
     return threads
+
+
+def load_keras() -> None:
+    """Import Keras and TensorFlow without what they print."""
+    from benchmarks.console import without_import_chatter
+
+    with without_import_chatter():
+        import keras_models  # noqa: F401
+
+
+def write_record(path: Path, title: str, command: str, text: str) -> None:
+    """Write a result as a Markdown page: the command that measured it, date, machine and versions, then the text."""
+    from benchmarks import environment
+    from core_numpy.whole_files import write_whole
+
+    write_whole(path, f"# {title}\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n")
 
 
 def progress_lines(options: argparse.Namespace) -> Callable[[str], None] | None:

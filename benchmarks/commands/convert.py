@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, DIFFER
+from benchmarks.commands.common import AGREE, DIFFER, load_keras
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import console
     from benchmarks.samples import load_samples
     from bridge import conversion
 
-    with console.without_import_chatter():
-        import keras_models  # noqa: F401
+    load_keras()
     convert = conversion.to_keras if options.source.suffix == ".npz" else conversion.to_numpy
     samples = None if options.data is None else load_samples(options.data)
     certificate = convert(options.source, options.target, samples, options.seed)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, progress_lines
+from benchmarks.commands.common import (
+    AGREE,
+    CANNOT_COMPARE,
+    DIFFER,
+    INTERRUPTED,
+    load_keras,
+    progress_lines,
+    write_record,
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,8 +26,7 @@ def run(options: argparse.Namespace) -> int:
     if options.fault:
         find(options.fault)
     if options.jobs == 1:
-        with console.without_import_chatter():
-            import keras_models  # noqa: F401
+        load_keras()
     result = fuzzing.run(
         options.count,
         options.seed,
@@ -54,13 +61,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _conversions(options: argparse.Namespace) -> int:
     """Random models written against Keras, converted to NumPy and back."""
-    from benchmarks import console, environment, fuzzing
+    from benchmarks import console, fuzzing
     from bridge import conversion_fuzz
-    from core_numpy.whole_files import write_whole
 
     if options.jobs == 1:
-        with console.without_import_chatter():
-            import keras_models  # noqa: F401
+        load_keras()
     campaign = conversion_fuzz.run(
         options.count,
         options.seed,
@@ -74,6 +79,5 @@ def _conversions(options: argparse.Namespace) -> int:
     print(json.dumps(campaign.to_dict(), indent=1) if options.json else text)
     if options.record:
         command = f"crosscheck fuzz --conversions -n {options.count} --seed {options.seed}"
-        page = f"# Conversions\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n"
-        write_whole(options.record, page)
+        write_record(options.record, "Conversions", command, text)
     return AGREE if campaign.passed else DIFFER

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines, write_record
 
 Show = Callable[[str], None] | None
 Result = tuple[dict[str, Any], list[str], int]
@@ -28,9 +28,7 @@ def run(options: argparse.Namespace) -> int:
     print(json.dumps(entry, indent=1) if options.json else "\n".join(text))
     if options.record:
         command = shlex.join(["crosscheck", *_without_files(options.arguments)])
-        shown = "\n".join(text)
-        page = f"# Speed: {options.study}\n\n{environment.written_by(command)}\n\n```\n{shown}\n```\n"
-        write_whole(options.record, page)
+        write_record(options.record, f"Speed: {options.study}", command, "\n".join(text))
     return code
 
 
