@@ -179,3 +179,11 @@ def test_samples_fit_networks_that_scale_by_themselves():
     spec = read(keras_model).spec
     assert conversion.draw(spec, 0).max() > 200
     assert conversion.draw(NumpyModel(zoo.mlp()).spec, 0).max() <= 1
+
+
+def test_zeros_on_both_sides_certify_nothing(tmp_path):
+    keras_model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    certificate = conversion.to_numpy(keras_model, tmp_path / "zeros.npz")
+    assert not certificate.failing
+    assert not certificate.passed
+    assert not (tmp_path / "zeros.npz").exists()
