@@ -18,14 +18,13 @@ from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
-from model_spec.protocol import Gradients
 from model_spec.regularizers import Regularizer
 from model_spec.validation import one_of, positive_integer
 
 if TYPE_CHECKING:
     from core_numpy.optimizers import OptimizerState
     from model_spec.callbacks import Callback
-    from model_spec.protocol import History
+    from model_spec.protocol import Gradients, History
     from model_spec.training import TrainingSpec
 
 Array = np.ndarray
@@ -229,6 +228,8 @@ class NumpyModel:
         return self._gradients(result, None, flatten(result.gradients))
 
     def _gradients(self, result: BatchResult, value: float | None, parameters: dict[str, Array]) -> Gradients:
+        from model_spec.protocol import Gradients
+
         # Copies: a plan's buffers are used again
         ordered = {name: parameters[name].copy() for name in self.spec.trainable_parameters}
         return Gradients(value, ordered, result.values[0], self._by_name(result.values, preactivations=True))

@@ -1,20 +1,22 @@
-"""Weights on disk as ``.npz``: no pickle, a checksum per array, and a write that never harms the old file."""
+"""Weights on disk as ``.npz``: no pickle, a seal over every byte, and a write that never harms the old file."""
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core_numpy import seals
 from model_spec import ModelSpec, to_dict
 
 Array = np.ndarray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _META = "__meta__"
 
 
@@ -23,6 +25,8 @@ class WeightFileError(OSError, ValueError):
 
 
 def _checksum(array: Array) -> str:
+    import hashlib  # loads OpenSSL, a twentieth of a small program's start; a whole seal makes it needless
+
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
@@ -49,16 +53,10 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
         **facts,
         "sha256": {name: _checksum(array) for name, array in weights.items()},
     }
-    encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    archive = io.BytesIO()
+    np.savez(archive, **{_META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}, **weights)  # type: ignore[arg-type]
     with whole_file(path) as file:
-        np.savez(file, **{_META: encoded}, **weights)  # type: ignore[arg-type]
-
-
-def _archive(file: Any) -> Any:
-    archive = np.load(file, allow_pickle=False)
-    if isinstance(archive, np.ndarray):
-        raise ValueError("it holds a single array without a name")
-    return archive
+        file.write(seals.sealed(archive))
 
 
 @dataclass(frozen=True)
@@ -80,28 +78,50 @@ def load(path: str | Path) -> dict[str, Array]:
 
 
 def read(path: str | Path) -> WeightFile:
-    """Read a file of weights, checking every checksum.
+    """Read a file of weights once its seal has been found whole.
 
     Raises:
         WeightFileError: the file is missing, damaged, or not one of ours.
     """
     try:
-        # Opened here, because np.load leaves a file open that it cannot read.
-        with open(path, "rb") as file, _archive(file) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
-    if _META not in arrays:
-        raise WeightFileError(f"{path} has no {_META} entry; it was not written by save_weights")
     try:
-        meta = json.loads(arrays.pop(_META).tobytes().decode())
+        return parse(content)
+    except WeightFileError as error:
+        raise WeightFileError(f"{path} {error}") from None
+
+
+def parse(content: bytes) -> WeightFile:
+    """What the bytes of a file hold; see :func:`read`."""
+    damage = seals.broken(content)
+    try:
+        arrays = _arrays(content)
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
+        raise WeightFileError(f"cannot be read as weights: {error}; {damage or 'its seal is whole'}") from None
+    if _META not in arrays:
+        raise WeightFileError(f"has no {_META} entry; it was not written by save_weights")
+    try:
+        meta = json.loads(arrays.pop(_META).tobytes())
         version, sums = meta["version"], dict(meta["sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightFileError(f"{path} has a damaged {_META} entry: {error}") from None
+        raise WeightFileError(f"has a damaged {_META} entry: {error}") from None
     if version != SCHEMA_VERSION:
-        raise WeightFileError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}")
-    damaged = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
-    if damaged or set(sums) != set(arrays):
+        raise WeightFileError(f"has schema version {version}, this program reads {SCHEMA_VERSION}")
+    if damage or set(sums) != set(arrays):
+        differing = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
         missing = sorted(set(sums) - set(arrays))
-        raise WeightFileError(f"{path} is damaged: checksum differs for {damaged}, missing are {missing}")
+        raise WeightFileError(f"is damaged: {damage}; checksum differs for {differing}, missing are {missing}")
     return WeightFile(arrays, meta)
+
+
+def _arrays(content: bytes) -> dict[str, Array]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        # Written uncompressed: an entry that claims to be larger than the file is damaged or meant to fill the memory
+        huge = [entry.filename for entry in archive.infolist() if entry.file_size > len(content)]
+    if huge:
+        raise ValueError(f"entries {huge} claim to be larger than the file")
+    with np.load(io.BytesIO(content), allow_pickle=False) as entries:
+        return {name: entries[name] for name in entries.files}
