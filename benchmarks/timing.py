@@ -104,6 +104,7 @@ def compare_speed(
     most_blocks: int | None = None,
     minimum_sample_seconds: float = 0.05,
     warmup_seconds: float = 0.5,
+    before_block: Callable[[], None] | None = None,
     clock: Clock = time.perf_counter,
 ) -> SpeedComparison:
     """Time the arms against each other and say which is faster, where that can be said.
@@ -120,6 +121,8 @@ def compare_speed(
             (``CLEAR``); None takes ``blocks`` of them. Whether a difference shows has no say in when to stop.
         minimum_sample_seconds: calls are repeated within a sample until it takes this long.
         warmup_seconds: least time of warm-up for each arm.
+        before_block: called before every block, say to start the arms' processes afresh: where a process' memory lies
+            makes it faster or slower for all its life, and only new ones draw that anew.
         clock: returns seconds; for tests.
 
     Raises:
@@ -145,6 +148,8 @@ def compare_speed(
     taken, wanted = 0, blocks
     while True:
         for _ in range(wanted - taken):
+            if before_block is not None:
+                before_block()
             for name in order:
                 samples[name].append(_sample(arms[name], calls[name], clock) / calls[name])
         taken = wanted

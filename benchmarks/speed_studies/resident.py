@@ -37,10 +37,19 @@ class ResidentProcess:
     """
 
     def __init__(self, environment: dict[str, str], settle_seconds: float | None = None) -> None:
+        self.settle_seconds = SETTLE_SECONDS if settle_seconds is None else settle_seconds
+        self._environment = environment
+        self._pool = self._start()
+
+    def _start(self) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        self.settle_seconds = SETTLE_SECONDS if settle_seconds is None else settle_seconds
-        self._pool = ProcessPoolExecutor(max_workers=1, env=environment, timeout=3600)
+        return ProcessPoolExecutor(max_workers=1, env=self._environment, timeout=3600)
+
+    def renew(self) -> None:
+        """End the process; the next call starts another one, whose memory lies elsewhere."""
+        self._pool.shutdown(kill_workers=True)
+        self._pool = self._start()
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Result of ``package.module:function`` called there; arguments and result are copied."""

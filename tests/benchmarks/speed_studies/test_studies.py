@@ -106,13 +106,27 @@ def test_every_trick_is_a_task_and_is_timed():
     assert tricks.lines([trick])[1].split()[-3:] == ["2.00", "[2.00,", "2.00]"]
 
 
+def proven(same=1.0, slowed=1.1):
+    return compared(**{proof.BASE: 0.1, proof.SAME: 0.1 * same, proof.SLOWED: 0.1 * slowed})
+
+
 def test_the_self_proof_counts_verdicts():
-    same, slowed = compared(A=0.1, B=0.1), compared(A=0.1, B=0.11)
-    good = proof.SelfProof([same] * 20, [slowed] * 20)
+    good = proof.SelfProof([proven()] * 20)
     assert good.passed
-    assert good.lines()[1] == "a task against itself: 20 no demonstrable difference"
-    assert not proof.SelfProof([slowed] * 20, [slowed] * 20).passed
-    assert not proof.SelfProof([same] * 20, [slowed] * 17 + [same] * 3).passed
+    assert good.lines()[1] == "a task against itself: 20 no demonstrable difference; ratios 1.000 to 1.000"
+    assert proof.SelfProof([proven()] * 19 + [proven(same=0.9)]).passed
+    assert not proof.SelfProof([proven()] * 18 + [proven(same=0.9)] * 2).passed
+    assert proof.SelfProof([proven()] * 18 + [proven(slowed=1.0)] * 2).passed
+    assert not proof.SelfProof([proven()] * 17 + [proven(slowed=1.0)] * 3).passed
+
+
+@pytest.mark.slow
+def test_the_proof_starts_processes_afresh(monkeypatch):
+    monkeypatch.setattr(proof, "_MOST_TIMES", 1)
+    found = proof.run(runs=1, blocks=5)
+    (comparison,) = found.comparisons
+    assert comparison.blocks == 5
+    assert {ratio.arm for ratio in comparison.ratios} == {proof.SAME, proof.SLOWED}
 
 
 def test_the_planted_slowdown_does_more_work(monkeypatch):
@@ -137,9 +151,9 @@ def test_time_to_a_target(monkeypatch):
 
 
 def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([compared(A=1, B=1)], [compared(A=1, B=1.1)]))
+    monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([proven()]))
     files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "proof.md")]
     assert main(["speed", "--study", "proof", "--quiet", *files]) == 0
-    assert capsys.readouterr().out.startswith("PASSED: 1 comparisons of each kind")
+    assert capsys.readouterr().out.startswith("PASSED: 1 comparisons, ")
     assert json.loads((tmp_path / "proof.json").read_text())["machine"]["numpy"] == np.__version__
     assert (tmp_path / "proof.md").read_text().startswith("# Speed: proof")
