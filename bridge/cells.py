@@ -86,6 +86,7 @@ def run_cells(
     directory: str | Path | None = None,
     n_jobs: int = 1,
     prepare: Callable[[], None] | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Outcome]:
     """Compute every cell once and yield the outcomes as they finish; cells that failed before are tried again.
 
@@ -94,6 +95,8 @@ def run_cells(
         directory: where results are kept, one ``<key>.json`` each; None keeps nothing.
         n_jobs: processes. 1 computes in this one, where a crash ends it; more survive it, with one thread each.
         prepare: called first in every process that is started; not in this one.
+        cluster: address of a Dask scheduler, "tcp://host:port", whose workers compute the cells instead. They need
+            this program and the same ``directory``; a cell whose worker dies is computed by another one.
     """
     positive_integer("n_jobs", n_jobs)
     where = None if directory is None else Path(directory)
@@ -105,6 +108,9 @@ def run_cells(
         if outcome is not None:
             del waiting[key]
             yield outcome
+    if cluster is not None:
+        yield from _on_cluster(list(waiting.values()), where, cluster)
+        return
     if n_jobs == 1:
         yield from (_compute(cell, where) for cell in waiting.values())
         return
@@ -152,6 +158,24 @@ def _in_processes(
         # No cell waits inside a process, so that a death has few suspects
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
         yield from parallel(tasks())
+
+
+def _on_cluster(cells: Sequence[Cell], where: Path | None, address: str) -> Iterator[Outcome]:
+    """Outcomes in the order of finishing, computed by the workers of a Dask cluster through joblib's backend for it."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError(f'a Dask cluster needs {error.name}: pip install "crosscheck[cluster]"') from None
+    from joblib import Parallel, delayed, parallel_config
+
+    directory = None if where is None else where.resolve()
+    try:
+        client = Client(address, timeout=5)  # type: ignore[no-untyped-call, unused-ignore]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no Dask scheduler answers at {address!r}: {error}; start one with dask scheduler") from None
+    with client, parallel_config(backend="dask"):
+        parallel = Parallel(return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(_compute)(cell, directory) for cell in cells)
 
 
 def _alone(cell: Cell, where: Path | None, prepare: Callable[[], None] | None) -> Outcome:

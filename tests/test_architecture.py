@@ -27,13 +27,13 @@ RULES = {
     "keras_models": Rule(frozenset({"model_spec", "numpy", "keras", "tensorflow"})),
     "bridge": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}),
-        frozenset({"keras_models", "keras", "tensorflow", "hypothesis", "joblib"}),
+        frozenset({"keras_models", "keras", "tensorflow", "hypothesis", "joblib", "distributed"}),
     ),
     # Heavy packages only inside functions: `crosscheck --help` must not wait for TensorFlow.
     "benchmarks": Rule(
         frozenset({"model_spec", "core_numpy", "bridge", "numpy"}),
         frozenset(
-            {"keras_models", "keras", "tensorflow", "sklearn", "scipy", "matplotlib", "jinja2", "joblib"}
+            {"keras_models", "keras", "tensorflow", "sklearn", "scipy", "matplotlib", "jinja2", "joblib", "distributed"}
             | {"rich", "threadpoolctl"}
         ),
     ),

@@ -1,0 +1,216 @@
+"""A sweep: networks x data x backends x seeds, for accuracy and parity, in cells that may run anywhere and be resumed.
+
+A cell depends on nothing but its arguments, so results are the same on one process, several, or a cluster. Nothing is
+timed: a sweep shares its machine with itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bridge.cells import Cell, Outcome, run_cells, source_version
+from core_numpy.whole_files import write_whole
+from model_spec import model_from_json, to_dict, to_json
+from model_spec.training import TrainingSpec
+
+BACKENDS = ("numpy", "keras")
+PARITY_ROWS = 8
+
+
+@dataclass
+class SweepResult:
+    """What a sweep has found so far.
+
+    Attributes:
+        outcomes: finished cells, in the order of the sweep.
+        total: how many cells it has.
+        interrupted: True where it was ended with Ctrl-C.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    total: int = 0
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Cells that ended in an error."""
+        return [outcome for outcome in self.outcomes if outcome.error is not None]
+
+    @property
+    def differing(self) -> list[Outcome]:
+        """Parity cells whose backends differ."""
+        return [outcome for outcome in self.outcomes if (outcome.result or {}).get("verdict", "AGREE") != "AGREE"]
+
+    @property
+    def agrees(self) -> bool:
+        """True where every cell is there, none failed, and no parity cell differs."""
+        return len(self.outcomes) == self.total and not self.failed and not self.differing
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every cell's arguments and result: the same for the same sweep, however it was run."""
+        return {
+            "cells": [
+                {
+                    "function": outcome.cell.function,
+                    "arguments": outcome.cell.arguments,
+                    "result": outcome.result,
+                    "failed": outcome.error is not None,
+                }
+                for outcome in self.outcomes
+            ]
+        }
+
+    def lines(self) -> list[str]:
+        """A line a network, data set and backend: mean and spread of the accuracies; then parity and failures."""
+        groups: dict[tuple[str, str, str], list[float]] = {}
+        verdicts: dict[tuple[str, str], list[str]] = {}
+        for outcome in self.outcomes:
+            arguments = outcome.cell.arguments
+            if outcome.result is None:
+                continue
+            place = arguments["name"], arguments["data"]
+            if "accuracy" in outcome.result:
+                groups.setdefault((*place, arguments["backend"]), []).append(outcome.result["accuracy"])
+            else:
+                verdicts.setdefault(place, []).append(outcome.result["verdict"])
+        kept = sum(outcome.kept for outcome in self.outcomes)
+        lines = [f"{len(self.outcomes)} of {self.total} cells, {kept} of them kept, {len(self.failed)} failed"]
+        for (name, data, backend), values in groups.items():
+            spread = f" +- {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
+            lines.append(f"  {name:<12} {data:<14} {backend:<6} {np.mean(values):.4f}{spread} ({len(values)} seeds)")
+        for (name, data), found in verdicts.items():
+            lines.append(f"  {name:<12} {data:<14} parity {found.count('AGREE')} of {len(found)} agree")
+        for outcome in self.failed:
+            reason = (outcome.error or "").strip().splitlines()[-1]
+            lines.append(f"  FAILED {_label(outcome.cell)}: {reason}")
+        return lines
+
+
+def cells_of(
+    models: Sequence[str],
+    data: Sequence[str],
+    backends: Sequence[str],
+    seeds: int,
+    training: dict[str, Any],
+    limit: int | None = None,
+) -> list[Cell]:
+    """The cells of a sweep: a training for each backend and seed, and a parity check for each seed.
+
+    Args:
+        models: as ``crosscheck compare`` takes them.
+        data: names or paths of data sets.
+        backends: "numpy" and "keras", either or both.
+        seeds: how many, from 0.
+        training: fields of :class:`model_spec.TrainingSpec`.
+        limit: use only the first so many training rows.
+
+    Raises:
+        ValueError: a network, data set or field that there is not; before anything is run.
+    """
+    from benchmarks.compare import find_models, load_data
+
+    checked = to_dict(TrainingSpec(**training))
+    version = source_version()
+    cells = []
+    for name in data:
+        for spec in find_models(list(models), load_data(name, limit)):
+            common = {"name": spec.name, "spec": to_json(spec), "data": name, "limit": limit}
+            for seed in range(seeds):
+                for backend in backends:
+                    arguments = common | {"backend": backend, "seed": seed, "training": checked}
+                    cells.append(Cell("benchmarks.sweep:train", arguments, version))
+                cells.append(Cell("benchmarks.sweep:parity", common | {"seed": seed}, version))
+    return cells
+
+
+def run(
+    cells: Sequence[Cell],
+    directory: Path,
+    jobs: int = 1,
+    cluster: str | None = None,
+    show: Callable[[str], None] | None = None,
+) -> SweepResult:
+    """Run what is not there yet, and write ``results.json`` beside the cells.
+
+    Args:
+        cells: of :func:`cells_of`.
+        directory: where every finished cell is kept at once, and the results in the end; several runs may share it.
+        jobs: processes on this machine.
+        cluster: address of a Dask scheduler whose workers run the cells instead.
+        show: takes progress lines.
+    """
+    result = SweepResult(total=len(cells))
+    found: dict[str, Outcome] = {}
+    try:
+        for outcome in run_cells(cells, directory / "cells", jobs, cluster=cluster):
+            found[outcome.cell.key] = outcome
+            if show:
+                show(f"{len(found)}/{len(cells)} {_label(outcome.cell)}{' FAILED' if outcome.error else ''}")
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.outcomes = [found[cell.key] for cell in cells if cell.key in found]
+    write_whole(directory / "results.json", json.dumps(result.to_dict(), indent=1))
+    return result
+
+
+def _label(cell: Cell) -> str:
+    what = cell.arguments.get("backend", "parity")
+    return f"{cell.arguments['name']} {cell.arguments['data']} {what} seed {cell.arguments['seed']}"
+
+
+def train(
+    name: str, spec: str, data: str, limit: int | None, backend: str, seed: int, training: dict[str, Any]
+) -> dict[str, float]:
+    """One cell: train one backend with one seed; its figures on the test set."""
+    from benchmarks import datasets
+    from model_spec.serialization import from_dict
+
+    train_part, test_part = datasets.examples(data, limit)
+    with _one_thread(backend == "keras"):
+        model = _model(backend, spec, seed)
+        history = model.fit(*train_part, from_dict(training), verbose=0, seed=seed)
+        return {**model.evaluate(*test_part), "epochs": len(history.epoch)}
+
+
+def parity(name: str, spec: str, data: str, limit: int | None, seed: int) -> dict[str, Any]:
+    """One cell: forward and backward of both backends, with random weights of this seed."""
+    from benchmarks import datasets
+    from bridge import compare
+
+    (x, y), _ = datasets.examples(data, PARITY_ROWS)
+    with _one_thread(True):
+        report = compare(model_from_json(spec), x, y, seed=seed)
+    worst = report.worst(report.rows, "error_over_bound")
+    return {"verdict": report.verdict, "largest": 0.0 if worst is None else worst.error_over_bound}
+
+
+@contextmanager
+def _one_thread(with_keras: bool) -> Iterator[None]:
+    """One thread for both backends: results must not depend on where a cell runs."""
+    from benchmarks.accuracy import blas_threads
+
+    if with_keras:
+        from keras_models import set_threads
+
+        # A process whose TensorFlow has begun keeps its threads; only tests have such
+        with suppress(ValueError):
+            set_threads(1)
+    with blas_threads(1):
+        yield
+
+
+def _model(backend: str, spec: str, seed: int) -> Any:
+    if backend == "numpy":
+        from core_numpy import NumpyModel
+
+        return NumpyModel(model_from_json(spec), seed=seed, threads=1)
+    from keras_models import KerasModel
+
+    return KerasModel(model_from_json(spec), seed=seed)

@@ -1,0 +1,106 @@
+"""Sweeps: killed, resumed, on several processes and on a cluster, the results file is the same."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import sweep
+from benchmarks.cli import main
+from bridge.cells import Cell
+
+PROJECT = Path(__file__).resolve().parents[2]
+TRAINING = {"epochs": 1, "batch_size": 32}
+COMMAND = "sweep mlp --backends numpy --seeds 4 --limit 300 --epochs 3 --quiet".split()
+
+
+def start(directory, *more):
+    code = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from benchmarks.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *COMMAND, "--directory", str(directory), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_cells_are_every_combination():
+    cells = sweep.cells_of(["mlp", "cnn"], ["digits", "class_data"][:1], ["numpy", "keras"], 3, TRAINING, 50)
+    assert len(cells) == 2 * 3 * (2 + 1)
+    assert len({cell.key for cell in cells}) == len(cells)
+    with pytest.raises(ValueError, match="unknown architecture 'typo'"):
+        sweep.cells_of(["typo"], ["digits"], ["numpy"], 1, TRAINING)
+    with pytest.raises(ValueError, match="epochs"):
+        sweep.cells_of(["mlp"], ["digits"], ["numpy"], 1, {"epochs": -1})
+
+
+def test_both_backends_train_and_agree(tmp_path):
+    cells = sweep.cells_of(["mlp"], ["digits"], ["numpy", "keras"], 1, TRAINING, 200)
+    result = sweep.run(cells, tmp_path)
+    assert result.agrees, result.lines()
+    ours, theirs, parity = (outcome.result for outcome in result.outcomes)
+    assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.01)
+    assert parity["verdict"] == "AGREE"
+    assert "1 of 1 agree" in result.lines()[-1]
+    again = sweep.run(cells, tmp_path)
+    assert all(outcome.kept for outcome in again.outcomes)
+    assert again.to_dict() == result.to_dict()
+
+
+def test_a_failing_cell_is_reported_and_stops_nothing(tmp_path, capsys):
+    cells = sweep.cells_of(["mlp"], ["digits"], ["numpy"], 2, TRAINING, 50)
+    broken = Cell(cells[0].function, {**cells[0].arguments, "data": "nowhere.npz"}, cells[0].version)
+    result = sweep.run([broken, cells[2]], tmp_path)
+    assert len(result.outcomes) == 2
+    assert "nowhere.npz" in result.failed[0].error
+    assert "Traceback" in result.failed[0].error
+    assert result.outcomes[1].error is None
+    assert not result.agrees
+    assert any(line.startswith("  FAILED mlp nowhere.npz numpy seed 0: ValueError") for line in result.lines())
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_gives_the_same_file(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main([*COMMAND, "--directory", str(whole)]) == 0
+    for wait in (1, 3):
+        process = start(broken)
+        deadline = time.monotonic() + 120
+        while len(list(broken.glob("cells/*.json"))) < wait and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    process = start(broken, "--jobs", "2")
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert (broken / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+    assert len(json.loads((whole / "results.json").read_text())["cells"]) == 8
+    assert not list(broken.rglob("*.tmp")) or (broken / "results.json").exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_file_though_a_worker_dies(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    assert main([*COMMAND, "--directory", str(whole)]) == 0
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**settings, silence_logs=50) as cluster:
+        process = start(shared, "--dask", cluster.scheduler_address)
+        deadline = time.monotonic() + 120
+        while not list(shared.glob("cells/*.json")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        victim = next(iter(cluster.workers.values()))
+        os.kill(victim.pid, signal.SIGKILL)
+        _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert (shared / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+
+
+def test_no_scheduler_is_one_line_and_exit_code_2(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    assert main([*COMMAND, "--directory", "x", "--dask", "tcp://127.0.0.1:1"]) == 2
+    assert "no Dask scheduler answers at 'tcp://127.0.0.1:1'" in capsys.readouterr().err
