@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,15 +20,24 @@ SIGNIFICANCE = 0.01
 
 @dataclass(frozen=True)
 class TrainedBackend:
-    """One backend after training: its history, and how it does on the test set."""
+    """One backend after training.
+
+    Attributes:
+        name: of the backend.
+        model: trained.
+        history: of the training.
+        test: {"loss": ..., "accuracy": ...} on the test set.
+        probabilities: its output on the test set (n, classes).
+    """
 
     name: str
+    model: Any
     history: History
     test: dict[str, float]
     probabilities: Array
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the probabilities, as plain dicts, lists and numbers."""
+        """History and test figures as plain dicts, lists and numbers."""
         return {"name": self.name, "history": self.history.to_dict(), "test": self.test}
 
 
@@ -37,7 +46,10 @@ class AccuracyComparison:
     """Two backends trained alike.
 
     Attributes:
+        spec: the network.
+        training: the run.
         backends: NumPy and Keras, trained.
+        labels: true classes of the test examples.
         only: how many test examples only the first, and only the second, got right.
         p_value: of the exact McNemar test: the chance of so uneven a split if both were equally good.
         largest_probability_difference: over all test examples and classes.
@@ -46,6 +58,7 @@ class AccuracyComparison:
     spec: ModelSpec
     training: TrainingSpec
     backends: tuple[TrainedBackend, TrainedBackend]
+    labels: Array
     only: tuple[int, int]
     p_value: float
     largest_probability_difference: float
@@ -60,12 +73,33 @@ class AccuracyComparison:
         """First accuracy minus second."""
         return self.backends[0].test["accuracy"] - self.backends[1].test["accuracy"]
 
+    @property
+    def different_answers(self) -> list[dict[str, int]]:
+        """The test examples that get different classes from the two, with the true one."""
+        first, second = (backend.probabilities.argmax(axis=1) for backend in self.backends)
+        return [
+            {"index": int(i), "label": int(self.labels[i]), "first": int(first[i]), "second": int(second[i])}
+            for i in np.flatnonzero(first != second)
+        ]
+
+    def confusion(self) -> dict[str, list[list[int]]]:
+        """{backend: counts, true classes in rows and answers in columns}."""
+        from sklearn.metrics import confusion_matrix
+
+        classes = np.arange(self.backends[0].probabilities.shape[1])
+        return {
+            backend.name: confusion_matrix(self.labels, backend.probabilities.argmax(axis=1), labels=classes).tolist()
+            for backend in self.backends
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""
         return {
             "backends": [backend.to_dict() for backend in self.backends],
             "difference": self.difference,
             "only_one_right": list(self.only),
+            "different_answers": self.different_answers,
+            "confusion": self.confusion(),
             "p_value": self.p_value,
             "agrees": self.agrees,
             "largest_probability_difference": self.largest_probability_difference,
@@ -110,13 +144,41 @@ def train_both(
         model: Any = kind(spec, seed=seed)
         callbacks = [Announce(name, training.epochs, show)] if show else []
         history = model.fit(*train, training, callbacks=callbacks, verbose=0)
-        trained.append(TrainedBackend(name, history, model.evaluate(*test), model.predict(test[0])))
+        trained.append(TrainedBackend(name, model, history, model.evaluate(*test), model.predict(test[0])))
     first, second = trained
     right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]
     only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p_value = float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
     difference = float(np.abs(first.probabilities - second.probabilities).max())
-    return AccuracyComparison(spec, training, (first, second), only, p_value, difference)
+    return AccuracyComparison(spec, training, (first, second), test[1], only, p_value, difference)
+
+
+def paired_p_value(results: Sequence[AccuracyComparison]) -> float:
+    """The chance of differences as consistent as these over several seeds, if both backends were equally good.
+
+    A paired t-test: it knows what McNemar's test on one test set cannot, how far two trainings of one network part by
+    rounding alone.
+    """
+    from scipy.stats import ttest_1samp
+
+    differences = np.array([result.difference for result in results])
+    if np.ptp(differences) == 0:
+        return 1.0 if differences[0] == 0 else 0.0
+    return float(ttest_1samp(differences, 0.0).pvalue)
+
+
+def spread(results: Sequence[AccuracyComparison]) -> dict[str, dict[str, float]]:
+    """{backend: mean, standard deviation, least and most of the test accuracies} over several seeds."""
+    found = {}
+    for side, backend in enumerate(results[0].backends):
+        values = np.array([result.backends[side].test["accuracy"] for result in results])
+        found[backend.name] = {
+            "mean": float(values.mean()),
+            "deviation": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "least": float(values.min()),
+            "most": float(values.max()),
+        }
+    return found
 
 
 @contextmanager

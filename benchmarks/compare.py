@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import bridge
 from benchmarks import datasets, environment
-from benchmarks.accuracy import AccuracyComparison, blas_threads, train_both
+from benchmarks.accuracy import (
+    SIGNIFICANCE,
+    AccuracyComparison,
+    blas_threads,
+    paired_p_value,
+    spread,
+    train_both,
+)
+from benchmarks.insides import Insides, look
 from benchmarks.speed import SpeedReport, measure
+from benchmarks.speed_studies import start
 from bridge import ParityReport, TrainingParityReport
-from core_numpy.whole_files import write_whole
-from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, zoo
+from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, to_json, zoo
 
 Array = np.ndarray
 
 PARITY_ROWS = 32
 DTYPES = ("float64", "float32")
+SEEDS_IN_DOUBT = 3
+"""Seeds to train with where one seed's accuracies differ by more than a test set explains: training is chaotic."""
+BEGINNING = {"batch": 128, "steps": 3}
+"""What a fresh process of each backend does, to see its start and its memory."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +54,50 @@ class Data:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that the main job found about one network; a part that was not run is None."""
+    """All that the main job found about one network; with a planted fault, parity alone.
+
+    Attributes:
+        spec: the network.
+        data: what it was trained on.
+        parity: forward and backward agreement.
+        configuration: the options that were in effect.
+        drift: lock-step trainings, one a precision.
+        accuracies: both backends trained alike, once a seed; where one seed leaves doubt, two more.
+        insides: the networks of the first seed from the inside.
+        speed: both backends timed.
+        beginning: {backend: seconds of each beginning and peak memory} of fresh processes, their batch and steps.
+    """
 
     spec: ModelSpec
+    data: Data
     parity: ParityReport
-    accuracy: AccuracyComparison | None
-    speed: SpeedReport | None
     configuration: dict[str, Any]
     drift: list[TrainingParityReport] = field(default_factory=list)
+    accuracies: list[AccuracyComparison] = field(default_factory=list)
+    insides: Insides | None = None
+    speed: SpeedReport | None = None
+    beginning: dict[str, Any] | None = None
+
+    @property
+    def accuracy(self) -> AccuracyComparison | None:
+        """That of the first seed."""
+        return self.accuracies[0] if self.accuracies else None
 
     @property
     def agrees(self) -> bool:
         """True where parity holds, lock-step trainings stay together and accuracies differ by no more than chance."""
         stays = all(report.passed for report in self.drift)
-        return self.parity.passed and stays and (self.accuracy is None or self.accuracy.agrees)
+        return self.parity.passed and stays and (self.p_value is None or self.p_value >= SIGNIFICANCE)
+
+    @property
+    def p_value(self) -> float | None:
+        """The chance of such accuracies if both were equally good: over all seeds, or over the test examples of one."""
+        if len(self.accuracies) > 1:
+            return paired_p_value(self.accuracies)
+        return None if self.accuracy is None else self.accuracy.p_value
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{'AGREE' if self.agrees else 'DIFFER'}: {self.spec.name}</b></p>{self.parity._repr_html_()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers, with the machine it was found on."""
@@ -68,14 +108,22 @@ class Comparison:
             "parity": self.parity.to_dict(),
             "drift": [report.to_dict() for report in self.drift],
             "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
+            "seeds": [
+                {backend.name: backend.test["accuracy"] for backend in accuracy.backends}
+                for accuracy in self.accuracies
+            ],
+            "p_value": self.p_value,
+            "spread": spread(self.accuracies) if self.accuracies else {},
+            "insides": None if self.insides is None else self.insides.to_dict(),
             "speed": None if self.speed is None else self.speed.to_dict(),
+            "beginning": self.beginning,
             "environment": environment.describe(),
         }
 
 
 def load_data(name: str, limit: int | None = None) -> Data:
     """Load a data set by name or path; ``limit`` keeps the first rows of the training part."""
-    train, test = datasets.images(name, limit=limit)
+    train, test = datasets.examples(name, limit=limit)
     return Data(name, train, test)
 
 
@@ -129,45 +177,55 @@ def run(
     threads: int,
     fault: str | None = None,
     drift_steps: int = 0,
+    seeds: int = 1,
     show: Any = None,
 ) -> Comparison:
     """Do the main job for one network. With a planted fault only parity is run: that is where it must show.
 
-    ``drift_steps`` also trains both backends in lock-step for so many steps, in each precision.
+    Args:
+        spec: the network.
+        data: to train and test on.
+        training: how to train.
+        seed: of the parity check and the first training.
+        threads: of each backend.
+        fault: to plant.
+        drift_steps: also train both backends in lock-step for so many steps, in each precision.
+        seeds: trainings with so many seeds, counted up from ``seed``.
+        show: takes progress lines.
     """
     tell = show or (lambda line: None)
     x, y = data.train
     tell(f"{spec.name}: comparing forward and backward")
+    found: dict[str, Any] = {}
     with blas_threads(threads):
         parity = bridge.compare(spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, fault=fault)
-        accuracy = speed = None
-        drift = []
-        for dtype in DTYPES if drift_steps and fault is None else ():
-            tell(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
-            lock_step = training.replace(validation_split=0.0, early_stopping=None)
-            drift.append(bridge.compare_training(spec, x, y, lock_step, drift_steps, seed, dtype))
         if fault is None:
-            accuracy = train_both(spec, training, data.train, data.test, seed, show)
+            found["drift"] = []
+            for dtype in DTYPES if drift_steps else ():
+                tell(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
+                lock_step = training.replace(validation_split=0.0, early_stopping=None)
+                found["drift"].append(bridge.compare_training(spec, x, y, lock_step, drift_steps, seed, dtype))
+            found["accuracies"] = trained = []
+            for number in range(max(seeds, SEEDS_IN_DOUBT)):
+                if number < seeds or not trained[0].agrees:
+                    trained.append(train_both(spec, training, data.train, data.test, seed + number, show))
+            models = [backend.model for backend in found["accuracies"][0].backends]
+            found["insides"] = look(spec, *models, data.test[0])
             tell(f"{spec.name}: timing both backends, interleaved")
-            speed = measure(spec, training, x, y, threads)
+            found["speed"] = measure(spec, training, x, y, threads)
+            tell(f"{spec.name}: starting each backend from nothing")
+            found["beginning"] = BEGINNING | {
+                backend: start.begin(backend, to_json(spec), **BEGINNING, threads=threads) for backend in start.BACKENDS
+            }
     configuration = {
         "data": data.name,
         "training_rows": len(x),
         "test_rows": len(data.test[0]),
         "parity_rows": PARITY_ROWS,
         "seed": seed,
+        "seeds": seeds,
         "threads": threads,
         "fault": fault,
         "training": to_dict(training),
     }
-    return Comparison(spec, parity, accuracy, speed, configuration, drift)
-
-
-def save(result: Comparison, directory: Path) -> None:
-    """Write report.json and report.html; each file appears whole or not at all."""
-    from benchmarks.report import render
-
-    directory.mkdir(parents=True, exist_ok=True)
-    entry = result.to_dict()
-    write_whole(directory / "report.json", json.dumps(entry, indent=1))
-    write_whole(directory / "report.html", render(entry))
+    return Comparison(spec, data, parity, configuration, **found)

@@ -56,7 +56,7 @@ def accuracy_lines(accuracy: AccuracyComparison) -> list[str]:
             f"  {backend.name}: test accuracy {backend.test['accuracy']:.4f}, loss {backend.test['loss']:.4f}, "
             f"{epochs} epochs in {backend.history.seconds:.1f} s{stop}"
         )
-    word = "no more than chance" if accuracy.agrees else "MORE THAN CHANCE"
+    word = "no more than chance" if accuracy.agrees else "MORE than this test set explains"
     lines.append(
         f"  difference {accuracy.difference:+.4f}: right on one side only {accuracy.only[0]} and {accuracy.only[1]}, "
         f"p = {accuracy.p_value:.3g}, {word}"
@@ -91,6 +91,12 @@ def comparison_text(result: Comparison) -> str:
         lines += ["lock-step training", *(f"  {line}" for line in str(report).splitlines())]
     if result.accuracy is not None:
         lines += ["accuracy", *accuracy_lines(result.accuracy)]
+        if len(result.accuracies) > 1:
+            differences = [one.difference for one in result.accuracies]
+            lines.append(
+                f"  over {len(differences)} seeds: differences {' '.join(f'{value:+.4f}' for value in differences)}, "
+                f"p = {result.p_value:.3g}"
+            )
     if result.speed is not None:
         lines += [f"speed, float32, {result.speed.threads} threads, medians of interleaved samples"]
         lines += speed_lines(result.speed)

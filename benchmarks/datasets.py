@@ -103,22 +103,32 @@ def images(
     Raises:
         ValueError: as :func:`load`, and where the data set holds no images.
     """
-    limits = [
-        None if rows is None else positive_integer(label, rows)
-        for label, rows in (("limit", limit), ("limit_test", limit_test))
-    ]
     train, test = load(name, path, allow_download, download_url=download_url)
-    scaled = []
-    for (x, y), rows in zip((train, test), limits, strict=True):
+    for x, _ in (train, test):
         if x.ndim not in (3, 4):
             raise ValueError(
                 f"images of shape (n, height, width) or (n, height, width, channels) were expected, data set "
                 f"{name!r} holds x of shape {x.shape}; use datasets.load for data that are not images"
             )
-        x = x[:rows]
-        clean = np.divide(x, 255, dtype=dtype) if x.dtype == np.uint8 else x.astype(dtype)
-        scaled.append((clean[..., None] if x.ndim == 3 else clean, y[:rows].astype(np.int64)))
-    return scaled[0], scaled[1]
+    return _ready(train, limit, "limit", dtype), _ready(test, limit_test, "limit_test", dtype)
+
+
+def examples(name: str, limit: int | None = None, *, dtype: str = "float32") -> Dataset:
+    """Return any data set as networks take it: images as :func:`images` gives them, points as they are.
+
+    Args:
+        name: as for :func:`load`.
+        limit: take at most this many training rows, from the start; None takes all.
+        dtype: "float32" or "float64".
+    """
+    train, test = load(name)
+    return _ready(train, limit, "limit", dtype), _ready(test, None, "limit_test", dtype)
+
+
+def _ready(part: tuple[Array, Array], rows: int | None, label: str, dtype: str) -> tuple[Array, Array]:
+    x, y = (values[: None if rows is None else positive_integer(label, rows)] for values in part)
+    clean = np.divide(x, 255, dtype=dtype) if x.dtype == np.uint8 else x.astype(dtype)
+    return clean[..., None] if x.ndim == 3 else clean, y.astype(np.int64)
 
 
 def class_data() -> Dataset:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.bounds import SAFETY
 from bridge.conventions.explain import Explanation, explain
+from bridge.heat_map import heat_map
 from bridge.local import LocalRow, Observed, judge_alone
 from bridge.verdict import BUG, CONVENTION, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
@@ -97,8 +98,11 @@ class ParityReport:
         return [local for local in self.local if not local.row.agrees and local.row.verdict != VACUOUS]
 
     def worst(self, rows: Iterable[Row], figure: str) -> Row | None:
-        """The row with the largest ``figure``, an attribute name of :class:`Row`."""
-        return max(rows, key=lambda row: getattr(row, figure), default=None)
+        """The row with the largest ``figure``, an attribute name of :class:`Row`.
+
+        Ties come last: any side of one is right, so how far two sides lie apart says nothing.
+        """
+        return max(rows, key=lambda row: (row.verdict != TIE, getattr(row, figure)), default=None)
 
     def select(self, **wanted: str) -> list[Row]:
         """Rows with these attribute values, e.g. ``select(dtype="float32", stage="forward")``."""
@@ -130,7 +134,7 @@ class ParityReport:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return f"<pre>{html.escape(str(self))}</pre>{heat_map(self.rows)}"
 
     def _lines(self) -> list[str]:
         compared = f"{len(self.rows)} tensors compared"

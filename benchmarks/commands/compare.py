@@ -11,7 +11,7 @@ from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
-    from benchmarks import console
+    from benchmarks import console, report
     from bridge.faults import find
 
     if options.fault:
@@ -30,10 +30,11 @@ def run(options: argparse.Namespace) -> int:
             threads=threads,
             fault=options.fault,
             drift_steps=options.drift,
+            seeds=options.seeds,
             show=progress_lines(options),
         )
         console.end_of_progress()
-        job.save(result, options.output / spec.name)
+        report.save(result, options.output / spec.name)
         results.append(result)
         if not options.json:
             print(console.comparison_text(result), flush=True)

