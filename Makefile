@@ -1,7 +1,7 @@
 # The few commands of daily work; each is one plain line that also works without make.
 PYTHON ?= python3
 
-.PHONY: compare test lint format clean
+.PHONY: compare test lint docs format clean
 
 # python3 -m venv .venv
 # .venv/bin/pip install -c constraints.txt -e ".[all]"
@@ -24,9 +24,13 @@ lint: .venv
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy model_spec core_numpy bridge
 
+# .venv/bin/mkdocs build --strict
+docs: .venv
+	.venv/bin/mkdocs build --strict
+
 format: .venv
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 clean:
-	rm -rf .venv .ci-venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .ci-venv build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
