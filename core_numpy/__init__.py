@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,14 @@ def __getattr__(name: str) -> Any:
     """Load the module a public name lives in, and keep the name."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
+    collecting = gc.isenabled()
+    # Classes being made call for collections, each of which would walk through all that NumPy has loaded
+    gc.disable()
+    try:
+        value = getattr(import_module(_WHERE[name]), name)
+    finally:
+        if collecting:
+            gc.enable()
     globals()[name] = value
     return value
 
