@@ -19,7 +19,7 @@ from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, m
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.regularizers import Regularizer
-from model_spec.validation import one_of, positive_integer
+from model_spec.validation import non_negative_integer, one_of, positive_integer
 
 if TYPE_CHECKING:
     from core_numpy.optimizers import OptimizerState
@@ -60,10 +60,10 @@ class NumpyModel:
         threads: int | None = None,
         weights: dict[str, Any] | list[Any] | None = None,
     ) -> None:
-        self.spec = spec
-        self.seed = seed
+        self.spec = spec = inputs.check_spec(spec)
+        self.seed = non_negative_integer("seed", seed)
         self.dtype = str(inputs.floating_dtype(dtype))
-        self.dropout_seed = seed if dropout_seed is None else dropout_seed
+        self.dropout_seed = self.seed if dropout_seed is None else non_negative_integer("dropout_seed", dropout_seed)
         self.mask_kind = one_of("masks", masks, MASKS)
         self.engine = one_of("engine", engine, ENGINES)
         self.threads = None if threads is None else positive_integer("threads", threads)
@@ -287,6 +287,7 @@ class NumpyModel:
         from model_spec import fitting
 
         training = fitting.check_training(training).replace(**overrides)
+        callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         if resume and checkpoint is None:

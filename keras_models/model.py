@@ -47,9 +47,7 @@ class KerasModel:
         dropout_seed: int | None = None,
         path: str = "eager",
     ) -> None:
-        if not isinstance(spec, ModelSpec):
-            raise ValueError(f"spec must be a ModelSpec, got {spec!r}; write one or take one of model_spec.zoo")
-        self.spec = spec
+        self.spec = spec = inputs.check_spec(spec)
         self.seed = non_negative_integer("seed", seed)
         self.dtype = str(inputs.floating_dtype(dtype))
         self.dropout_seed = self.seed if dropout_seed is None else non_negative_integer("dropout_seed", dropout_seed)
@@ -217,6 +215,7 @@ class KerasModel:
             KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
         """
         training = fitting.check_training(training).replace(**overrides)
+        callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         self.stop_training = False

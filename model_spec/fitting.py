@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from model_spec import losses
+from model_spec.callbacks import Callback
 from model_spec.inputs import check_x, check_y, floating_dtype, numeric, refuse_nonfinite
 from model_spec.model import ModelSpec
 from model_spec.streams import held_out
@@ -24,6 +25,18 @@ def check_training(training: Any) -> TrainingSpec:
     return training
 
 
+def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
+    """Return the callbacks, or say what stands among them that is none."""
+    found = tuple(callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise ValueError(
+                f"callbacks must be objects of model_spec.Callback, which both backends take, got {callback!r}; "
+                f"derive it from model_spec.Callback, or give a function to model_spec.EpochHook"
+            )
+    return found
+
+
 def check_verbose(verbose: Any) -> bool:
     """Return whether each epoch shall be reported: 0 is silent; 1, 2 and "auto" are one line an epoch."""
     if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
@@ -31,8 +44,11 @@ def check_verbose(verbose: Any) -> bool:
     raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
 
 
-def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: Any) -> Array | None:
-    """Return one weight per example, from ``sample_weight``, from ``class_weight`` ({class: weight}), or None."""
+def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: Any, classes: int) -> Array | None:
+    """Return one weight per example, from ``sample_weight``, from ``class_weight`` ({class: weight}), or None.
+
+    ``classes`` is the number of classes the network tells apart.
+    """
     if sample_weight is not None and class_weight is not None:
         raise ValueError("give sample_weight or class_weight, not both (Keras refuses both)")
     if sample_weight is not None:
@@ -50,7 +66,10 @@ def check_sample_weight(sample_weight: Any, class_weight: Any, y: Array, dtype: 
         non_negative_integer("a class of class_weight", label): real(f"class_weight[{label}]", weight)
         for label, weight in class_weight.items()
     }
-    table = np.ones(max(int(labels.max()), *clean, 0) + 1, dtype=floating_dtype(dtype))
+    beyond = [label for label in clean if label >= classes]
+    if beyond:
+        raise ValueError(f"class_weight names classes {beyond}, but labels are 0..{classes - 1}; leave them out")
+    table = np.ones(max(int(labels.max()) + 1, classes), dtype=floating_dtype(dtype))
     for label, weight in clean.items():
         table[label] = weight
     weights = np.asarray(table[labels])
@@ -81,7 +100,8 @@ def check_fit(
     loss = losses.get(training.loss)
     x = check_x(x, spec.input_shape, dtype)
     y = check_y(y, len(x), spec.output_shape, loss, dtype)
-    weights = check_sample_weight(sample_weight, class_weight, y, dtype)
+    # One output tells two classes apart
+    weights = check_sample_weight(sample_weight, class_weight, y, dtype, max(spec.output_shape[-1], 2))
     validation = None
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:

@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 
 from model_spec import losses
+from model_spec.model import ModelSpec
 from model_spec.validation import non_negative_integer, positive_integer
 
 Array = np.ndarray
+
+
+def check_spec(spec: Any) -> ModelSpec:
+    """Return the specification, or say that a ModelSpec was expected."""
+    if not isinstance(spec, ModelSpec):
+        raise ValueError(f"spec must be a ModelSpec, got {spec!r}; write one or take one of model_spec.zoo")
+    return spec
 
 
 def floating_dtype(dtype: Any) -> np.dtype:

@@ -1,0 +1,123 @@
+"""Bad input on the command line: one line that says what to do, exit code 2, no traceback, and no file touched."""
+
+import json
+
+import numpy as np
+import pytest
+
+import keras_models
+from benchmarks.cli import main
+from core_numpy import NumpyModel
+from model_spec import zoo
+
+MODEL = 'name = "mine"\ninput_shape = [8, 8, 1]\n'
+DENSE = '[[layers]]\ntype = "Dense"\nunits = 10\n'
+FLATTEN = '[[layers]]\ntype = "Flatten"\n'
+
+# The line, and words of the answer
+LINES = {
+    "unknown command": ("comprae", "unknown command 'comprae'; did you mean compare?"),
+    "unknown option": ("compare --sed 3", "unknown option --sed; did you mean --seed?"),
+    "option without a value": ("compare --seed", "expected one argument"),
+    "seed as text": ("compare --seed one", "invalid int value: 'one'"),
+    "threads 0": ("compare --threads 0", "must be at least 1, got 0"),
+    "limit -5": ("train --limit -5", "must be at least 1, got -5"),
+    "unknown network": ("compare typo", "unknown architecture 'typo'; known are mlp, cnn, lenet"),
+    "unknown data": ("train mlp --data typo", "unknown data set 'typo'"),
+    "data without a file": ("train mlp --data none.npz", "none.npz"),
+    "data of rubbish": ("train mlp --data rubbish.npz", "rubbish.npz"),
+    "data without labels": ("train mlp --data x.npz", "x_train"),
+    "network file without a file": ("compare none.toml", "no file none.toml"),
+    "network file of rubbish": ("compare rubbish.toml", "rubbish.toml cannot be read"),
+    "network without layers": ("compare empty.toml", "empty.toml"),
+    "network with an unknown layer": ("compare unknown.toml", "Conv3D"),
+    "network with an unknown option": ("compare option.toml", "unit"),
+    "network for other data": ("compare flat.toml", "takes input (64,), data set 'digits' has (8, 8, 1)"),
+    "network with other classes": ("compare classes.toml", "end the network with Dense(10)"),
+    "network too small for its kernel": ("compare small.toml", "layer 0 'conv2d'"),
+    "unknown fault": ("compare mlp --fault typo", "unknown fault 'typo'"),
+    "configuration without a file": ("compare --config none.toml", "no file none.toml"),
+    "configuration of rubbish": ("compare --config rubbish.toml", "rubbish.toml cannot be read"),
+    "configuration with an unknown name": ("compare --config unknown_name.toml", "unknown option epoch"),
+    "batch size 0": ("compare mlp --batch-size 0", "batch_size must be an integer of at least 1, got 0"),
+    "epochs -1": ("train mlp --epochs -1", "epochs must be an integer of at least 0, got -1"),
+    "unknown path": ("parity mlp --paths eagre", "did you mean eager?"),
+    "predict without a model": ("predict none.npz x.npz", "none.npz cannot be read as weights"),
+    "predict by rubbish": ("predict rubbish.npz x.npz", "rubbish.npz cannot be read as weights"),
+    "predict by a damaged model": ("predict damaged.npz x.npz", "damaged.npz"),
+    "predict nothing": ("predict model.npz none.npz", "none.npz"),
+    "predict images of another size": ("predict model.npz large.npz", "x must have shape (examples, *(8, 8, 1))"),
+    "predict NaN": ("predict model.npz nan.npz", "x contains NaN"),
+    "predict text": ("predict model.npz rubbish.toml", "rubbish.toml"),
+    "convert without a model": ("convert none.keras new.npz", "none.keras"),
+    "convert rubbish": ("convert rubbish.keras new.npz", "rubbish.keras"),
+    "convert to another ending": ("convert model.npz new.pkl", "new.pkl"),
+    "convert without a target": ("convert model.npz", "the following arguments are required: target"),
+    "replay without a case": ("replay none.json", "no file none.json"),
+    "replay rubbish": ("replay rubbish.json", "rubbish.json"),
+    "reproduce an unknown row": ("reproduce typo", "typo"),
+    "speed of an unknown network": ("speed typo", "typo"),
+    "speed against no file": ("speed cnn --compare none.json", "none.json"),
+    "selftest of an unknown fault": ("selftest --only typo", "typo"),
+    "sweep of an unknown network": ("sweep typo", "unknown architecture 'typo'"),
+    "sweep with an unknown optimizer": ("sweep mlp --optimizer adamm", "unknown optimizer 'adamm'"),
+    "sweep on an unknown backend": ("sweep mlp --backends torch", "unknown value 'torch'; choose from numpy, keras"),
+    "fuzz of none": ("fuzz -n 0", "must be at least 1, got 0"),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("bad")
+    NumpyModel(zoo.cnn((8, 8, 1)), seed=1).save_weights(directory / "model.npz")
+    damaged = bytearray((directory / "model.npz").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (directory / "damaged.npz").write_bytes(damaged)
+    images = np.random.default_rng(0).random((2, 8, 8, 1))
+    np.savez(directory / "x.npz", x=images)
+    np.savez(directory / "large.npz", x=np.ones((2, 9, 9, 1)))
+    np.savez(directory / "nan.npz", x=images * np.nan)
+    for name in ("rubbish.npz", "rubbish.keras", "rubbish.toml", "rubbish.json"):
+        (directory / name).write_text("= rubbish {\n")
+    for name, text in {
+        "empty": MODEL,
+        "unknown": MODEL + '[[layers]]\ntype = "Conv3D"\n',
+        "option": MODEL + FLATTEN + '[[layers]]\ntype = "Dense"\nunit = 10\n',
+        "flat": 'name = "mine"\ninput_shape = [64]\n' + DENSE,
+        "classes": MODEL + FLATTEN + DENSE.replace("10", "9"),
+        "small": MODEL + '[[layers]]\ntype = "Conv2D"\nfilters = 2\nkernel_size = 9\n' + FLATTEN + DENSE,
+        "unknown_name": "epoch = 3\n",
+    }.items():
+        (directory / f"{name}.toml").write_text(text)
+    return directory
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_one_line_and_exit_code_2(name, files, monkeypatch, capsys):
+    line, words = LINES[name]
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
+    before = contents(files)
+    try:
+        code = main(line.split())
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    assert code == 2, captured
+    assert words in captured.err
+    assert captured.err.startswith("crosscheck")
+    assert len(captured.err.splitlines()) == 1, captured.err
+    assert "Traceback" not in captured.out + captured.err
+    assert contents(files) == before
+
+
+def test_json_output_of_what_fails_is_no_half_json(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    assert main(["predict", "model.npz", "nan.npz", "--json"]) == 2
+    assert capsys.readouterr().out == ""
+    assert main(["predict", "model.npz", "x.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
