@@ -158,6 +158,17 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _endure_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "studies", nargs="*", default=["kills", "memory", "together"], help="kills, memory, together; all by default"
+    )
+    command.add_argument("--kills", type=_positive, default=200, help="how often a training is killed (default: 200)")
+    command.add_argument("--steps", type=_positive, default=20000, help="of the long training (default: 20000)")
+    command.add_argument("--together", type=_positive, default=8, help="trainings at once (default: 8)")
+    command.add_argument("--seed", type=int, default=0, help="of the moments")
+    command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
+
+
 def _reproduce_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "rows", nargs="*", default=["quick"], metavar="ROW", help="rows of the page, all, or quick (the default)"
@@ -291,6 +302,11 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "how tight the derived bounds are, and the smallest fault they see",
         "calibrate -n 50 --trainings 5",
         (_calibrate_options,),
+    ),
+    "endure": (
+        "trainings killed and resumed, long ones, and many at once",
+        "endure kills --kills 20",
+        (_endure_options,),
     ),
     "list": ("what there is: networks, data sets, faults", "list --json", ()),
 }

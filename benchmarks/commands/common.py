@@ -40,6 +40,22 @@ def load_keras() -> None:
         import keras_models  # noqa: F401
 
 
+def run_directory(parent: Path, name: str) -> Path:
+    """A new directory for one run: ``parent/name``, or ``name-2``, ``name-3``, ... where others have been.
+
+    Making a directory succeeds for one program only, so two runs never write into the same one.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        directory = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            directory.mkdir()
+            return directory
+        except FileExistsError:
+            number += 1
+
+
 def write_record(path: Path, title: str, command: str, text: str) -> None:
     """Write a result as a Markdown page: the command that measured it, date, machine and versions, then the text."""
     from benchmarks import environment

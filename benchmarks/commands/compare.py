@@ -1,11 +1,11 @@
-"""``crosscheck compare``: the main job for each network; writes runs/<name>/report.json and report.html."""
+"""``crosscheck compare``: the main job for each network; writes report.json and report.html into a new directory."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines
+from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines, run_directory
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,11 +34,12 @@ def run(options: argparse.Namespace) -> int:
             show=progress_lines(options),
         )
         console.end_of_progress()
-        report.save(result, options.output / spec.name)
+        directory = run_directory(options.output, spec.name)
+        report.save(result, directory)
         results.append(result)
         if not options.json:
             print(console.comparison_text(result), flush=True)
-            print(f"report: {options.output / spec.name / 'report.html'}\n", flush=True)
+            print(f"report: {directory / 'report.html'}\n", flush=True)
     if options.json:
         print(json.dumps([result.to_dict() for result in results], indent=1))
     else:

@@ -1,0 +1,57 @@
+"""``crosscheck endure``: trainings killed and resumed, long ones, and many at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from benchmarks.commands.common import AGREE, DIFFER, progress_lines, write_record
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    from benchmarks import console, endurance
+
+    show = progress_lines(options)
+    found: dict[str, Any] = {}
+    for study in options.studies:
+        if study == "kills":
+            found[study] = endurance.kills(options.kills, options.seed, show)
+        elif study == "memory":
+            found[study] = endurance.memory(options.steps, show)
+        else:
+            found[study] = endurance.together(options.together)
+    console.end_of_progress()
+    held = all(_held(study, result) for study, result in found.items())
+    text = "\n".join([f"{'HELD' if held else 'FAILED'}", *(_line(study, result) for study, result in found.items())])
+    if options.record:
+        write_record(options.record, "Endurance", command_of(options), text)
+    print(json.dumps(found, indent=1) if options.json else text)
+    return AGREE if held else DIFFER
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """The command as a record names it, without the record's own place."""
+    words = [word for word in options.arguments if word not in ("--record", str(options.record))]
+    return " ".join(["crosscheck", *words])
+
+
+def _held(study: str, result: dict[str, Any]) -> bool:
+    if study == "kills":
+        return result["unreadable"] == result["different"] == 0
+    if study == "memory":
+        return abs(result["growth"]) < 0.02
+    return result["complete"] == result["started"] == len(set(result["seeds"]))
+
+
+def _line(study: str, result: dict[str, Any]) -> str:
+    if study == "kills":
+        return (
+            f"kills: {result['kills']} at random moments of {result['trainings']} trainings; unreadable files "
+            f"{result['unreadable']}, trainings that ended with other bits {result['different']}"
+        )
+    if study == "memory":
+        first, last = result["resident"][0] / 1e6, result["resident"][-1] / 1e6
+        return f"memory: {result['steps']} steps, {first:.1f} MB after a twentieth, {last:.1f} MB in the end"
+    return f"together: {result['started']} trainings at once in one directory, {result['complete']} complete results"
