@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ from keras_models.runtime import keras
 
 SUFFIX = ".weights.h5"
 MODEL_SUFFIX = ".keras"
+_BESIDE_WEIGHTS = 200_000
+"""Bytes a file holds besides the weights' own: groups, names, the configuration."""
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
@@ -32,7 +36,7 @@ def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: a name without the ending, or a file that cannot be written, with the cause.
     """
-    _write_whole(model.save_weights, check_path(path), SUFFIX)
+    _write_whole(model, model.save_weights, check_path(path), SUFFIX)
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
@@ -42,12 +46,23 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"Keras models are written as {MODEL_SUFFIX}, got {target.name}; name the file {target.stem}{MODEL_SUFFIX}"
         )
-    _write_whole(model.save, target, MODEL_SUFFIX)
+    _write_whole(model, model.save, target, MODEL_SUFFIX)
 
 
-def _write_whole(write: Callable[[Path], None], target: Path, suffix: str) -> None:
+def _check_space(model: Any, directory: Path) -> None:
+    """HDF5 tears the whole process down where a disk fills while it writes, so there must be room before it begins."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.weights, *(optimizer.variables if optimizer is not None else ())]
+    needed = sum(int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize for variable in variables)
+    wanted, free = needed + _BESIDE_WEIGHTS, shutil.disk_usage(directory).free
+    if free < wanted:
+        raise OSError(errno.ENOSPC, f"about {wanted} bytes are needed, {free} are free")
+
+
+def _write_whole(model: Any, write: Callable[[Path], None], target: Path, suffix: str) -> None:
     temporary = target.with_name(f".{target.name[: -len(suffix)]}.{os.getpid()}{suffix}")
     try:
+        _check_space(model, target.parent)
         with warnings.catch_warnings():
             # Keras turns its variables into arrays the way NumPy 1 wanted it; NumPy 2 says so each time.
             warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
@@ -55,7 +70,7 @@ def _write_whole(write: Callable[[Path], None], target: Path, suffix: str) -> No
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # h5py raises both
         raise ValueError(f"{target} cannot be written: {error}; check the directory and the space on it") from error
     finally:
         temporary.unlink(missing_ok=True)
