@@ -14,9 +14,9 @@ PYTHON ?= python3
 compare: .venv
 	.venv/bin/crosscheck compare all
 
-# .venv/bin/python -m pytest -q
+# .venv/bin/python -m pytest -q -n 2
 test: .venv
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest -q -n 2
 
 # .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy model_spec core_numpy bridge
 lint: .venv
