@@ -136,13 +136,13 @@ def test_sizes_and_calls():
 
 def test_example_weights():
     y = np.array([0, 2, 1])
-    given_weights = fitting.check_sample_weight([1, 2, 3], None, y, "float32")
+    given_weights = fitting.check_sample_weight([1, 2, 3], None, y, "float32", 3)
     assert given_weights.dtype == np.float32
-    assert fitting.check_sample_weight(None, None, y, "float32") is None
-    by_class = fitting.check_sample_weight(None, {2: 5.0, 7: 9.0}, y, "float64")
+    assert fitting.check_sample_weight(None, None, y, "float32", 3) is None
+    by_class = fitting.check_sample_weight(None, {2: 5.0}, y, "float64", 3)
     assert (by_class.dtype, by_class.tolist()) == (np.float64, [1.0, 5.0, 1.0])
-    assert fitting.check_sample_weight(None, {1: 0.5}, np.eye(3), "float64").tolist() == [1.0, 0.5, 1.0]
-    assert fitting.check_sample_weight(None, {}, y, "float64").tolist() == [1.0, 1.0, 1.0]
+    assert fitting.check_sample_weight(None, {1: 0.5}, np.eye(3), "float64", 3).tolist() == [1.0, 0.5, 1.0]
+    assert fitting.check_sample_weight(None, {}, y, "float64", 3).tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,13 @@ def test_example_weights():
         ([1, np.nan], None, r"sample_weight contains NaN: 1 of 2 values"),
         (None, [1, 2], r"class_weight must be a dict such as \{0: 1.0, 1: 2.0\}, got \[1, 2\]"),
         (None, {-1: 2.0}, "a class of class_weight must be an integer of at least 0, got -1"),
+        (None, {3: 1.0}, r"class_weight names classes \[3\], but labels are 0..2"),
         (None, {0: np.inf}, r"class_weight\[0\] must be a finite number, got inf"),
     ],
 )
 def test_bad_example_weights_are_refused(sample_weight, class_weight, message):
     with pytest.raises(ValueError, match=message):
-        fitting.check_sample_weight(sample_weight, class_weight, np.array([0, 1]), "float32")
+        fitting.check_sample_weight(sample_weight, class_weight, np.array([0, 1]), "float32", 3)
 
 
 def test_fit_splits_off_the_end():
