@@ -95,8 +95,9 @@ def run(runs: int = RUNS, blocks: int = 15, show: Callable[[str], None] | None =
         def renew() -> None:
             for process in processes.values():
                 process.renew()
-            for arm in arms.values():
-                arm.sample(_WARM_UP_CALLS)
+            # They start side by side; nothing is timed yet
+            for begun in [arm.begin(_WARM_UP_CALLS) for arm in arms.values()]:
+                begun.result()
 
         for number in range(runs):
             if show:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -53,7 +54,11 @@ class ResidentProcess:
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Result of ``package.module:function`` called there; arguments and result are copied."""
-        return self._pool.submit(_call, function, arguments).result()
+        return self.begin(function, *arguments).result()
+
+    def begin(self, function: str, *arguments: Any) -> Future[Any]:
+        """The same without waiting for it."""
+        return self._pool.submit(_call, function, arguments)  # type: ignore[no-any-return, unused-ignore]
 
     def __enter__(self) -> ResidentProcess:
         return self
@@ -81,9 +86,13 @@ class ResidentArm:
     def __call__(self) -> None:
         self.sample(1)
 
+    def begin(self, calls: int) -> Future[Any]:
+        """Build the task where it is not there yet and run it, without waiting for it."""
+        return self.process.begin(f"{__name__}:seconds_of", self.build, self.arguments, calls)
+
     def sample(self, calls: int) -> float:
         """Seconds for ``calls`` calls in a row, by the process' own clock."""
-        seconds = self.process.call(f"{__name__}:seconds_of", self.build, self.arguments, calls)
+        seconds = self.begin(calls).result()
         time.sleep(self.process.settle_seconds)
         return float(seconds)
 
