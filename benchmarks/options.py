@@ -16,8 +16,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and leave with exit code 2."""
-        example = f"; for example: {self.epilog.split(': ', 1)[1]}" if self.epilog else ""
-        hint = example or f"; {self.prog} --help shows what there is"
+        example = self.epilog.split(": ", 1)[1] if self.epilog else f"{self.prog} --help"
+        hint = f" For example: {example}" if message.endswith("?") else f"; for example: {example}"
         self.exit(CANNOT_COMPARE, f"{self.prog}: {message}{hint}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

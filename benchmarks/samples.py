@@ -57,7 +57,7 @@ def _from_picture(path: Path, input_shape: tuple[int, ...] | None) -> Array:
     try:
         with Image.open(path) as picture:
             values: Any = np.asarray(picture.convert(mode))
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a picture: {error}") from None
     # (h, w) or (h, w, 3) -> (1, h, w, channels)
     return np.atleast_3d(values)[None]

@@ -173,5 +173,5 @@ def test_wrong_usage_says_what_to_type(line, answer, capsys):
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith(answer)
-    assert "for example: crosscheck " in error
+    assert "or example: crosscheck " in error
     assert len(error.splitlines()) == 1
