@@ -93,7 +93,7 @@ def _lines(row: Row, record: Record) -> list[tuple[str, str, str, str, list[int]
         results = results_of(row, variant, record, range(MOST_SEEDS))
         for backend in reversed(results):
             for kind in ("history", "measured"):
-                curves = [result["curves"][kind] for result in results[backend].values() if "curves" in result]
+                curves = [result.get("curves", {}).get(kind, {}) for result in results[backend].values()]
                 curves = [curve for curve in curves if curve.get("at")]
                 if not curves:
                     continue
