@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,19 @@ def run_directory(parent: Path, name: str) -> Path:
             return directory
         except FileExistsError:
             number += 1
+
+
+_OF_THIS_MACHINE = ("--record", "--output", "--python")
+
+
+def typed(options: argparse.Namespace) -> str:
+    """The command as it was typed, without the names of files of this machine."""
+    kept, skip = ["crosscheck"], False
+    for word in options.arguments:
+        if not skip and word not in _OF_THIS_MACHINE:
+            kept.append(word)
+        skip = word in _OF_THIS_MACHINE
+    return shlex.join(kept)
 
 
 def write_record(path: Path, title: str, command: str, text: str) -> None:

@@ -6,13 +6,16 @@ import argparse
 import json
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, progress_lines, write_record
+from benchmarks.commands.common import AGREE, DIFFER, progress_lines, typed, write_record
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, endurance
 
+    unknown = sorted(set(options.studies) - {"kills", "memory", "together"})
+    if unknown:
+        raise ValueError(f"unknown study {', '.join(unknown)}; known are kills, memory, together")
     show = progress_lines(options)
     found: dict[str, Any] = {}
     for study in options.studies:
@@ -26,15 +29,9 @@ def run(options: argparse.Namespace) -> int:
     held = all(_held(study, result) for study, result in found.items())
     text = "\n".join([f"{'HELD' if held else 'FAILED'}", *(_line(study, result) for study, result in found.items())])
     if options.record:
-        write_record(options.record, "Endurance", command_of(options), text)
+        write_record(options.record, "Endurance", typed(options), text)
     print(json.dumps(found, indent=1) if options.json else text)
     return AGREE if held else DIFFER
-
-
-def command_of(options: argparse.Namespace) -> str:
-    """The command as a record names it, without the record's own place."""
-    words = [word for word in options.arguments if word not in ("--record", str(options.record))]
-    return " ".join(["crosscheck", *words])
 
 
 def _held(study: str, result: dict[str, Any]) -> bool:

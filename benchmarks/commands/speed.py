@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines, write_record
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines, typed, write_record
 
 Show = Callable[[str], None] | None
 Result = tuple[dict[str, Any], list[str], int]
@@ -27,22 +26,8 @@ def run(options: argparse.Namespace) -> int:
     write_whole(options.output, json.dumps(entry, indent=1))
     print(json.dumps(entry, indent=1) if options.json else "\n".join(text))
     if options.record:
-        command = shlex.join(["crosscheck", *_without_files(options.arguments)])
-        write_record(options.record, f"Speed: {options.study}", command, "\n".join(text))
+        write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
-
-
-_OF_THIS_MACHINE = ("--record", "--output", "--python")
-
-
-def _without_files(arguments: list[str]) -> list[str]:
-    """The command line without the names of files of this machine."""
-    kept, skip = [], False
-    for word in arguments:
-        if not skip and word not in _OF_THIS_MACHINE:
-            kept.append(word)
-        skip = word in _OF_THIS_MACHINE
-    return kept
 
 
 def _core(options: argparse.Namespace) -> str | None:

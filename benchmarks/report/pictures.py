@@ -133,55 +133,43 @@ def _misclassified(result: Comparison) -> list[Picture]:
     return found
 
 
-def _beside(draw: Any, first: Any, second: Any) -> Any:
-    """NumPy's, Keras' and the difference in one row."""
-    figure, axes = figure_of(None, (6.6, 2.5))
-    axes.remove()
-    for place, (title, values, own_scale) in enumerate(
-        (("NumPy", first, False), ("Keras", second, False), ("difference", first - second, True)), start=1
-    ):
-        ax = figure.add_subplot(1, 3, place)
-        draw(values, ax, own_scale)
-        largest = f", at most {np.abs(values).max():.1e}" if own_scale else ""
-        ax.set_title(title + largest, fontsize=8)
-    return figure
+def _beside(pairs: Any, draw: Any, draw_difference: Any, caption: str, words: str) -> list[Picture]:
+    """One picture a pair of arrays: NumPy's and Keras' on one scale, and their difference on its own."""
+    found = []
+    for name, (ours, theirs) in pairs.items():
+        difference = ours - theirs
+        largest = float(np.abs(difference).max())
+        figure, axes = figure_of(None, (6.6, 2.5))
+        axes.remove()
+        panels = [figure.add_subplot(1, 3, place) for place in (1, 2, 3)]
+        for ax, values, title in zip(panels, (ours, theirs), ("NumPy", "Keras"), strict=False):
+            draw(values, ax, ours)
+            ax.set_title(title, fontsize=8)
+        draw_difference(difference, panels[2], max(largest, 1e-12))
+        panels[2].set_title(f"difference, at most {largest:.1e}", fontsize=8)
+        text = f"{words}; the largest difference is {largest:.1e}."
+        found.append(_png(figure, f"{caption} {name}, {ours.shape}", text))
+    return found
 
 
 def _filters(result: Comparison) -> list[Picture]:
-    if result.insides is None:
-        return []
-    found = []
-    for name, (ours, theirs) in result.insides.kernels.items():
-        limit = float(np.abs(ours).max())
-        figure = _beside(
-            lambda values, ax, own, limit=limit: plots.filters(values, ax, None if own else limit), ours, theirs
-        )
-        text = f"As they were learned; the largest difference is {np.abs(ours - theirs).max():.1e}."
-        found.append(_png(figure, f"Filters of {name}, kernel {ours.shape}", text))
-    return found
+    return _beside(
+        {} if result.insides is None else result.insides.kernels,
+        lambda values, ax, ours: plots.filters(values, ax, float(np.abs(ours).max())),
+        plots.filters,
+        "Filters of",
+        "As they were learned",
+    )
 
 
 def _maps(result: Comparison) -> list[Picture]:
-    if result.insides is None:
-        return []
-    found = []
-    for name, (ours, theirs) in result.insides.maps.items():
-        limits = float(ours.min()), float(ours.max())
-        figure = _beside(
-            lambda values, ax, own, limits=limits: plots.feature_maps(
-                values, ax, _around_zero(values) if own else limits, "RdBu_r" if own else "gray"
-            ),
-            ours,
-            theirs,
-        )
-        text = f"What the layer makes of it; the largest difference is {np.abs(ours - theirs).max():.1e}."
-        found.append(_png(figure, f"Feature maps of {name}, {ours.shape}, first test example", text))
-    return found
-
-
-def _around_zero(values: Any) -> tuple[float, float]:
-    largest = float(np.abs(values).max())
-    return -largest, largest
+    return _beside(
+        {} if result.insides is None else result.insides.maps,
+        lambda values, ax, ours: plots.feature_maps(values, ax, (float(ours.min()), float(ours.max()))),
+        lambda values, ax, largest: plots.feature_maps(values, ax, (-largest, largest), "RdBu_r"),
+        "Feature maps of",
+        "The first test example",
+    )
 
 
 def _histograms(result: Comparison) -> list[Picture]:

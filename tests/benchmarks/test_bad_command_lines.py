@@ -62,6 +62,7 @@ LINES = {
     "sweep of an unknown network": ("sweep typo", "unknown architecture 'typo'"),
     "sweep with an unknown optimizer": ("sweep mlp --optimizer adamm", "unknown optimizer 'adamm'"),
     "sweep on an unknown backend": ("sweep mlp --backends torch", "unknown value 'torch'; choose from numpy, keras"),
+    "endurance of an unknown study": ("endure typo", "unknown study typo; known are kills, memory, together"),
     "fuzz of none": ("fuzz -n 0", "must be at least 1, got 0"),
 }
 

@@ -73,7 +73,7 @@ def test_dtypes_are_converted_on_loading(saved):
         np.testing.assert_array_equal(model.weights[name], value)
 
 
-def refuses(model, path, content, before):
+def assert_refused(model, path, content, before):
     path.write_bytes(content)
     with pytest.raises(WeightFileError, match="model.npz"):
         model.load_weights(path)
@@ -85,7 +85,7 @@ def test_truncation_anywhere(saved):
     model = make(seed=2)
     before = bits(model)
     for size in range(len(whole)):
-        refuses(model, saved, whole[:size], before)
+        assert_refused(model, saved, whole[:size], before)
 
 
 def test_a_change_of_any_byte_is_refused(saved):
@@ -96,7 +96,7 @@ def test_a_change_of_any_byte_is_refused(saved):
     for at in range(len(whole)):
         damaged = bytearray(whole)
         damaged[at] ^= 1 << at % 8
-        refuses(model, saved, bytes(damaged), before)
+        assert_refused(model, saved, bytes(damaged), before)
     saved.write_bytes(whole)
     model.load_weights(saved)
     assert bits(model) == bits(make(seed=1))
@@ -106,7 +106,7 @@ def test_bytes_behind_the_end_are_refused(saved):
     whole = saved.read_bytes()
     model = make(seed=2)
     for more in (b"\n", b"0", whole):
-        refuses(model, saved, whole + more, bits(model))
+        assert_refused(model, saved, whole + more, bits(model))
 
 
 def test_the_damaged_array_is_named(saved):
