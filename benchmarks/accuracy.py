@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import Table, as_html
+from bridge.progress import Show, silent
 from core_numpy import NumpyModel
 from model_spec import Callback, History, ModelSpec, TrainingSpec
 
@@ -92,6 +95,27 @@ class AccuracyComparison:
             for backend in self.backends
         }
 
+    def table(self) -> Table:
+        """A row a backend."""
+        table = Table(["backend", "test accuracy", "test loss", "epochs", "seconds", ""])
+        for backend in self.backends:
+            history = backend.history
+            figures = [f"{backend.test['accuracy']:.4f}", f"{backend.test['loss']:.4f}", str(len(history.epoch))]
+            stop = "" if history.stopped_epoch is None else f"stopped early, best epoch {(history.best_epoch or 0) + 1}"
+            table.rows.append([backend.name, *figures, f"{history.seconds:.1f}", stop])
+        return table
+
+    def word(self) -> str:
+        """Whether the accuracies differ by more than chance."""
+        chance = "no more than chance" if self.agrees else "MORE than this test set explains"
+        return (
+            f"  difference {self.difference:+.4f}: right on one side only {self.only[0]} and {self.only[1]}, "
+            f"p = {self.p_value:.3g}, {chance}"
+        )
+
+    def _repr_html_(self) -> str:
+        return as_html([self.table(), self.word()])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""
         return {
@@ -109,12 +133,12 @@ class AccuracyComparison:
 class Announce(Callback):
     """Hands each finished epoch to a function, for progress lines."""
 
-    def __init__(self, name: str, epochs: int, show: Any) -> None:
+    def __init__(self, name: str, epochs: int, show: Show) -> None:
         self.name, self.epochs, self.show = name, epochs, show
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = " ".join(f"{key}={value:.4f}" for key, value in (logs or {}).items())
-        self.show(f"{self.name} epoch {epoch + 1}/{self.epochs} {figures}")
+        self.show(f"epochs, {self.name} {figures}", epoch + 1, self.epochs)
 
 
 def train_both(
@@ -123,7 +147,8 @@ def train_both(
     train: tuple[Array, Array],
     test: tuple[Array, Array],
     seed: int = 0,
-    show: Any = None,
+    show: Show = silent,
+    directory: Path | None = None,
 ) -> AccuracyComparison:
     """Train a NumpyModel and a KerasModel from one seed (the same weights, batches and dropout masks).
 
@@ -133,7 +158,8 @@ def train_both(
         train: (x, y); the validation part is split off as ``training`` says.
         test: (x, y), labels as integer classes.
         seed: of both models.
-        show: a function that takes progress lines, or None.
+        show: see :class:`bridge.progress.Show`.
+        directory: where a checkpoint of each is kept after every epoch, and taken up where there is one.
     """
     from scipy.stats import binomtest
 
@@ -142,8 +168,9 @@ def train_both(
     trained = []
     for name, kind in (("NumPy", NumpyModel), ("Keras", KerasModel)):
         model: Any = kind(spec, seed=seed)
-        callbacks = [Announce(name, training.epochs, show)] if show else []
-        history = model.fit(*train, training, callbacks=callbacks, verbose=0)
+        announce = Announce(name, training.epochs, show)
+        kept = None if directory is None else directory / f"{name.lower()}.npz"
+        history = model.fit(*train, training, callbacks=[announce], verbose=0, checkpoint=kept, resume=kept is not None)
         trained.append(TrainedBackend(name, model, history, model.evaluate(*test), model.predict(test[0])))
     first, second = trained
     right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]

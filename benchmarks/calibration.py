@@ -6,7 +6,6 @@ others: ``crosscheck calibrate`` measures any of them the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from bridge.cells import Cell, run_cells, source_version
 from bridge.comparison import compare_models
 from bridge.fuzz_cells import figures_of
 from bridge.fuzz_summary import FuzzSummary
+from bridge.progress import Show, silent
 from bridge.sensitivity import Sensitivity, sensitivities
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
@@ -65,9 +65,7 @@ class Calibration:
         }
 
 
-def run(
-    count: int, seed: int, trainings: int, jobs: int, output: Path, show: Callable[[str], None] | None = None
-) -> Calibration:
+def run(count: int, seed: int, trainings: int, jobs: int, output: Path, show: Show = silent) -> Calibration:
     """Measure error/bound on ``count`` random networks and on the weights of ``trainings`` trained ones.
 
     Args:
@@ -76,9 +74,8 @@ def run(
         trainings: number of trained networks; the zoo's architectures in turn, on the digits.
         jobs: processes.
         output: directory where finished parts are kept, and taken up again.
-        show: called with a line of progress.
+        show: see :class:`bridge.progress.Show`.
     """
-    say = show or (lambda line: None)
     drawn = fuzzing.run(count, seed, jobs, None, output, show)
     trained = FuzzSummary()
     if drawn.interrupted:
@@ -92,7 +89,7 @@ def run(
         for number in range(trainings)
     ]
     for number, outcome in enumerate(run_cells(cells, output / "cells", jobs, fuzzing.prepare_process), start=1):
-        say(f"{number}/{trainings} trained networks")
+        show("trained networks", number, trainings)
         if outcome.error is not None:
             trained.failed.append(outcome.error)
         else:

@@ -20,7 +20,9 @@ from benchmarks.accuracy import (
 from benchmarks.insides import Insides, look
 from benchmarks.speed import SpeedReport, measure
 from benchmarks.speed_studies import start
+from benchmarks.tables import as_html
 from bridge import ParityReport, TrainingParityReport
+from bridge.progress import Show, silent
 from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, to_json, zoo
 
 Array = np.ndarray
@@ -97,7 +99,9 @@ class Comparison:
         return None if self.accuracy is None else self.accuracy.p_value
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{'AGREE' if self.agrees else 'DIFFER'}: {self.spec.name}</b></p>{self.parity._repr_html_()}"
+        parts: list[Any] = [f"{'AGREE' if self.agrees else 'DIFFER'}: {self.spec.name}", self.parity, *self.drift]
+        parts += [one for one in (self.accuracy, self.speed) if one is not None]
+        return as_html(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers, with the machine it was found on."""
@@ -178,7 +182,7 @@ def run(
     fault: str | None = None,
     drift_steps: int = 0,
     seeds: int = 1,
-    show: Any = None,
+    show: Show = silent,
 ) -> Comparison:
     """Do the main job for one network. With a planted fault only parity is run: that is where it must show.
 
@@ -191,29 +195,29 @@ def run(
         fault: to plant.
         drift_steps: also train both backends in lock-step for so many steps, in each precision.
         seeds: trainings with so many seeds, counted up from ``seed``.
-        show: takes progress lines.
+        show: see :class:`bridge.progress.Show`.
     """
-    tell = show or (lambda line: None)
     x, y = data.train
-    tell(f"{spec.name}: comparing forward and backward")
+    show(f"{spec.name}: comparing forward and backward")
     found: dict[str, Any] = {}
     with blas_threads(threads):
         parity = bridge.compare(spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, fault=fault)
         if fault is None:
             found["drift"] = []
             for dtype in DTYPES if drift_steps else ():
-                tell(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
+                show(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
                 lock_step = training.replace(validation_split=0.0, early_stopping=None)
                 found["drift"].append(bridge.compare_training(spec, x, y, lock_step, drift_steps, seed, dtype))
-            found["accuracies"] = trained = []
+            trained: list[AccuracyComparison] = []
+            found["accuracies"] = trained
             for number in range(max(seeds, SEEDS_IN_DOUBT)):
                 if number < seeds or not trained[0].agrees:
                     trained.append(train_both(spec, training, data.train, data.test, seed + number, show))
-            models = [backend.model for backend in found["accuracies"][0].backends]
-            found["insides"] = look(spec, *models, data.test[0])
-            tell(f"{spec.name}: timing both backends, interleaved")
+            ours, theirs = (backend.model for backend in trained[0].backends)
+            found["insides"] = look(spec, ours, theirs, data.test[0])
+            show(f"{spec.name}: timing both backends, interleaved")
             found["speed"] = measure(spec, training, x, y, threads)
-            tell(f"{spec.name}: starting each backend from nothing")
+            show(f"{spec.name}: starting each backend from nothing")
             found["beginning"] = BEGINNING | {
                 backend: start.begin(backend, to_json(spec), **BEGINNING, threads=threads) for backend in start.BACKENDS
             }

@@ -56,11 +56,11 @@ def read_idx_directory(directory: Path) -> dict[str, Array]:
         path = idx_path(directory, part)
         if path is None:
             raise ValueError(f"{directory} lacks {IDX_FILES[part]} (or .gz); all four idx files are needed")
-        arrays[part] = _read_idx(path)
+        arrays[part] = read_idx(path)
     return arrays
 
 
-def _read_idx(path: Path) -> Array:
+def read_idx(path: Path) -> Array:
     """One idx file: two zero bytes, the dtype's code, the rank, big-endian sizes, then the values."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

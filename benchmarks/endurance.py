@@ -10,17 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import datasets
-from core_numpy import NumpyModel, weight_files
-from model_spec import EarlyStopping, TrainingSpec, zoo
-
-Show = Callable[[str], None]
+from bridge.progress import Show, silent
+from core_numpy import NumpyModel
+from model_spec import EarlyStopping, TrainingSpec, weight_files, zoo
 
 ROWS = 512
 TRAINING = TrainingSpec(
@@ -44,7 +42,7 @@ def train(checkpoint: Path | None) -> str:
     return digest.hexdigest()
 
 
-def kills(count: int, seed: int = 0, show: Show | None = None) -> dict[str, Any]:
+def kills(count: int, seed: int = 0, show: Show = silent) -> dict[str, Any]:
     """Kill checkpointed trainings at random moments until ``count`` kills have struck; finish each that is left over.
 
     Every file a kill leaves must be readable, and every training must end with the bits of one that was let alone.
@@ -64,8 +62,7 @@ def kills(count: int, seed: int = 0, show: Show | None = None) -> dict[str, Any]
                     different += answer != expected
                     break
                 struck, kills_here = struck + 1, kills_here - 1
-                if show:
-                    show(f"{struck} of {count} kills, {finished} trainings finished")
+                show(f"kills, {finished} trainings finished", struck, count)
                 unreadable += not _readable(checkpoint)
         leftovers = len([path for path in Path(name).iterdir() if path.suffix != ".npz"])
     return {
@@ -106,7 +103,7 @@ def _readable(checkpoint: Path) -> bool:
     return True
 
 
-def memory(steps: int, show: Show | None = None) -> dict[str, Any]:
+def memory(steps: int, show: Show = silent) -> dict[str, Any]:
     """Take so many training steps of lenet on digits; the process' memory after each twentieth of them, in bytes."""
     (x, y), _ = datasets.images("digits")
     model = NumpyModel(zoo.lenet((8, 8, 1)), seed=3)
@@ -118,8 +115,7 @@ def memory(steps: int, show: Show | None = None) -> dict[str, Any]:
         model.train_on_batch(x[rows], y[rows])
         if step % (steps // 20) == 0:
             resident.append(_resident())
-            if show:
-                show(f"{step} of {steps} steps, {resident[-1] / 1e6:.1f} MB")
+            show(f"steps, {resident[-1] / 1e6:.1f} MB", step, steps)
     return {"steps": steps, "resident": resident, "growth": resident[-1] / resident[0] - 1}
 
 

@@ -6,7 +6,6 @@ import logging
 import re
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from benchmarks.console import without_import_chatter
 from bridge.cells import run_cells
 from bridge.fuzz_cells import CHUNK, chunk_cells, shrink_cell
 from bridge.fuzz_summary import FuzzSummary
+from bridge.progress import Show, silent
 from bridge.saved_cases import SavedCase
 
 SHRINK_SECONDS = 30.0
@@ -55,7 +55,7 @@ def run(
     jobs: int,
     fault: str | None,
     output: Path,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
     shrink_seconds: float = SHRINK_SECONDS,
 ) -> FuzzResult:
     """Compare ``count`` random networks; Ctrl-C ends the campaign early, with what was found so far.
@@ -66,18 +66,17 @@ def run(
         jobs: processes; 1 compares in this one.
         fault: planted in the NumPy side of every network it fits.
         output: directory of the saved cases, and of the results of single cells, which another run takes up.
-        show: called with a line of progress.
+        show: see :class:`bridge.progress.Show`.
         shrink_seconds: how long to look for a smaller case of one kind of difference.
     """
     result, started = FuzzResult(), time.perf_counter()
-    say = show or (lambda line: None)
     tensorflow = logging.getLogger("tensorflow")
     level = tensorflow.level
     # Each network is traced anew, of which TensorFlow warns
     tensorflow.setLevel(logging.ERROR)
     try:
-        _compare(result, chunk_cells(count, seed, fault), count, jobs, output, say)
-        _shrink(result, seed, jobs, fault, output, say, shrink_seconds)
+        _compare(result, chunk_cells(count, seed, fault), count, jobs, output, show)
+        _shrink(result, seed, jobs, fault, output, show, shrink_seconds)
     except KeyboardInterrupt:
         result.interrupted = True
         for kind, (_, finding, _) in result.summary.kinds.items():
@@ -89,20 +88,15 @@ def run(
     return result
 
 
-def _compare(
-    result: FuzzResult, cells: list[Any], count: int, jobs: int, output: Path, say: Callable[[str], None]
-) -> None:
-    summary, computed, started = result.summary, 0, time.perf_counter()
+def _compare(result: FuzzResult, cells: list[Any], count: int, jobs: int, output: Path, show: Show) -> None:
+    summary = result.summary
     for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
         chunk = outcome.cell.arguments["chunk"]
         if outcome.error is not None:
             summary.failed.append(f"networks from {chunk * CHUNK + 1}: {outcome.error.strip()}")
             continue
         summary.add(chunk, outcome.result)
-        computed += 0 if outcome.kept else len(outcome.result["networks"])
-        rate = computed / (time.perf_counter() - started)
-        left = f"{rate:.1f}/s, {(count - summary.networks) / rate:.0f} s left, " if computed else ""
-        say(f"{summary.networks}/{count} networks, {left}{summary.findings} differ")
+        show(f"networks, {summary.findings} differ", summary.networks, count)
 
 
 def _shrink(
@@ -111,17 +105,17 @@ def _shrink(
     jobs: int,
     fault: str | None,
     output: Path,
-    say: Callable[[str], None],
+    show: Show,
     seconds: float,
 ) -> None:
     kinds = result.summary.kinds
     cells = [shrink_cell(finding, seconds) for _, (_, finding, _) in sorted(kinds.items())]
     if cells:
-        say(f"{len(cells)} kinds of difference, looking for the smallest network of each")
+        show(f"{len(cells)} kinds of difference, looking for the smallest network of each")
     for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
         finding = outcome.cell.arguments["finding"]
         _save(result, outcome.result or {**finding, "text": outcome.error}, seed, fault, output)
-        say(f"{len(result.cases)}/{len(cells)} kinds of difference shrunk")
+        show("kinds of difference shrunk", len(result.cases), len(cells))
 
 
 def _save(result: FuzzResult, finding: dict[str, Any], seed: int, fault: str | None, output: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import Table
+from bridge.progress import Show, silent
 from bridge.training import compare_training, deviation
 from core_numpy import NumpyModel
 from model_spec import (
@@ -100,8 +102,8 @@ def fit_both(spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: 
     ours.set_weights(theirs.weights)
     carried = []
     for model in (ours, theirs):
-        model.fit(x, y, training, verbose=0)  # type: ignore[attr-defined]
-        carried.append(model.weights | model.training_state())  # type: ignore[attr-defined]
+        model.fit(x, y, training, verbose=0)
+        carried.append(model.weights | model.training_state())
     first, second = carried
     if set(first) != set(second):
         raise ValueError(f"the two sides carry different state: {sorted(set(first) ^ set(second))}")
@@ -109,14 +111,11 @@ def fit_both(spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: 
     return {name: deviation(first[name], second[name], rate) for name in first if not name.endswith("/learning_rate")}
 
 
-def check(
-    spec: ModelSpec, x: Array, y: Array, steps: int, seed: int = 0, show: Callable[[str], None] | None = None
-) -> list[OptimizerParity]:
+def check(spec: ModelSpec, x: Array, y: Array, steps: int, seed: int = 0, show: Show = silent) -> list[OptimizerParity]:
     """Run every optimizer of the table on one network: float64 by both backends' fit, float32 in lock-step."""
     rows = []
-    for name, optimizer in OPTIMIZERS.items():
-        if show:
-            show(f"{spec.name}: {name}")
+    for number, (name, optimizer) in enumerate(OPTIMIZERS.items()):
+        show(f"{spec.name}: {name}", number, len(OPTIMIZERS))
         training = TrainingSpec(optimizer=optimizer, batch_size=32, steps=steps, seed=seed)
         distances = fit_both(spec, x.astype(np.float64), y, training, seed)
         worst = max(distances, key=lambda tensor: distances[tensor])
@@ -126,17 +125,16 @@ def check(
     return rows
 
 
-def as_text(rows: Sequence[OptimizerParity]) -> str:
-    """A table of all rows, the verdict first."""
+def parts(rows: Sequence[OptimizerParity]) -> list[str | Table]:
+    """The verdict, then a table of all rows."""
     agree = all(row.agrees for row in rows)
     worst = max(rows, key=lambda row: row.float64)
-    lines = [
+    verdict = (
         f"{'AGREE' if agree else 'DIFFER'}: {len(rows)} trainings; float64 largest distance {worst.float64:.2e} "
-        f"({worst.spec}, {worst.optimizer}, {worst.worst}), limit {LIMIT:g}",
-        f"{'network':<10}{'optimizer':<28}{'float64':>10}{'float32':>10}{'control':>10}  worst in float64",
-    ]
-    lines += [
-        f"{row.spec:<10}{row.optimizer:<28}{row.float64:>10.1e}{row.float32:>10.1e}{row.control:>10.1e}  {row.worst}"
-        for row in rows
-    ]
-    return "\n".join(lines)
+        f"({worst.spec}, {worst.optimizer}, {worst.worst}), limit {LIMIT:g}"
+    )
+    table = Table(["network", "optimizer", "float64", "float32", "control", "worst in float64"])
+    for row in rows:
+        figures = [f"{value:.1e}" for value in (row.float64, row.float32, row.control)]
+        table.rows.append([row.spec, row.optimizer, *figures, row.worst])
+    return [verdict, table]

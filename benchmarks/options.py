@@ -86,6 +86,12 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
 
 
+def _resume_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--resume", type=Path, metavar="DIRECTORY", help="go on with the run of this directory, to the same bits"
+    )
+
+
 def _compare_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=_positive, default=1, help="train with this many seeds, for the spread")
     command.add_argument(
@@ -160,12 +166,16 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
 
 def _endure_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "studies", nargs="*", default=["kills", "memory", "together"], help="kills, memory, together; all by default"
+        "studies",
+        nargs="*",
+        default=["kills", "memory", "together"],
+        help="kills, memory, together (the default), and parsers: files of a fuzzer for every reader",
     )
     command.add_argument("--kills", type=_positive, default=200, help="how often a training is killed (default: 200)")
     command.add_argument("--steps", type=_positive, default=20000, help="of the long training (default: 20000)")
+    command.add_argument("--files", type=_positive, default=10000, help="for each parser (default: 10000)")
     command.add_argument("--together", type=_positive, default=8, help="trainings at once (default: 8)")
-    command.add_argument("--seed", type=int, default=0, help="of the moments")
+    command.add_argument("--seed", type=int, default=0, help="of the moments, and of the fuzzer")
     command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
 
 
@@ -256,7 +266,7 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
     "train": (
         "train both backends alike and compare accuracies",
         "train mlp --data fashion_mnist --epochs 5",
-        (_model_options, _training_options),
+        (_model_options, _training_options, _resume_option),
     ),
     "sweep": (
         "networks x data x backends x seeds, accuracy and parity, kept and resumed",
@@ -304,7 +314,7 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         (_calibrate_options,),
     ),
     "endure": (
-        "trainings killed and resumed, long ones, and many at once",
+        "trainings killed and resumed, long ones, many at once; readers fuzzed",
         "endure kills --kills 20",
         (_endure_options,),
     ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import Table, as_html
 from benchmarks.timing import SpeedComparison, compare_speed
 from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec
@@ -27,6 +28,13 @@ class SpeedReport:
 
     threads: int
     phases: dict[str, SpeedComparison]
+
+    def tables(self) -> list[Table]:
+        """A table a phase: medians, and the time NumPy takes beside each of Keras' ways."""
+        return [comparison.table(f"  {name}") for name, comparison in self.phases.items()]
+
+    def _repr_html_(self) -> str:
+        return as_html(self.tables())
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""

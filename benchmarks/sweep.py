@@ -7,7 +7,7 @@ timed: a sweep shares its machine with itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import Table, as_html
 from bridge.cells import Cell, Outcome, run_cells, source_version
-from core_numpy.whole_files import write_whole
+from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
 from model_spec.training import TrainingSpec
+from model_spec.whole_files import write_whole
 
 BACKENDS = ("numpy", "keras")
 PARITY_ROWS = 8
@@ -67,8 +69,8 @@ class SweepResult:
             ]
         }
 
-    def lines(self) -> list[str]:
-        """A line a network, data set and backend: mean and spread of the accuracies; then parity and failures."""
+    def parts(self) -> list[str | Table]:
+        """How many cells, then a row a network, data set and backend: accuracies and parity; then what failed."""
         groups: dict[tuple[str, str, str], list[float]] = {}
         verdicts: dict[tuple[str, str], list[str]] = {}
         for outcome in self.outcomes:
@@ -81,16 +83,27 @@ class SweepResult:
             else:
                 verdicts.setdefault(place, []).append(outcome.result["verdict"])
         kept = sum(outcome.kept for outcome in self.outcomes)
-        lines = [f"{len(self.outcomes)} of {self.total} cells, {kept} of them kept, {len(self.failed)} failed"]
+        table = Table(["network", "data", "side", "accuracy", "seeds"])
         for (name, data, backend), values in groups.items():
             spread = f" +- {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
-            lines.append(f"  {name:<12} {data:<14} {backend:<6} {np.mean(values):.4f}{spread} ({len(values)} seeds)")
+            table.rows.append([name, data, backend, f"{np.mean(values):.4f}{spread}", str(len(values))])
         for (name, data), found in verdicts.items():
-            lines.append(f"  {name:<12} {data:<14} parity {found.count('AGREE')} of {len(found)} agree")
+            table.rows.append([name, data, "parity", f"{found.count('AGREE')} agree", str(len(found))])
+        parts: list[str | Table] = [
+            f"{len(self.outcomes)} of {self.total} cells, {kept} of them kept, {len(self.failed)} failed"
+        ]
+        if table.rows:
+            parts.append(table)
         for outcome in self.failed:
             reason = (outcome.error or "").strip().splitlines()[-1]
-            lines.append(f"  FAILED {_label(outcome.cell)}: {reason}")
-        return lines
+            parts.append(f"  FAILED {_label(outcome.cell)}: {reason}")
+        return parts
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.parts()))
+
+    def _repr_html_(self) -> str:
+        return as_html(self.parts())
 
 
 def cells_of(
@@ -135,7 +148,7 @@ def run(
     directory: Path,
     jobs: int = 1,
     cluster: str | None = None,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
 ) -> SweepResult:
     """Run what is not there yet, and write ``results.json`` beside the cells.
 
@@ -144,15 +157,14 @@ def run(
         directory: where every finished cell is kept at once, and the results in the end; several runs may share it.
         jobs: processes on this machine.
         cluster: address of a Dask scheduler whose workers run the cells instead.
-        show: takes progress lines.
+        show: see :class:`bridge.progress.Show`.
     """
     result = SweepResult(total=len(cells))
     found: dict[str, Outcome] = {}
     try:
         for outcome in run_cells(cells, directory / "cells", jobs, cluster=cluster):
             found[outcome.cell.key] = outcome
-            if show:
-                show(f"{len(found)}/{len(cells)} {_label(outcome.cell)}{' FAILED' if outcome.error else ''}")
+            show(f"{_label(outcome.cell)}{' FAILED' if outcome.error else ''}", len(found), len(cells))
     except KeyboardInterrupt:
         result.interrupted = True
     result.outcomes = [found[cell.key] for cell in cells if cell.key in found]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import Table
 from model_spec.validation import positive_integer, positive_real
 
 MARGIN = 0.05
@@ -88,6 +89,22 @@ class SpeedComparison:
         """Everything as plain dicts, lists, numbers and strings."""
         arms = {name: {**asdict(arm), "samples": list(arm.samples)} for name, arm in self.arms.items()}
         return {"blocks": self.blocks, "arms": arms, "ratios": [asdict(ratio) for ratio in self.ratios]}
+
+    def table(self, title: str = "") -> Table:
+        """A row an arm: its median and spread, and how long it takes beside the first."""
+        table = Table(["", "median ms", "MAD", "times the first", "95 %", "verdict"], title=title)
+        against = {ratio.arm: ratio for ratio in self.ratios}
+        for name, arm in self.arms.items():
+            row = [name, f"{arm.median * 1e3:.3f}", f"{arm.mad * 1e3:.3f}"]
+            ratio = against.get(name)
+            beside = ["", "", ""]
+            if ratio is not None:
+                beside = [f"{ratio.ratio:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}", ratio.verdict]
+            table.rows.append([*row, *beside])
+        return table
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
     def __str__(self) -> str:
         lines = [

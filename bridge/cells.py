@@ -19,8 +19,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from core_numpy.whole_files import write_whole
 from model_spec.validation import positive_integer
+from model_spec.whole_files import remove_leftovers, write_whole
 
 _OURS = ("model_spec", "core_numpy", "keras_models", "bridge", "benchmarks")
 _OTHERS = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "hypothesis")
@@ -102,6 +102,7 @@ def run_cells(
     where = None if directory is None else Path(directory)
     if where is not None:
         where.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(where)
     waiting = {cell.key: cell for cell in cells}
     for key, cell in list(waiting.items()):
         outcome = _read(cell, where)

@@ -16,8 +16,8 @@ import numpy as np
 from bridge.bounds import value_name
 from bridge.truth import truth_of
 from bridge.verdict import VACUOUS, Place, Row, judge
-from core_numpy import NumpyModel, saved_model, weight_files
-from model_spec import ModelSpec, Rescaling
+from core_numpy import NumpyModel, saved_model
+from model_spec import ModelSpec, Rescaling, weight_files
 
 Array = np.ndarray
 

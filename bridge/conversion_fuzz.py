@@ -12,6 +12,7 @@ import numpy as np
 
 from bridge.cells import Cell, run_cells, source_version
 from bridge.conversion import to_keras, to_numpy
+from bridge.progress import Show, silent
 from bridge.random_keras_models import random_keras_model
 
 DTYPES = ("float32", "float64")
@@ -110,7 +111,7 @@ def run(
     jobs: int = 1,
     directory: Path | None = None,
     prepare: Callable[[], None] | None = None,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
 ) -> ConversionCampaign:
     """Convert the models of ``count`` seeds; see :func:`bridge.cells.run_cells` for jobs, directory and prepare."""
     function, version = f"{__name__}:convert_chunk", source_version()
@@ -124,7 +125,6 @@ def run(
             campaign.failed.append(outcome.error.strip())
             continue
         campaign.conversions += [Conversion(**one) for one in outcome.result]
-        if show:
-            problems = sum(bool(one.problem) for one in campaign.conversions)
-            show(f"{len(campaign.conversions)}/{len(DTYPES) * count} conversions, {problems} failed")
+        problems = sum(bool(one.problem) for one in campaign.conversions)
+        show(f"conversions, {problems} failed", len(campaign.conversions), len(DTYPES) * count)
     return campaign

@@ -16,7 +16,7 @@ from bridge.fuzz import Finding, examine
 from bridge.random_cases import Case
 from bridge.report import ParityReport
 from bridge.weights import random_weights
-from core_numpy.whole_files import whole_file, write_whole
+from model_spec.whole_files import whole_file, write_whole
 
 Array = np.ndarray
 

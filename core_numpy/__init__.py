@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from core_numpy.gradients_by_differences import GradientReport, gradient_check
     from core_numpy.model import NumpyModel
     from core_numpy.saved_model import load
-    from core_numpy.weight_files import WeightFileError
+    from model_spec.weight_files import WeightFileError
 
 __all__ = ["GradientReport", "NumpyModel", "WeightFileError", "gradient_check", "load"]
 
 _WHERE = {
     "NumpyModel": "core_numpy.model",
     "load": "core_numpy.saved_model",
-    "WeightFileError": "core_numpy.weight_files",
+    "WeightFileError": "model_spec.weight_files",
     "GradientReport": "core_numpy.gradients_by_differences",
     "gradient_check": "core_numpy.gradients_by_differences",
 }

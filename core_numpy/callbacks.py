@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from model_spec.callbacks import improves
 from model_spec.training import EarlyStopping
@@ -28,6 +29,10 @@ class EarlyStoppingState:
     best_epoch: int = 0
     stopped_epoch: int | None = None
     has_snapshot: bool = False
+
+    def memory(self) -> dict[str, Any]:
+        """Everything but the rule, for checkpoints."""
+        return {name: value for name, value in vars(self).items() if name != "rule"}
 
     def _improves(self, value: float, reference: float | None) -> bool:
         return improves(value, reference, self.rule.min_delta, self.rule.larger_is_better)

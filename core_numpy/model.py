@@ -145,13 +145,13 @@ class NumpyModel:
 
     def save_weights(self, path: str | Path) -> None:
         """Write all variables to an ``.npz`` file; a full disk or a kill leaves an old file as it was."""
-        from core_numpy import weight_files
+        from model_spec import weight_files
 
         weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype)
 
     def load_weights(self, path: str | Path) -> None:
         """Read all variables from an ``.npz`` file; everything is checked before the model is touched."""
-        from core_numpy import weight_files
+        from model_spec import weight_files
 
         self.set_weights(weight_files.load(path))
 
@@ -281,21 +281,16 @@ class NumpyModel:
             class_weight: {class: weight}; classes not named weigh 1.
             checkpoint: an ``.npz`` file that holds the run after every epoch.
             resume: go on from the checkpoint where there is one, to the same bits as without the interruption.
-                Callbacks of your own begin anew.
+                Callbacks of your own are asked for their ``memory``.
         """
         from core_numpy import trainer
-        from model_spec import fitting
+        from model_spec import checkpoints, fitting
 
         training = fitting.check_training(training).replace(**overrides)
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
-        if resume and checkpoint is None:
-            raise ValueError("resume=True needs the file to go on from; give checkpoint='run.npz'")
-        if checkpoint is not None:
-            from core_numpy import weight_files
-
-            weight_files.check_path(checkpoint)
+        checkpoints.check(checkpoint, resume)
         return trainer.train(self, data, training, callbacks, shown, checkpoint, resume)
 
     def start_training(self, training: TrainingSpec) -> None:

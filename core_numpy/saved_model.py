@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import core_numpy.engine.runner  # noqa: F401 - what predict runs on, loaded with the rest
-from core_numpy import weight_files
 from core_numpy.model import NumpyModel
+from model_spec import weight_files
 from model_spec.serialization import model_from_dict
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core_numpy import checkpoints
 from core_numpy.callbacks import EarlyStoppingState
-from core_numpy.checkpoints import Progress
-from model_spec import streams
+from model_spec import checkpoints, streams
 from model_spec.callbacks import Callback
+from model_spec.checkpoints import Progress
 from model_spec.fitting import FitData
 from model_spec.progress import print_epoch
 from model_spec.protocol import History
@@ -38,19 +37,23 @@ def train(
 
     On Ctrl-C the unfinished epoch is dropped from the history (its steps stay in the weights unless early stopping
     restores better ones), the history is kept as ``model.history``, and KeyboardInterrupt goes on. With ``checkpoint``
-    the run is written there after every epoch; see ``core_numpy.checkpoints``.
+    the run is written there after every epoch; see ``model_spec.checkpoints``.
     """
     started = time.perf_counter()
     callbacks = list(callbacks)
     epochs = streams.epoch_count(training, len(data.x))
     model.start_training(training)
-    progress = _begin(model, data, training, checkpoint, resume)
+    progress = checkpoints.begin(checkpoint, resume, model, "numpy", data, training, callbacks)
+    stopping = None
+    if training.early_stopping is not None:
+        stopping = EarlyStoppingState(training.early_stopping, **(progress.stopping or {}))
     history = model.history = progress.history
     earlier = history.seconds
     model.stop_training = progress.ended
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_begin()
+    progress.take_up(callbacks)
     try:
         for epoch in range(progress.epochs, epochs):
             if model.stop_training:
@@ -63,7 +66,8 @@ def train(
                 figures = model.evaluate_checked(*data.validation)
                 logs |= {f"val_{name}": value for name, value in figures.items()}
             history.append(epoch, logs)
-            _watch(model, training, progress, epoch)
+            if stopping is not None:
+                _watch(model, stopping, progress, epoch)
             if verbose:
                 print_epoch(epoch, epochs, logs, time.perf_counter() - epoch_started)
             for callback in callbacks:
@@ -71,37 +75,24 @@ def train(
             progress.epochs, progress.ended = epoch + 1, model.stop_training
             history.seconds = earlier + time.perf_counter() - started
             if checkpoint is not None:
-                checkpoints.save(checkpoint, model, training, progress)
+                checkpoints.save(checkpoint, model, "numpy", training, progress, callbacks)
     finally:
         if progress.snapshot is not None:
             model.set_weights(progress.snapshot)
-        if progress.stopping is not None:
-            history.best_epoch = None if progress.stopping.best is None else progress.stopping.best_epoch
-            history.stopped_epoch = progress.stopping.stopped_epoch
+        if stopping is not None:
+            history.best_epoch = None if stopping.best is None else stopping.best_epoch
+            history.stopped_epoch = stopping.stopped_epoch
         history.seconds = earlier + time.perf_counter() - started
     for callback in callbacks:
         callback.on_train_end(dict(progress.logs))
     return history
 
 
-def _begin(
-    model: NumpyModel, data: FitData, training: TrainingSpec, checkpoint: str | Path | None, resume: bool
-) -> Progress:
-    """A fresh run, or the one in the checkpoint where there is one to be taken up."""
-    known = "" if checkpoint is None else checkpoints.fingerprint(data)
-    if checkpoint is not None and resume and Path(checkpoint).exists():
-        return checkpoints.load(checkpoint, model, training, known)
-    stopping = EarlyStoppingState(training.early_stopping) if training.early_stopping else None
-    return Progress(known, stopping=stopping)
-
-
-def _watch(model: NumpyModel, training: TrainingSpec, progress: Progress, epoch: int) -> None:
+def _watch(model: NumpyModel, stopping: EarlyStoppingState, progress: Progress, epoch: int) -> None:
     """Let early stopping look at the epoch's figures."""
-    rule, stopping = training.early_stopping, progress.stopping
-    if rule is None or stopping is None:
-        return
-    if stopping.update(epoch, progress.logs[rule.monitor]):
-        progress.snapshot = model.weights if rule.restore_best_weights else None
+    if stopping.update(epoch, progress.logs[stopping.rule.monitor]):
+        progress.snapshot = model.weights if stopping.rule.restore_best_weights else None
+    progress.stopping = stopping.memory()
     model.stop_training |= stopping.stopped_epoch is not None
 
 

@@ -16,12 +16,12 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     Keras looks at the first batches before training, then calls ``on_epoch_begin`` once an epoch.
     """
 
-    def __init__(self, training: TrainingSpec, data: FitData, sample_weight: Any = None) -> None:
+    def __init__(self, training: TrainingSpec, data: FitData, sample_weight: Any = None, first_epoch: int = 0) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._training = training
         self._data = data
         self._sample_weight = sample_weight
-        self._next_epoch = 0
+        self._next_epoch = first_epoch
         self._batches = batch_indices(training, len(data.x), 0)
         self._count = len(self._batches)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any
+
+import numpy as np
 
 from keras_models.batches import OrderedBatches
 from keras_models.runtime import keras
-from model_spec import Callback, EarlyStopping, History
+from model_spec import Callback, EarlyStopping, History, TrainingSpec, checkpoints
+from model_spec.checkpoints import Progress
 from model_spec.progress import print_epoch
 
 
@@ -36,7 +41,29 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Keras' EarlyStopping with one rule more: NaN is never an improvement."""
+    """Keras' EarlyStopping with one rule more, that NaN is never an improvement, and a memory that can be taken up."""
+
+    def __init__(self, progress: Progress, **options: Any) -> None:
+        super().__init__(**options)
+        self._progress = progress
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin, or go on from where a checkpoint says the run stood."""
+        super().on_train_begin(logs)
+        memory, snapshot = self._progress.stopping, self._progress.snapshot
+        if memory is not None:
+            self.wait, self.best, self.best_epoch = memory["wait"], memory["best"], memory["best_epoch"]
+            self.stopped_epoch = memory["stopped_epoch"] or 0
+            self.best_weights = None if snapshot is None else list(snapshot.values())
+
+    def memory(self) -> dict[str, Any]:
+        """Where it stands, as plain numbers."""
+        return {
+            "wait": int(self.wait),
+            "best": None if self.best is None else float(self.best),
+            "best_epoch": int(self.best_epoch),
+            "stopped_epoch": int(self.stopped_epoch) or None,
+        }
 
     def _is_improvement(self, monitor_value: Any, reference_value: Any) -> bool:
         if math.isnan(float(monitor_value)):
@@ -54,9 +81,10 @@ class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc
             self.model.set_weights(self.best_weights)
 
 
-def keras_early_stopping(stopping: EarlyStopping) -> NanAwareEarlyStopping:
+def keras_early_stopping(stopping: EarlyStopping, progress: Progress) -> NanAwareEarlyStopping:
     """Return the Keras callback of an early-stopping rule, with its direction spelled out."""
     return NanAwareEarlyStopping(
+        progress,
         monitor=stopping.monitor,
         min_delta=stopping.min_delta,
         patience=stopping.patience,
@@ -88,17 +116,21 @@ class StepLimit(keras.callbacks.Callback):  # type: ignore[misc]
 class NeutralCallbacks(keras.callbacks.Callback):  # type: ignore[misc]
     """Passes the stages of a run on to :class:`model_spec.Callback` objects, and their wish to stop back to Keras."""
 
-    def __init__(self, callbacks: Iterable[Callback], owner: Any, stopper: NanAwareEarlyStopping | None) -> None:
+    def __init__(
+        self, callbacks: Sequence[Callback], owner: Any, stopper: NanAwareEarlyStopping | None, progress: Progress
+    ) -> None:
         super().__init__()
-        self._callbacks = tuple(callbacks)
+        self._callbacks = callbacks
         self._owner = owner
         self._stopper = stopper
+        self._progress = progress
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Introduce the model, then pass on."""
         for callback in self._callbacks:
             callback.set_model(self._owner)
         self._each(lambda callback: callback.on_train_begin(plain_logs(logs)))
+        self._progress.take_up(self._callbacks)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Pass on; best weights are already back in place."""
@@ -122,6 +154,40 @@ class NeutralCallbacks(keras.callbacks.Callback):  # type: ignore[misc]
     def _each(self, call: Callable[[Callback], None]) -> None:
         for callback in self._callbacks:
             call(callback)
+
+
+class CheckpointWriter(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the run down after every epoch: Keras' BackupAndRestore and all that it forgets.
+
+    That is early stopping's memory with its best weights, the history, what callbacks remember, which data and which
+    training it was.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        owner: Any,
+        training: TrainingSpec,
+        progress: Progress,
+        callbacks: Sequence[Callback],
+        stopper: NanAwareEarlyStopping | None,
+    ) -> None:
+        super().__init__()
+        self._path, self._owner, self._training = os.fspath(path), owner, training
+        self._progress, self._callbacks, self._stopper = progress, callbacks, stopper
+        self._earlier, self._started = progress.history.seconds, time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the run down."""
+        progress, stopper = self._progress, self._stopper
+        progress.epochs, progress.logs, progress.ended = epoch + 1, plain_logs(logs), self._owner.stop_training
+        progress.history.seconds = self._earlier + time.perf_counter() - self._started
+        if stopper is not None:
+            progress.stopping = stopper.memory()
+            best = stopper.best_weights
+            names = self._owner.spec.variable_shapes
+            progress.snapshot = None if best is None else dict(zip(names, map(np.asarray, best), strict=True))
+        checkpoints.save(self._path, self._owner, "keras", self._training, progress, self._callbacks)
 
 
 def plain_logs(logs: dict[str, Any] | None) -> dict[str, float]:

@@ -14,7 +14,7 @@ from keras_models.build import build_sequential
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
-from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, fitting, inputs, losses
+from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, checkpoints, fitting, inputs, losses
 from model_spec.schedules import Schedule
 from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
 
@@ -196,6 +196,8 @@ class KerasModel:
         verbose: int | str = "auto",
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         **overrides: Any,
     ) -> History:
         """Train by Keras' own fit with a fresh optimizer and batch order; weights and dropout counters go on.
@@ -209,6 +211,9 @@ class KerasModel:
             verbose: 0 is silent; 1, 2 and "auto" write one line an epoch to standard error.
             sample_weight: one weight per example.
             class_weight: {class: weight}.
+            checkpoint: an ``.npz`` file that holds the run after every epoch.
+            resume: go on from the checkpoint where there is one, to the same bits as without the interruption, as far
+                as TensorFlow itself repeats its bits.
 
         Raises:
             ValueError: for anything in the data or the options that cannot be trained on.
@@ -218,11 +223,12 @@ class KerasModel:
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
-        self.stop_training = False
-        self.history = History()
+        checkpoints.check(checkpoint, resume)
         with floatx(self.dtype):
             self._prepare(training, data.y)
-            trainer.fit(self.keras_model, data, training, callbacks, shown, self, self.history)
+            progress = checkpoints.begin(checkpoint, resume, self, "keras", data, training, callbacks)
+            self.history, self.stop_training = progress.history, progress.ended
+            trainer.fit(self.keras_model, data, training, callbacks, shown, self, progress, checkpoint)
         return self.history
 
     def start_training(self, training: TrainingSpec) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from keras_models import callbacks as adapters
 from keras_models.batches import OrderedBatches
 from keras_models.losses import weights_for
-from model_spec import Callback, History, TrainingSpec
+from model_spec import Callback, TrainingSpec
+from model_spec.checkpoints import Progress
 from model_spec.fitting import FitData
 from model_spec.streams import epoch_count
 
@@ -33,12 +35,13 @@ def fit(
     model: Any,
     data: FitData,
     training: TrainingSpec,
-    callbacks: Iterable[Callback],
+    callbacks: Sequence[Callback],
     verbose: bool,
     owner: Any,
-    history: History,
+    progress: Progress,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> None:
-    """Train the compiled ``model`` and fill ``history``.
+    """Train the compiled ``model`` on from where ``progress`` stands, and fill its history.
 
     Args:
         model: a compiled ``keras.Sequential``.
@@ -47,24 +50,30 @@ def fit(
         callbacks: neutral callbacks; they see ``owner`` as their model.
         verbose: whether to report each epoch.
         owner: the KerasModel, whose ``stop_training`` callbacks set.
-        history: filled epoch by epoch, so that an interrupted run keeps what it finished.
+        progress: its history is filled epoch by epoch, so that an interrupted run keeps what it finished.
+        checkpoint: the run is written there after every epoch; see ``model_spec.checkpoints``.
 
     Raises:
         KeyboardInterrupt: passed on after the best weights were restored, where asked for.
     """
-    epochs = epoch_count(training, len(data.x))
-    batches = OrderedBatches(training, data, weights_for(training.loss, data.sample_weight, owner.spec.output_shape))
-    stopper = None
+    epochs, history = epoch_count(training, len(data.x)), progress.history
+    weights = weights_for(training.loss, data.sample_weight, owner.spec.output_shape)
+    batches = OrderedBatches(training, data, weights, progress.epochs)
+    stopper, earlier = None, history.seconds
     stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.StepLimit(batches)]
     if training.early_stopping is not None:
-        stopper = adapters.keras_early_stopping(training.early_stopping)
+        stopper = adapters.keras_early_stopping(training.early_stopping, progress)
         stages.append(stopper)
-    stages.append(adapters.NeutralCallbacks(callbacks, owner, stopper))
+    stages.append(adapters.NeutralCallbacks(callbacks, owner, stopper, progress))
     started = time.perf_counter()
+    if checkpoint is not None:
+        # Behind all others: it writes down what they have come to
+        stages.append(adapters.CheckpointWriter(checkpoint, owner, training, progress, callbacks, stopper))
     try:
         with frozen_model_accepted():
             model.fit(
                 batches,
+                initial_epoch=epochs if progress.ended else progress.epochs,
                 epochs=epochs,
                 verbose=0,
                 callbacks=stages,
@@ -77,7 +86,7 @@ def fit(
             stopper.restore()
         raise
     finally:
-        history.seconds = time.perf_counter() - started
+        history.seconds = earlier + time.perf_counter() - started
         if stopper is not None:
             history.best_epoch = stopper.held_epoch
             history.stopped_epoch = stopper.stopped_epoch or None

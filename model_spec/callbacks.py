@@ -36,6 +36,13 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Called after each epoch, with its figures in ``logs``."""
 
+    def memory(self) -> dict[str, Any]:
+        """What it carries from epoch to epoch, as numbers and strings: checkpoints keep it. Always the same names."""
+        return {}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back what :meth:`memory` gave; called behind ``on_train_begin`` where a run is taken up again."""
+
 
 def improves(value: float, reference: float | None, min_delta: float, larger_is_better: bool) -> bool:
     """True where a figure is better than a reference by more than ``min_delta``.
@@ -72,6 +79,14 @@ class MonitorCallback(Callback):
         )
         self.min_delta = abs(real("min_delta", min_delta))
         self.best: float | None = None
+
+    def memory(self) -> dict[str, Any]:
+        """The best figure so far."""
+        return {"best": self.best}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back the best figure so far."""
+        self.best = memory["best"]
 
     def figure(self, logs: dict[str, float] | None) -> float:
         """The figure it follows; an error where the run does not report it."""
@@ -112,6 +127,15 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.best, self.wait, self.cooling = None, 0, 0
+
+    def memory(self) -> dict[str, Any]:
+        """How long it has been waiting, too; the learning rate is the optimizer's."""
+        return super().memory() | {"wait": self.wait, "cooling": self.cooling}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back where it stood."""
+        super().remember(memory)
+        self.wait, self.cooling = memory["wait"], memory["cooling"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         value = self.figure(logs)

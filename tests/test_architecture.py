@@ -46,11 +46,16 @@ RULES_OF_FILES = {
     "bridge/estimators.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy", "sklearn"}), frozenset({"keras_models"})
     ),
+    "benchmarks/parser_fuzzing.py": Rule(
+        frozenset({"model_spec", "core_numpy", "bridge", "numpy"}), frozenset({"atheris"})
+    ),
     "benchmarks/samples.py": Rule(frozenset({"numpy"}), frozenset({"PIL"})),
     "benchmarks/speed_studies/peers.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),
+    "model_spec/checkpoints.py": Rule(frozenset({"numpy"})),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
+    "model_spec/weight_files.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),
     "model_spec/streams.py": Rule(frozenset({"numpy"})),
 }

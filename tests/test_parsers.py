@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import data_files
-from core_numpy import NumpyModel, WeightFileError, weight_files
+from core_numpy import NumpyModel, WeightFileError
 from keras_models import KerasModel, read
 from keras_models.weight_files import load_weights, save_model
-from model_spec import Dense, Flatten, ModelSpec, load_model, model_from_dict, model_from_json, to_json
+from model_spec import Dense, Flatten, ModelSpec, load_model, model_from_dict, model_from_json, to_json, weight_files
 
 SPEC = ModelSpec("small", (2, 2, 1), (Flatten(), Dense(3, activation="relu"), Dense(2, activation="softmax")))
 TOML = """name = "small"
@@ -85,7 +85,7 @@ def test_idx_files(tmp_path, places, cut, packed):
     path = tmp_path / ("data.gz" if packed else "data")
     path.write_bytes(mutated(gzip.compress(IDX) if packed else IDX, places, cut))
     try:
-        assert data_files._read_idx(path).dtype == np.uint8
+        assert data_files.read_idx(path).dtype == np.uint8
     except ValueError as error:
         assert path.name in str(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, load_keras, progress_lines, write_record
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, load_keras, progress, write_record
 
 
 def run(options: argparse.Namespace) -> int:
@@ -13,12 +13,10 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import calibration, console
 
     load_keras()
-    result = calibration.run(
-        options.count, options.seed, options.trainings, options.jobs, options.output, progress_lines(options)
-    )
-    console.end_of_progress()
+    with progress(options) as show:
+        result = calibration.run(options.count, options.seed, options.trainings, options.jobs, options.output, show)
     text = "\n".join(result.lines())
-    print(json.dumps(result.to_dict(), indent=1) if options.json else text)
+    console.show(json.dumps(result.to_dict(), indent=1) if options.json else text)
     if options.record:
         command = f"crosscheck calibrate -n {options.count} --seed {options.seed} --trainings {options.trainings}"
         write_record(options.record, "How tight the bounds are", command, text)

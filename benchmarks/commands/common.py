@@ -1,12 +1,17 @@
-"""What the commands share: exit codes, threads, progress."""
+"""What the commands share: exit codes, threads, progress, records."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.progress import Show
 
 AGREE = 0
 """The backends agree."""
@@ -73,12 +78,19 @@ def typed(options: argparse.Namespace) -> str:
 def write_record(path: Path, title: str, command: str, text: str) -> None:
     """Write a result as a Markdown page: the command that measured it, date, machine and versions, then the text."""
     from benchmarks import environment
-    from core_numpy.whole_files import write_whole
+    from model_spec.whole_files import write_whole
 
     write_whole(path, f"# {title}\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n")
 
 
-def progress_lines(options: argparse.Namespace) -> Callable[[str], None] | None:
-    from benchmarks.console import progress
+@contextmanager
+def progress(options: argparse.Namespace) -> Iterator[Show]:
+    """What long computations are given to show how far they are; with ``--quiet`` it shows nothing."""
+    from benchmarks.progress import Progress
+    from bridge.progress import silent
 
-    return None if options.quiet else progress
+    if options.quiet:
+        yield silent
+    else:
+        with Progress() as show:
+            yield show

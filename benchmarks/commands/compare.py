@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines, run_directory
+from benchmarks.commands.common import AGREE, DIFFER, prepare, progress, run_directory
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,28 +22,28 @@ def run(options: argparse.Namespace) -> int:
     threads = prepare(options)
     results = []
     for spec in specs:
-        result = job.run(
-            spec,
-            data,
-            training,
-            seed=options.seed,
-            threads=threads,
-            fault=options.fault,
-            drift_steps=options.drift,
-            seeds=options.seeds,
-            show=progress_lines(options),
-        )
-        console.end_of_progress()
-        directory = run_directory(options.output, spec.name)
-        report.save(result, directory)
+        with progress(options) as show:
+            result = job.run(
+                spec,
+                data,
+                training,
+                seed=options.seed,
+                threads=threads,
+                fault=options.fault,
+                drift_steps=options.drift,
+                seeds=options.seeds,
+                show=show,
+            )
+            directory = run_directory(options.output, spec.name)
+            show(f"{spec.name}: writing the report")
+            report.save(result, directory)
         results.append(result)
         if not options.json:
-            print(console.comparison_text(result), flush=True)
-            print(f"report: {directory / 'report.html'}\n", flush=True)
+            console.show(*console.comparison_parts(result), f"report: {directory / 'report.html'}\n")
     if options.json:
         print(json.dumps([result.to_dict() for result in results], indent=1))
     else:
         names = ", ".join(result.spec.name for result in results)
         differing = [result.spec.name for result in results if not result.agrees]
-        print(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
+        console.show(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
     return AGREE if all(result.agrees for result in results) else DIFFER

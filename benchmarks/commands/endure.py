@@ -6,39 +6,44 @@ import argparse
 import json
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, progress_lines, typed, write_record
+from benchmarks.commands.common import AGREE, DIFFER, progress, typed, write_record
+
+STUDIES = ("kills", "memory", "together", "parsers")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import console, endurance
+    from benchmarks import console, endurance, parser_fuzzing
 
-    unknown = sorted(set(options.studies) - {"kills", "memory", "together"})
+    unknown = sorted(set(options.studies) - set(STUDIES))
     if unknown:
-        raise ValueError(f"unknown study {', '.join(unknown)}; known are kills, memory, together")
-    show = progress_lines(options)
+        raise ValueError(f"unknown study {', '.join(unknown)}; known are {', '.join(STUDIES)}")
     found: dict[str, Any] = {}
-    for study in options.studies:
-        if study == "kills":
-            found[study] = endurance.kills(options.kills, options.seed, show)
-        elif study == "memory":
-            found[study] = endurance.memory(options.steps, show)
-        else:
-            found[study] = endurance.together(options.together)
-    console.end_of_progress()
+    with progress(options) as show:
+        for study in options.studies:
+            if study == "kills":
+                found[study] = endurance.kills(options.kills, options.seed, show)
+            elif study == "memory":
+                found[study] = endurance.memory(options.steps, show)
+            elif study == "parsers":
+                found[study] = parser_fuzzing.run(options.files, options.seed, show)
+            else:
+                found[study] = endurance.together(options.together)
     held = all(_held(study, result) for study, result in found.items())
     text = "\n".join([f"{'HELD' if held else 'FAILED'}", *(_line(study, result) for study, result in found.items())])
     if options.record:
         write_record(options.record, "Endurance", typed(options), text)
-    print(json.dumps(found, indent=1) if options.json else text)
+    console.show(json.dumps(found, indent=1) if options.json else text)
     return AGREE if held else DIFFER
 
 
 def _held(study: str, result: dict[str, Any]) -> bool:
     if study == "kills":
-        return result["unreadable"] == result["different"] == 0
+        return result["unreadable"] == result["different"] == result["temporary_files"] == 0
     if study == "memory":
         return abs(result["growth"]) < 0.02
+    if study == "parsers":
+        return not any(reader["error"] for reader in result.values())
     return result["complete"] == result["started"] == len(set(result["seeds"]))
 
 
@@ -46,9 +51,17 @@ def _line(study: str, result: dict[str, Any]) -> str:
     if study == "kills":
         return (
             f"kills: {result['kills']} at random moments of {result['trainings']} trainings; unreadable files "
-            f"{result['unreadable']}, trainings that ended with other bits {result['different']}"
+            f"{result['unreadable']}, trainings that ended with other bits {result['different']}, temporary files left "
+            f"{result['temporary_files']}"
         )
     if study == "memory":
         first, last = result["resident"][0] / 1e6, result["resident"][-1] / 1e6
         return f"memory: {result['steps']} steps, {first:.1f} MB after a twentieth, {last:.1f} MB in the end"
+    if study == "parsers":
+        told = (
+            f"{name} {found['files']} files, {found['features']} places in the code"
+            + (f", FAILED: {found['error']}" if found["error"] else "")
+            for name, found in result.items()
+        )
+        return f"parsers: {'; '.join(told)}"
     return f"together: {result['started']} trainings at once in one directory, {result['complete']} complete results"

@@ -11,7 +11,7 @@ from benchmarks.commands.common import (
     DIFFER,
     INTERRUPTED,
     load_keras,
-    progress_lines,
+    progress,
     write_record,
 )
 
@@ -27,16 +27,16 @@ def run(options: argparse.Namespace) -> int:
         find(options.fault)
     if options.jobs == 1:
         load_keras()
-    result = fuzzing.run(
-        options.count,
-        options.seed,
-        options.jobs,
-        options.fault,
-        options.output,
-        progress_lines(options),
-        fuzzing.SHRINK_SECONDS,
-    )
-    console.end_of_progress()
+    with progress(options) as show:
+        result = fuzzing.run(
+            options.count,
+            options.seed,
+            options.jobs,
+            options.fault,
+            options.output,
+            show,
+            fuzzing.SHRINK_SECONDS,
+        )
     if options.fault and not result.summary.planted and result.summary.networks:
         raise ValueError(
             f"fault {options.fault!r} fits none of the {result.summary.networks} networks; "
@@ -48,12 +48,12 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({**result.summary.to_dict(), **facts, **cases}, indent=1))
     else:
         for kind, path in result.cases.items():
-            print(f"{result.texts[kind]}\ncase: {path}\n")
+            console.show(f"{result.texts[kind]}\ncase: {path}\n")
         for error in result.summary.failed:
-            print(f"could not be compared, {error}\n")
-        print("\n".join(result.summary.lines()))
+            console.show(f"could not be compared, {error}\n")
+        console.show(*result.summary.lines())
         asked = f"interrupted, {result.summary.networks} of {options.count} networks" if result.interrupted else "whole"
-        print(f"{result.seconds:.0f} s, {asked}")
+        console.show(f"{result.seconds:.0f} s, {asked}")
     if result.interrupted:
         return INTERRUPTED
     return {"AGREE": AGREE, "DIFFER": DIFFER}.get(result.summary.verdict, CANNOT_COMPARE)
@@ -66,17 +66,17 @@ def _conversions(options: argparse.Namespace) -> int:
 
     if options.jobs == 1:
         load_keras()
-    campaign = conversion_fuzz.run(
-        options.count,
-        options.seed,
-        options.jobs,
-        options.output / "cells",
-        fuzzing.prepare_process,
-        progress_lines(options),
-    )
-    console.end_of_progress()
+    with progress(options) as show:
+        campaign = conversion_fuzz.run(
+            options.count,
+            options.seed,
+            options.jobs,
+            options.output / "cells",
+            fuzzing.prepare_process,
+            show,
+        )
     text = "\n".join(campaign.lines())
-    print(json.dumps(campaign.to_dict(), indent=1) if options.json else text)
+    console.show(json.dumps(campaign.to_dict(), indent=1) if options.json else text)
     if options.record:
         command = f"crosscheck fuzz --conversions -n {options.count} --seed {options.seed}"
         write_record(options.record, "Conversions", command, text)

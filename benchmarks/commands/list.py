@@ -10,7 +10,8 @@ from benchmarks.commands.common import AGREE
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import datasets
+    from benchmarks import console, datasets
+    from benchmarks.tables import Table
     from bridge.faults import FAULTS
     from model_spec import zoo
 
@@ -23,7 +24,5 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(lists, indent=1))
         return AGREE
     for title, entries in lists.items():
-        print(title)
-        for name, text in entries.items():
-            print(f"  {name:<42}{text}".rstrip())
+        console.show(Table(["name", ""], [[name, text] for name, text in entries.items()], title))
     return AGREE

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare
+from benchmarks.commands.common import AGREE, DIFFER, prepare, progress
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,38 +23,39 @@ def run(options: argparse.Namespace) -> int:
     if options.steps:
         return _training_parity(options, specs, data)
     x, y = (part[: options.rows] for part in data.train)
-    reports = []
+    reports: list[Any] = []
     for spec in specs:
         for seed in range(options.seed, options.seed + options.seeds):
-            if not options.quiet:
-                console.progress(f"{spec.name} {spec.input_shape}, seed {seed}")
-            with blas_threads(threads):
+            with blas_threads(threads), progress(options) as show:
+                show(f"{spec.name} {spec.input_shape}, seed {seed}", len(reports), len(specs) * options.seeds)
                 reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
-            console.end_of_progress()
             if not options.json:
-                print(f"seed {seed}: {reports[-1]}\n", flush=True)
+                console.show(f"seed {seed}: {reports[-1]}\n")
             if options.noise_floor and not options.json:
                 with console.without_import_chatter():
                     floor = bridge.noise_floor(spec, x, y, seed)
-                print(f"{floor}\n", flush=True)
+                console.show(f"{floor}\n")
     if options.json:
         print(json.dumps([report.to_dict() for report in reports], indent=1))
     else:
-        print(_overall(reports))
+        console.show(_overall(reports))
     return AGREE if all(report.passed for report in reports) else DIFFER
 
 
 def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
     """Every optimizer with its options, trained for some steps on both backends."""
     from benchmarks import console
-    from benchmarks.optimizer_parity import as_text, check
+    from benchmarks.optimizer_parity import check, parts
 
     x, y = data.train
     rows = []
     for spec in specs:
-        rows += check(spec, x, y, options.steps, options.seed, None if options.quiet else console.progress)
-        console.end_of_progress()
-    print(json.dumps([row.to_dict() for row in rows], indent=1) if options.json else as_text(rows))
+        with progress(options) as show:
+            rows += check(spec, x, y, options.steps, options.seed, show)
+    if options.json:
+        print(json.dumps([row.to_dict() for row in rows], indent=1))
+    else:
+        console.show(*parts(rows))
     return AGREE if all(row.agrees for row in rows) else DIFFER
 
 

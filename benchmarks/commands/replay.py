@@ -12,7 +12,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console
     from bridge.saved_cases import SavedCase
-    from core_numpy.whole_files import write_whole
+    from model_spec.whole_files import write_whole
 
     saved, arrays = SavedCase.load(options.case)
     if options.pytest:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, prepare, progress_lines
+from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, prepare, progress
 
 RECORD = Path("docs/records/reproduction.json")
 PAGE = Path("docs/reproduction.md")
@@ -25,9 +25,9 @@ def run(options: argparse.Namespace) -> int:
     if options.jobs == 1:
         prepare(options)
     known = record.read(RECORD).only(campaign.known_keys(list(experiments.values())))
-    show, quick = progress_lines(options), options.rows == ["quick"]
-    result = campaign.run(rows, known, options.directory, options.jobs, show=show, quick=quick)
-    console.end_of_progress()
+    quick = options.rows == ["quick"]
+    with progress(options) as show:
+        result = campaign.run(rows, known, options.directory, options.jobs, show=show, quick=quick)
     summaries = [summarise(row, result.record) for row in rows if row.name not in result.left_out]
     summaries = [summary for summary in summaries if summary.seeds]
     if options.record:
@@ -44,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"rows": [summary.to_dict() for summary in summaries], **facts}, indent=1))
     else:
         for summary in summaries:
-            print("\n".join(page.text_lines(experiments[summary.row], summary)), flush=True)
+            console.show(*page.text_lines(experiments[summary.row], summary))
         for failure in result.failed:
-            print(f"could not be run, {failure}")
+            console.show(f"could not be run, {failure}")
         for problem in dict.fromkeys(result.left_out.values()):
             names = [name for name, why in result.left_out.items() if why == problem]
             print(f"left out, {', '.join(names)}: {problem}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress_lines, typed, write_record
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress, typed, write_record
 
-Show = Callable[[str], None] | None
+if TYPE_CHECKING:
+    from bridge.progress import Show
+
 Result = tuple[dict[str, Any], list[str], int]
 """(everything for the JSON file, the text, exit code)"""
 
@@ -17,14 +19,14 @@ Result = tuple[dict[str, Any], list[str], int]
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, environment
-    from core_numpy.whole_files import write_whole
+    from model_spec.whole_files import write_whole
 
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    entry, text, code = STUDIES[options.study](options, progress_lines(options))
-    console.end_of_progress()
+    with progress(options) as show:
+        entry, text, code = STUDIES[options.study](options, show)
     entry.setdefault("machine", environment.describe())
     write_whole(options.output, json.dumps(entry, indent=1))
-    print(json.dumps(entry, indent=1) if options.json else "\n".join(text))
+    console.show(json.dumps(entry, indent=1) if options.json else "\n".join(text))
     if options.record:
         write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
@@ -37,7 +39,7 @@ def _core(options: argparse.Namespace) -> str | None:
 def _table(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import changes, table
     from benchmarks.speed_studies.arms import NETWORKS
-    from core_numpy.whole_files import write_whole
+    from model_spec.whole_files import write_whole
 
     limit = changes.slowdown_limit(options.fail_if)
     earlier = None if options.compare is None else changes.load_earlier(options.compare)
@@ -84,7 +86,7 @@ def _target(options: argparse.Namespace, show: Show) -> Result:
 def _scaling(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.plots import as_svg
     from benchmarks.speed_studies import scaling
-    from core_numpy.whole_files import write_whole
+    from model_spec.whole_files import write_whole
 
     points = scaling.run(blas_core=_core(options), blocks=options.blocks or 5, show=show)
     write_whole(options.output.with_suffix(".svg"), as_svg(scaling.curves(points)))

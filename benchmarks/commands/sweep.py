@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, load_keras, progress_lines
+from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, load_keras, progress
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,12 +15,12 @@ def run(options: argparse.Namespace) -> int:
     load_keras()
     training = {"optimizer": options.optimizer, "epochs": options.epochs, "batch_size": options.batch_size}
     cells = sweep.cells_of(options.models, options.data, options.backends, options.seeds, training, options.limit)
-    result = sweep.run(cells, options.directory, options.jobs, options.dask, progress_lines(options))
-    console.end_of_progress()
+    with progress(options) as show:
+        result = sweep.run(cells, options.directory, options.jobs, options.dask, show)
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print("\n".join([*result.lines(), f"results: {options.directory / 'results.json'}"]))
+        console.show(*result.parts(), f"results: {options.directory / 'results.json'}")
     if result.interrupted:
         return INTERRUPTED
     if result.failed:

@@ -4,49 +4,101 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress_lines, run_directory
+from benchmarks.commands.common import AGREE, DIFFER, prepare, progress, run_directory
 
 if TYPE_CHECKING:
     from benchmarks.accuracy import AccuracyComparison
+    from model_spec import ModelSpec, TrainingSpec
+
+_ASKED = "run.json"
+"""In the directory of a run: all that ``--resume`` has to know."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
     from benchmarks import console
-    from benchmarks.accuracy import blas_threads, train_both
-    from core_numpy.whole_files import write_whole
 
-    data = job.load_data(options.data, options.limit)
-    specs = job.find_models(options.models, data)
-    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
-    threads = prepare(options)
+    if options.resume is None:
+        data = job.load_data(options.data, options.limit)
+        training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+        options.threads = prepare(options)
+        runs = [(spec, training, None) for spec in job.find_models(options.models, data)]
+    else:
+        runs = [(*_take_up(options), options.resume)]
+        data = job.load_data(options.data, options.limit)
+        prepare(options)
     results = []
-    for spec in specs:
-        with blas_threads(threads):
-            results.append(train_both(spec, training, data.train, data.test, options.seed, progress_lines(options)))
-        console.end_of_progress()
-        directory = run_directory(options.output, f"{spec.name}-training")
-        write_whole(directory / "result.json", json.dumps(_entry(results[-1], options, threads), indent=1))
+    for spec, training, earlier in runs:
+        directory = earlier or _begin(options, spec, training)
+        results.append(_train(options, spec, training, data, directory))
         if not options.json:
-            print(f"{spec.name} on {data.name}, {len(data.train[0])} training rows")
-            print("\n".join([*console.accuracy_lines(results[-1]), f"result: {directory / 'result.json'}"]), flush=True)
+            console.show(
+                f"{spec.name} on {data.name}, {len(data.train[0])} training rows",
+                results[-1].table(),
+                results[-1].word(),
+                f"result: {directory / 'result.json'}",
+            )
     if options.json:
         print(json.dumps([result.to_dict() for result in results], indent=1))
     return AGREE if all(result.agrees for result in results) else DIFFER
 
 
-def _entry(result: AccuracyComparison, options: argparse.Namespace, threads: int) -> dict[str, Any]:
-    from benchmarks import environment
+def _begin(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec) -> Path:
+    """A new directory with what was asked for."""
     from model_spec import to_dict
+    from model_spec.whole_files import write_whole
 
-    configuration = {"data": options.data, "limit": options.limit, "seed": options.seed, "threads": threads}
-    return {
-        "spec": to_dict(result.spec),
-        "training": to_dict(result.training),
-        "configuration": configuration,
+    directory = run_directory(options.output, f"{spec.name}-training")
+    asked = {"spec": to_dict(spec), "training": to_dict(training), "configuration": _configuration(options)}
+    write_whole(directory / _ASKED, json.dumps(asked, indent=1))
+    return directory
+
+
+def _take_up(options: argparse.Namespace) -> tuple[ModelSpec, TrainingSpec]:
+    """What an earlier run was asked for; its data, seed and threads go into the options."""
+    from model_spec.serialization import from_dict, model_from_dict
+
+    path = options.resume / _ASKED
+    if options.models != ["all"]:
+        raise ValueError(f"--resume takes network and options from {path}; leave out {' '.join(options.models)}")
+    try:
+        asked = json.loads(path.read_text(encoding="utf-8"))
+        found = model_from_dict(asked["spec"]), from_dict(asked["training"])
+        vars(options).update({name: asked["configuration"][name] for name in _CONFIGURATION})
+    except FileNotFoundError:
+        raise ValueError(f"no file {path}; give --resume the directory of an earlier crosscheck train") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} does not say what was asked for: {error}") from None
+    return found
+
+
+def _train(
+    options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec, data: Any, directory: Path
+) -> AccuracyComparison:
+    from benchmarks import environment
+    from benchmarks.accuracy import blas_threads, train_both
+    from model_spec import to_dict
+    from model_spec.whole_files import write_whole
+
+    with blas_threads(options.threads), progress(options) as show:
+        result = train_both(spec, training, data.train, data.test, options.seed, show, directory)
+    entry = {
+        "spec": to_dict(spec),
+        "training": to_dict(training),
+        "configuration": _configuration(options),
         "accuracy": result.to_dict(),
         "environment": environment.describe(),
     }
+    write_whole(directory / "result.json", json.dumps(entry, indent=1))
+    return result
+
+
+_CONFIGURATION = ("data", "limit", "seed", "threads")
+
+
+def _configuration(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _CONFIGURATION}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core_numpy.whole_files import write_whole
+from model_spec.whole_files import write_whole
 
 if TYPE_CHECKING:
     from benchmarks.compare import Comparison

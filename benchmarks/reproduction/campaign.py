@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.statistics import WIDE_SPREAD
 from benchmarks.reproduction.summary import accuracies, results_of
 from bridge.cells import Cell, run_cells
+from bridge.progress import Show, silent
 
 THREADS = 2
 """Threads of each backend where seconds are measured."""
@@ -45,7 +46,7 @@ def run(
     directory: Path | None,
     jobs: int = 1,
     threads: int = THREADS,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
     quick: bool = False,
 ) -> CampaignResult:
     """Run rows on both backends; on Ctrl-C what is finished is kept.
@@ -56,11 +57,10 @@ def run(
         directory: where each finished cell is kept at once; None keeps nothing.
         jobs: processes. With more than one, each has one thread and no seconds are compared.
         threads: of each backend, with one job.
-        show: called with a line of progress.
+        show: see :class:`bridge.progress.Show`.
         quick: the least number of seeds for every row, however far they spread.
     """
     result = CampaignResult(record)
-    say = show or (lambda line: None)
     for data in dict.fromkeys(row.data.name for row in rows):
         problem = slices.missing(data)
         if problem is not None:
@@ -68,7 +68,7 @@ def run(
     try:
         for row in rows:
             if row.name not in result.left_out:
-                _run_row(row, result, directory, jobs, threads, say, quick)
+                _run_row(row, result, directory, jobs, threads, show, quick)
     except KeyboardInterrupt:
         result.interrupted = True
     return result
@@ -80,14 +80,14 @@ def _run_row(
     directory: Path | None,
     jobs: int,
     threads: int,
-    say: Callable[[str], None],
+    show: Show,
     quick: bool,
 ) -> None:
     seeds = min(row.seeds, LEAST_SEEDS) if quick else row.seeds
-    _run_seeds(row, range(seeds), result, directory, jobs, threads, say)
+    _run_seeds(row, range(seeds), result, directory, jobs, threads, show)
     if not quick and row.random and row.seeds < MOST_SEEDS and spreads(row, result.record):
-        say(f"{row.name}: an accuracy spreads over more than two points, so {MOST_SEEDS} seeds")
-        _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, say)
+        show(f"{row.name}: an accuracy spreads over more than two points, so {MOST_SEEDS} seeds")
+        _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, show)
 
 
 def spreads(row: Row, record: Record) -> bool:
@@ -106,7 +106,7 @@ def _run_seeds(
     directory: Path | None,
     jobs: int,
     threads: int,
-    say: Callable[[str], None],
+    show: Show,
 ) -> None:
     waiting: dict[str, Cell] = {}
     total = 0
@@ -124,19 +124,19 @@ def _run_seeds(
                     waiting[one.key] = one
     done = total - len(waiting)
     if done:
-        say(f"{row.name}: {done} of {total} cells are known")
+        show(f"{row.name}: cells known", done, total)
     for outcome in run_cells(list(waiting.values()), directory, jobs, partial(prepare_process, 1)):
         done += 1
         arguments = outcome.cell.arguments
         name = f"{arguments['experiment']['variant']['name']}, {arguments['backend']}, seed {arguments['seed']}"
         if outcome.error is not None:
             result.failed.append(f"{row.name}: {name}\n{outcome.error}")
-            say(f"{row.name}: {done}/{total} {name} FAILED")
+            show(f"{row.name}: {name} FAILED", done, total)
             continue
         result.record.add(outcome.cell.key, arguments, outcome.result)
         result.computed += not outcome.kept
         result.kept += outcome.kept
-        say(f"{row.name}: {done}/{total} {name}, {'kept' if outcome.kept else f'{outcome.seconds:.1f} s'}")
+        show(f"{row.name}: {name}, {'kept' if outcome.kept else f'{outcome.seconds:.1f} s'}", done, total)
 
 
 def known_keys(rows: Sequence[Row], threads: int = THREADS) -> list[str]:

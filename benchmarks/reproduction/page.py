@@ -14,7 +14,7 @@ from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.statistics import Paired, deviation, mean
 from benchmarks.reproduction.summary import Line, RowSummary, results_of, summarise
-from core_numpy.whole_files import write_whole
+from model_spec.whole_files import write_whole
 
 INTRODUCTION = """\
 Each experiment is an entry of `benchmarks/reproduction/rows.toml`, run from the data on both backends. The two are

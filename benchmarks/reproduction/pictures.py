@@ -12,7 +12,7 @@ from benchmarks.plots import as_svg
 from benchmarks.reproduction.experiment import MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.summary import results_of
-from core_numpy.whole_files import whole_file, write_whole
+from model_spec.whole_files import whole_file, write_whole
 
 STYLES = {"numpy": ("-", 1.0), "keras": ("--", 2.2)}
 """Keras lies dashed and wider below NumPy, so that one sees both where they are equal."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core_numpy.whole_files import write_whole
+from model_spec.whole_files import write_whole
 
 SCHEMA = 1
 DIGITS = 5

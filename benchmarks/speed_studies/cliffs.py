@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from benchmarks.speed_studies.contestants import TENSORFLOW, against_best, contestants, times_as_fast
 from benchmarks.timing import SpeedComparison
+from bridge.progress import Show, silent
 from model_spec import (
     AveragePooling2D,
     BatchNormalization,
@@ -82,7 +82,8 @@ def random_image_network(random: np.random.Generator, number: int) -> ModelSpec:
         return values[random.integers(len(values))]
 
     side = one_of(_SIDES)
-    shape, layers = (side, side, one_of(_CHANNELS)), []
+    shape = (side, side, one_of(_CHANNELS))
+    layers: list[LayerSpec] = []
     for _ in range(random.integers(1, 4)):
         kernel = int(one_of((1, 3, 3, 3, 5)))
         # TensorFlow's gradient of a strided 1x1 convolution writes beyond its memory
@@ -114,18 +115,17 @@ def run(
     threads: int = 2,
     blas_core: str | None = "auto",
     blocks: int = 5,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
 ) -> list[Steepness]:
     """Time a training step of ``count`` random networks, the slowest beside TensorFlow first."""
     random = np.random.default_rng(seed)
     specs = [random_image_network(random, number) for number in range(count)]
-    found = []
+    found: list[Steepness] = []
     for first in range(0, count, 10):
         # TensorFlow keeps every compiled function; new processes keep its memory small
         with contestants(threads, blas_core) as who:
             for spec in specs[first : first + 10]:
-                if show:
-                    show(f"{spec.name} of {count}")
+                show(spec.name, len(found), count)
                 task = (to_json(spec), BATCH, "random")
                 arms = {TENSORFLOW[0]: who.tensorflow_arm("tensorflow_step", *task, threads, False)}
                 arms[FAST] = who.numpy_arm("numpy_step", *task, "fast", threads)

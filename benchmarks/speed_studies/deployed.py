@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from bridge.progress import Show, silent
 
 _MEMORY = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
 """Peak memory in KiB, the last line a program prints."""
@@ -66,16 +67,14 @@ class Deployed:
         return lines
 
 
-def run(
-    network: str = "lenet", repeats: int = 20, python: str | None = None, show: Callable[[str], None] | None = None
-) -> Deployed:
+def run(network: str = "lenet", repeats: int = 20, python: str | None = None, show: Show = silent) -> Deployed:
     """Convert a network and run both programs in turns; the first pair is not counted.
 
     Args:
         network: a name of ``arms.NETWORKS``.
         repeats: runs of each.
         python: interpreter of NumPy's program, of an environment where this project is installed without extras.
-        show: called with a line of progress.
+        show: see :class:`bridge.progress.Show`.
 
     Raises:
         ValueError: a program failed, or the two answers differ.
@@ -98,8 +97,7 @@ def run(
         for number in range(repeats + 1):
             answers = {}
             for backend in PROGRAMS:
-                if show:
-                    show(f"{backend}, run {number} of {repeats}")
+                show(f"runs, {backend}", number, repeats + 1)
                 took, (answer, kibibytes) = _run(interpreters[backend], PROGRAMS[backend], directory)
                 answers[backend] = answer
                 if number:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.speed_studies.resident import SAMPLE_SECONDS, ResidentArm, ResidentProcess, Task
 from benchmarks.timing import SpeedComparison, compare_speed
+from bridge.progress import Show, silent
 
 SLOWDOWN = 0.10
 RUNS = 20
@@ -79,7 +79,7 @@ class SelfProof:
         return lines
 
 
-def run(runs: int = RUNS, blocks: int = 15, show: Callable[[str], None] | None = None) -> SelfProof:
+def run(runs: int = RUNS, blocks: int = 15, show: Show = silent) -> SelfProof:
     """Compare a training step with itself, and with one that takes a tenth longer, each in a process of its own.
 
     Every block has fresh processes. One pair for a whole comparison was seen to differ by 38 % for all its life, doing
@@ -100,8 +100,7 @@ def run(runs: int = RUNS, blocks: int = 15, show: Callable[[str], None] | None =
                 begun.result()
 
         for number in range(runs):
-            if show:
-                show(f"comparison {number + 1} of {runs}")
+            show("comparisons", number, runs)
             comparisons.append(
                 compare_speed(
                     arms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from benchmarks.speed_studies.contestants import (
     times_as_fast,
 )
 from benchmarks.timing import SpeedComparison
+from bridge.progress import Show, silent
 from model_spec import Conv2D, Dense, Flatten, MaxPooling2D, ModelSpec, to_json, zoo
 
 BATCH, SIDE, DEPTH = 128, 28, 2
@@ -83,15 +84,14 @@ def run(
     threads: Sequence[int] = (1, 2),
     blas_core: str | None = "auto",
     blocks: int = 5,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
 ) -> list[Point]:
     """Time a training step at every value of every axis: the batch with lenet, the others with a plain network."""
     points = []
     for count in threads:
         with contestants(count, blas_core) as who:
             for axis, value, spec, batch in _cases(axes):
-                if show:
-                    show(f"{axis} {value}, {count} threads")
+                show(f"{axis} {value}, {count} threads")
                 points.append(Point(axis, value, count, _compare(who, to_json(spec), batch, blocks)))
     return points
 

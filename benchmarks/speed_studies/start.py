@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from bridge.progress import Show, silent
 
 PROGRAM = "benchmarks.speed_studies.fresh"
 BACKENDS = ("numpy", "keras")
@@ -52,7 +54,7 @@ def run(
     steps: int = 5,
     repeats: int = 5,
     threads: int = 2,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
 ) -> list[Beginning]:
     """Begin ``repeats`` times with each network and backend, in turns.
 
@@ -63,8 +65,7 @@ def run(
         runs: dict[str, dict[str, list[float]]] = {backend: {phase: [] for phase in PHASES} for backend in BACKENDS}
         for number in range(repeats + 1):
             for backend in BACKENDS:
-                if show:
-                    show(f"{network}, {backend}, start {number} of {repeats}")
+                show(f"starts of {network}, {backend}", number, repeats + 1)
                 figures = begin(backend, network, batch, steps, threads)
                 for phase in PHASES if number else ():
                     runs[backend][phase].append(figures[phase])

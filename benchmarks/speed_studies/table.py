@@ -12,6 +12,7 @@ from benchmarks.speed_studies.arms import NETWORKS, network_of
 from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants, times_as_fast
 from benchmarks.speed_studies.resident import ResidentArm
 from benchmarks.timing import SpeedComparison
+from bridge.progress import Show, silent
 
 BATCHES: dict[str, tuple[int, ...]] = {
     "784-16 sigmoid-10": (1000,),
@@ -118,7 +119,7 @@ def run(
     blas_core: str | None = "auto",
     with_peers: bool = False,
     blocks: int = 15,
-    show: Callable[[str], None] | None = None,
+    show: Show = silent,
     keep: Callable[[SpeedTable], None] | None = None,
 ) -> SpeedTable:
     """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned.
@@ -131,7 +132,7 @@ def run(
         blas_core: see ``contestants.blas_cores``.
         with_peers: also Keras' eager mode, scikit-learn, PyTorch and onnxruntime where installed, the textbooks' code.
         blocks: A B B A blocks of each comparison.
-        show: called with a line of progress.
+        show: see :class:`bridge.progress.Show`.
         keep: called with the table so far after every cell: all of it takes an hour.
 
     Raises:
@@ -145,9 +146,9 @@ def run(
         ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
         table = SpeedTable([], environment.describe(), who.cores, ceilings)
         try:
-            for network, phase, batch in _plan(networks, phases):
-                if show:
-                    show(f"{network}, {phase}, batch {batch}")
+            plan = list(_plan(networks, phases))
+            for number, (network, phase, batch) in enumerate(plan):
+                show(f"{network}, {phase}, batch {batch}", number, len(plan))
                 work = floors.work_of(network_of(network), training=phase != "inference")
                 floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
                 comparison = against_best(_arms(who, network, phase, batch, data, with_peers), blocks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from benchmarks.speed_studies.contestants import NUMPY, contestants
 from benchmarks.speed_studies.resident import SETTLE_SECONDS
+from bridge.progress import Show, silent
 
 NETWORK, BATCH, MOST_EPOCHS = "lenet", 128, 10
 WANTED = {"mnist": 0.98, "digits": 0.9}
@@ -51,9 +51,7 @@ class TimeToTarget:
         return [*lines, f"  NumPy is {theirs / ours:.2f} times as fast"]
 
 
-def run(
-    seeds: int = 5, threads: int = 2, data: str = "mnist", show: Callable[[str], None] | None = None
-) -> TimeToTarget:
+def run(seeds: int = 5, threads: int = 2, data: str = "mnist", show: Show = silent) -> TimeToTarget:
     """Train with every seed on both backends, in turns.
 
     Raises:
@@ -66,8 +64,7 @@ def run(
         sides = ((who.numpy[NUMPY], "train_numpy"), (who.tensorflow, "train_keras"))
         for seed in range(seeds):
             for (process, function), name in zip(sides, runs, strict=True):
-                if show:
-                    show(f"{name}, seed {seed} of {seeds}")
+                show(f"seeds, {name}", seed, seeds)
                 runs[name].append(tuple(process.call(f"{__name__}:{function}", seed, data, WANTED[data], threads)))
                 time.sleep(SETTLE_SECONDS)
     return TimeToTarget(data, WANTED[data], runs)
@@ -102,7 +99,7 @@ def train_keras(seed: int, data: str, wanted: float, threads: int) -> Run:
 
     from model_spec import zoo
 
-    class Stop(keras.callbacks.Callback):
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             self.model.stop_training = logs["val_accuracy"] >= wanted
 

@@ -215,13 +215,13 @@ def _textbook_layers(layer: object, shape: tuple[int, ...], random: np.random.Ge
     raise ValueError(f"the textbook baseline has no {layer!r}; it knows plain Conv2D, Dense, MaxPooling2D(2), Dropout")
 
 
-def _activation(name: str) -> list[object]:
+def _activation(name: str | None) -> list[object]:
     known: dict[str, list[object]] = {
         "relu": [TextbookRelu()],
         "sigmoid": [TextbookSigmoid()],
         "linear": [],
         "softmax": [],
     }
-    if name not in known:
+    if name is None or name not in known:
         raise ValueError(f"the textbook baseline has no activation {name!r}; it knows {', '.join(known)}")
     return known[name]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from bridge.faults import FAULTS
 from bridge.faults.probes import PROBES
+from bridge.progress import Show, silent
 from bridge.selftest.cells import judge_fault, judge_probe, judge_variant
 from bridge.selftest.comparisons import Entry
 from bridge.selftest.report import SelftestReport
@@ -48,11 +49,11 @@ def report_of(results: Iterable[tuple[str, Entry]], whole: bool = True, seconds:
     return report
 
 
-def run(show: Callable[[str], None] | None = None, only: Collection[str] | None = None) -> SelftestReport:
+def run(show: Show = silent, only: Collection[str] | None = None) -> SelftestReport:
     """Judge the judge: plant every fault, try every right variant, and take away every comparison.
 
     Args:
-        show: gets a line of progress before each cell.
+        show: called before each cell.
         only: names of faults, variants or probes; all by default, and only then are comparisons taken away.
     """
     started = time.perf_counter()
@@ -60,7 +61,6 @@ def run(show: Callable[[str], None] | None = None, only: Collection[str] | None 
     chosen = cells(only)
     results = []
     for number, (kind, name) in enumerate(chosen, start=1):
-        if show is not None:
-            show(f"{number}/{len(chosen)} {kind} {name}")
+        show(f"{kind} {name}", number, len(chosen))
         results.append((kind, CELLS[kind](name, workbench)))
     return report_of(results, only is None, time.perf_counter() - started)

@@ -11,7 +11,7 @@ from benchmarks.commands.common import run_directory
 def test_killed_trainings_end_with_the_same_bits():
     found = endurance.kills(3, seed=1)
     assert found["kills"] == 3
-    assert found["unreadable"] == found["different"] == 0
+    assert found["unreadable"] == found["different"] == found["temporary_files"] == 0
     assert found["trainings"] >= 1
 
 
@@ -30,7 +30,9 @@ def test_two_trainings_at_once_leave_two_results():
 
 
 def test_what_did_not_hold_is_seen():
-    assert not endure._held("kills", {"unreadable": 0, "different": 1})
+    assert not endure._held("kills", {"unreadable": 0, "different": 1, "temporary_files": 0})
+    assert not endure._held("kills", {"unreadable": 0, "different": 0, "temporary_files": 1})
+    assert not endure._held("parsers", {"weights": {"error": "IndexError"}})
     assert not endure._held("memory", {"growth": 0.03})
     assert not endure._held("together", {"complete": 8, "started": 8, "seeds": [0] * 8})
     assert endure._held("memory", {"growth": 0.01})

@@ -22,7 +22,7 @@ WRITERS = {
         "old.npz",
         "NumpyModel(SPEC, seed=seed).fit(X, Y, TrainingSpec(epochs=1), verbose=0, checkpoint=path)",
     ),
-    "report.json": ("report.json", "from core_numpy.whole_files import write_whole\nwrite_whole(path, '{}' * 9999)"),
+    "report.json": ("report.json", "from model_spec.whole_files import write_whole\nwrite_whole(path, '{}' * 9999)"),
     "report.html": (
         "report.html",
         "from benchmarks import report, compare as job\n"
@@ -36,7 +36,7 @@ WRITERS = {
     ),
     "saved case": (
         "case.npz",
-        "from core_numpy.whole_files import whole_file\n"
+        "from model_spec.whole_files import whole_file\n"
         "with whole_file(path) as file:\n"
         "    np.savez(file, x=np.ones((99, 99)))",
     ),

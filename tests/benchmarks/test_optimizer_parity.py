@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import datasets
-from benchmarks.optimizer_parity import LIMIT, OPTIMIZERS, OptimizerParity, as_text, fit_both
+from benchmarks.optimizer_parity import LIMIT, OPTIMIZERS, OptimizerParity, fit_both, parts
 from core_numpy import update_rules
 from model_spec import (
     Activation,
@@ -63,4 +63,4 @@ def test_a_wrong_rule_is_caught(monkeypatch):
 
 def test_text_puts_the_verdict_first():
     row = OptimizerParity("lenet", "adam", 50, 2e-9, "dense/kernel", 1e-5, 1e-5)
-    assert as_text([row]).startswith("DIFFER: 1 trainings; float64 largest distance 2.00e-09 (lenet, adam")
+    assert parts([row])[0].startswith("DIFFER: 1 trainings; float64 largest distance 2.00e-09 (lenet, adam")

@@ -38,11 +38,11 @@ def test_cells_are_every_combination():
 def test_both_backends_train_and_agree(tmp_path):
     cells = sweep.cells_of(["mlp"], ["digits"], ["numpy", "keras"], 1, TRAINING, 200)
     result = sweep.run(cells, tmp_path)
-    assert result.agrees, result.lines()
+    assert result.agrees, str(result)
     ours, theirs, parity = (outcome.result for outcome in result.outcomes)
     assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.01)
     assert parity["verdict"] == "AGREE"
-    assert "1 of 1 agree" in result.lines()[-1]
+    assert result.parts()[-1].rows[-1] == ["mlp", "digits", "parity", "1 agree", "1"]
     again = sweep.run(cells, tmp_path)
     assert all(outcome.kept for outcome in again.outcomes)
     assert again.to_dict() == result.to_dict()
@@ -57,7 +57,7 @@ def test_a_failing_cell_is_reported_and_stops_nothing(tmp_path, capsys):
     assert "Traceback" in result.failed[0].error
     assert result.outcomes[1].error is None
     assert not result.agrees
-    assert any(line.startswith("  FAILED mlp nowhere.npz numpy seed 0: ValueError") for line in result.lines())
+    assert result.parts()[-1].startswith("  FAILED mlp nowhere.npz numpy seed 0: ValueError")
 
 
 @pytest.mark.slow

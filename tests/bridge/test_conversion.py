@@ -12,11 +12,11 @@ import core_numpy
 from benchmarks import cli
 from bridge import conversion, conversion_fuzz, random_weights
 from bridge.random_keras_models import random_keras_model
-from core_numpy import NumpyModel, weight_files
+from core_numpy import NumpyModel
 from keras_models import KerasModel, ReadModel, read
 from keras_models.runtime import without_tracing_warnings
 from keras_models.weight_files import save_model
-from model_spec import zoo
+from model_spec import weight_files, zoo
 
 
 @pytest.fixture(scope="module")

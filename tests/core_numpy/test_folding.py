@@ -6,9 +6,9 @@ import pytest
 import core_numpy
 import model_spec as ms
 from bridge import random_weights
-from core_numpy import NumpyModel, WeightFileError, weight_files
+from core_numpy import NumpyModel, WeightFileError
 from core_numpy.folding import folded
-from model_spec import zoo
+from model_spec import weight_files, zoo
 
 SPECS = {
     "behind convolution and dense": (

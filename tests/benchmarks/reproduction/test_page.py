@@ -74,6 +74,16 @@ def test_the_page_shows_the_rows_curves(written):
     assert "Keras" in picture
 
 
+@pytest.mark.parametrize("left_out", [["measured"], ["history", "measured"]])
+def test_a_row_without_some_curves_has_a_page(rows, record, tmp_path, left_out):
+    """As where nothing is measured on the way, or a run is of single figures."""
+    for entry in record.entries.values():
+        for kind in left_out:
+            del entry.result["curves"][kind]
+    page.write(tmp_path / "page.md", tmp_path / "records" / "all.json", rows, record)
+    assert "0.9" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_a_difference_is_marked(rows, record):
     for entry in record.entries.values():
         if entry.backend == "keras":

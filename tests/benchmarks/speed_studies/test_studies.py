@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.speed_studies import cliffs, proof, scaling, start, target, tricks
+from benchmarks.speed_studies import cliffs, proof, scaling, start, target, trick_tasks, tricks
 from benchmarks.speed_studies.contestants import NUMPY, TENSORFLOW
 from benchmarks.timing import compare_speed
 
@@ -81,7 +81,7 @@ def test_the_network_that_is_scaled():
 
 
 def _result(name, arguments=()):
-    return np.asarray(getattr(tricks, name)(*arguments)())
+    return np.asarray(getattr(trick_tasks, name)(*arguments)())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_trick_gives_the_plain_result(name):
 def test_every_trick_is_a_task_and_is_timed():
     for ways in tricks.PAIRS.values():
         for function, arguments in ways:
-            getattr(tricks, function)(*arguments)()
+            getattr(trick_tasks, function)(*arguments)()
     trick = tricks.Trick("some", compared(plain=0.2, trick=0.1))
     assert tricks.lines([trick])[1].split()[-3:] == ["2.00", "[2.00,", "2.00]"]
 

@@ -11,6 +11,7 @@ import pytest
 
 import model_spec as ms
 from core_numpy import NumpyModel, WeightFileError
+from keras_models import KerasModel
 from model_spec import zoo
 
 SPEC = ms.ModelSpec(
@@ -32,6 +33,10 @@ TRAINING = ms.TrainingSpec(
 )
 
 
+BACKENDS = {"numpy": NumpyModel, "keras": KerasModel}
+both = pytest.mark.parametrize("backend", BACKENDS)
+
+
 def data():
     random = np.random.default_rng(0)
     return random.random((40, 6, 6, 1)), random.integers(0, 4, 40)
@@ -50,11 +55,21 @@ def interrupt_in(epoch):
     return ms.EpochHook(stop)
 
 
-@pytest.mark.parametrize("epoch", range(1, 6))
-@pytest.mark.parametrize("optimizer", ["adam", ms.SGD(0.1, momentum=0.9), ms.RMSprop(0.01), "nadam"])
-def test_taken_up_after_an_interruption(tmp_path, epoch, optimizer):
+def same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("backend", "epoch", "optimizer"),
+    [("numpy", epoch, name) for epoch in range(1, 6) for name in ("adam", ms.SGD(0.1, 0.9), ms.RMSprop(0.01), "nadam")]
+    + [("keras", epoch, "adam") for epoch in range(1, 6)]
+    + [("keras", 2, ms.SGD(0.1, 0.9)), ("keras", 2, "nadam")],
+)
+def test_taken_up_after_an_interruption(tmp_path, backend, epoch, optimizer):
     training = TRAINING.replace(optimizer=optimizer)
-    whole, broken, resumed = (NumpyModel(SPEC, seed=2) for _ in range(3))
+    whole, broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(3))
     expected = fit(whole, training)
     path = tmp_path / "run.npz"
     interrupted = len(expected.epoch) > epoch
@@ -68,27 +83,59 @@ def test_taken_up_after_an_interruption(tmp_path, epoch, optimizer):
         expected.best_epoch,
         expected.stopped_epoch,
     )
-    for name, value in whole.weights.items():
-        np.testing.assert_array_equal(resumed.weights[name], value)
-    state = whole.training_state()
-    assert all(np.array_equal(value, state[name]) for name, value in resumed.training_state().items())
+    same(resumed.weights, whole.weights)
+    same(resumed.training_state(), whole.training_state())
 
 
-def test_a_finished_run_is_not_trained_further(tmp_path):
-    first, second = NumpyModel(SPEC), NumpyModel(SPEC, seed=5)
+@both
+def test_callbacks_remember(tmp_path, backend):
+    """A learning rate that has been waiting for three epochs has not been waiting for none."""
+
+    def callbacks(path):
+        plateau = ms.ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=10.0, cooldown=1)
+        # The better the earlier: forgetting what was best would write again
+        best = ms.ModelCheckpoint(str(path), "loss", save_best_only=True, mode="max")
+        return [ms.EpochHook(lambda *_: None), plateau, best]
+
+    training = ms.TrainingSpec(optimizer=ms.SGD(0.1), batch_size=8, epochs=6)
+    ending = ".npz" if backend == "numpy" else ".weights.h5"
+    whole, broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(3))
+    fit(whole, training, callbacks=callbacks(tmp_path / f"first{ending}"))
+    given, path = callbacks(tmp_path / f"second{ending}"), tmp_path / "run.npz"
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, training, checkpoint=path, callbacks=[*given, interrupt_in(3)])
+    taken = callbacks(tmp_path / f"third{ending}")
+    fit(resumed, training, checkpoint=path, resume=True, callbacks=taken)
+    assert resumed.learning_rate == whole.learning_rate < 0.1
+    same(resumed.weights, whole.weights)
+    assert not (tmp_path / f"third{ending}").exists()
+    with pytest.raises(ValueError, match="another run: it differs in callbacks"):
+        fit(resumed, training, checkpoint=path, resume=True, callbacks=taken[:2])
+
+
+def test_a_checkpoint_of_the_other_backend_is_refused(tmp_path):
+    fit(NumpyModel(SPEC), epochs=1, checkpoint=tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="another run: it differs in backend"):
+        fit(KerasModel(SPEC), checkpoint=tmp_path / "run.npz", resume=True)
+
+
+@both
+def test_a_finished_run_is_not_trained_further(tmp_path, backend):
+    first, second = BACKENDS[backend](SPEC), BACKENDS[backend](SPEC, seed=5)
     history = fit(first, checkpoint=tmp_path / "run.npz")
     again = fit(second, checkpoint=tmp_path / "run.npz", resume=True)
     assert again.history == history.history
-    np.testing.assert_array_equal(first.weights["dense/kernel"], second.weights["dense/kernel"])
+    same(first.weights, second.weights)
 
 
-def test_a_run_may_be_made_longer(tmp_path):
+@both
+def test_a_run_may_be_made_longer(tmp_path, backend):
     training = ms.TrainingSpec(batch_size=8, epochs=2)
-    whole, resumed = NumpyModel(SPEC), NumpyModel(SPEC)
+    whole, resumed = BACKENDS[backend](SPEC), BACKENDS[backend](SPEC)
     expected = fit(whole, training, epochs=4)
     fit(resumed, training, checkpoint=tmp_path / "run.npz")
     assert fit(resumed, training, checkpoint=tmp_path / "run.npz", resume=True, epochs=4).history == expected.history
-    np.testing.assert_array_equal(whole.weights["dense/kernel"], resumed.weights["dense/kernel"])
+    same(whole.weights, resumed.weights)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +143,8 @@ def test_a_run_may_be_made_longer(tmp_path):
     [
         ({"training": TRAINING.replace(batch_size=4)}, "training.batch_size"),
         ({"training": TRAINING.replace(seed=1)}, "training.seed"),
+        # A run cut short in the middle of an epoch cannot be made longer to the same bits
+        ({"training": TRAINING.replace(steps=7)}, "training.steps"),
         ({"spec": zoo.cnn((6, 6, 1), 4)}, "spec"),
         ({"dtype": "float64"}, "dtype"),
         ({"x": 1}, "data"),

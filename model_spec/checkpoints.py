@@ -1,33 +1,33 @@
 """A training run on disk after every epoch: all that ``fit`` needs to go on from there to the same bits.
 
 Batch order depends on the run's seed and the epoch, dropout masks on counters, so a run is its variables, the
-optimizer's state, early stopping's memory and the history. Steps of an unfinished epoch are taken again.
+optimizer's state, the memories of early stopping and callbacks, and the history. Steps of an unfinished epoch are taken
+again. Keras' own BackupAndRestore keeps variables and optimizer only, and replaces its files one after another.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from core_numpy import weight_files
-from core_numpy.callbacks import EarlyStoppingState
-from model_spec import to_dict
+from model_spec import weight_files
+from model_spec.callbacks import Callback
 from model_spec.fitting import FitData
 from model_spec.protocol import History
+from model_spec.serialization import to_dict
 from model_spec.training import TrainingSpec
-
-if TYPE_CHECKING:
-    from core_numpy.model import NumpyModel
+from model_spec.whole_files import remove_leftovers
 
 Array = np.ndarray
 
-SCHEMA_VERSION = 1
-_MAY_GROW = ("epochs", "steps")
+SCHEMA_VERSION = 2
+_MAY_GROW = ("epochs",)
 """Fields of a training run that may differ when it is taken up: a run may be made longer."""
 
 
@@ -40,28 +40,70 @@ class Progress:
         epochs: finished ones.
         history: their figures.
         logs: figures of the last one.
-        stopping: early stopping's memory, or None without it.
+        stopping: early stopping's memory (wait, best, best_epoch, stopped_epoch), or None without it.
         snapshot: the weights it will restore, or None.
         ended: whether the run was told to stop.
+        memories: what callbacks remember, [class name, ``Callback.memory()``] of those that do.
     """
 
     data: str
     epochs: int = 0
     history: History = dataclasses.field(default_factory=History)
     logs: dict[str, float] = dataclasses.field(default_factory=dict)
-    stopping: EarlyStoppingState | None = None
+    stopping: dict[str, Any] | None = None
     snapshot: dict[str, Array] | None = None
     ended: bool = False
+    memories: list[list[Any]] = dataclasses.field(default_factory=list)
+
+    def take_up(self, callbacks: Iterable[Callback]) -> None:
+        """Give callbacks back what they remembered; called behind ``on_train_begin``, where they forget."""
+        for callback, (_, memory) in zip(_with_memory(callbacks), self.memories, strict=False):
+            callback.remember(memory)
 
 
-def save(path: str | Path, model: NumpyModel, training: TrainingSpec, progress: Progress) -> None:
+def _with_memory(callbacks: Iterable[Callback]) -> list[Callback]:
+    return [callback for callback in callbacks if callback.memory()]
+
+
+def check(checkpoint: str | Path | None, resume: bool) -> None:
+    """Refuse a file name that does not end in .npz, and ``resume`` without a file."""
+    if checkpoint is not None:
+        weight_files.check_path(checkpoint)
+    elif resume:
+        raise ValueError("resume=True needs the file to go on from; give checkpoint='run.npz'")
+
+
+def begin(
+    path: str | Path | None,
+    resume: bool,
+    model: Any,
+    backend: str,
+    data: FitData,
+    training: TrainingSpec,
+    callbacks: Sequence[Callback],
+) -> Progress:
+    """A fresh run, or the one in the checkpoint where there is one to be taken up."""
+    if path is None:
+        return Progress("")
+    remove_leftovers(path)
+    known = fingerprint(data)
+    if not (resume and Path(path).exists()):
+        return Progress(known)
+    return load(path, model, backend, training, known, callbacks)
+
+
+def save(
+    path: str | Path,
+    model: Any,
+    backend: str,
+    training: TrainingSpec,
+    progress: Progress,
+    callbacks: Iterable[Callback],
+) -> None:
     """Write the run as it stands, whole or not at all."""
     arrays = {f"weights/{name}": value for name, value in model.weights.items()}
     arrays |= {f"state/{name}": value for name, value in model.training_state().items()}
     arrays |= {f"snapshot/{name}": value for name, value in (progress.snapshot or {}).items()}
-    stopping = None
-    if progress.stopping is not None:
-        stopping = {name: value for name, value in vars(progress.stopping).items() if name != "rule"}
     checkpoint = {
         "version": SCHEMA_VERSION,
         "training": to_dict(training),
@@ -69,18 +111,21 @@ def save(path: str | Path, model: NumpyModel, training: TrainingSpec, progress: 
         "epochs": progress.epochs,
         "history": progress.history.to_dict(),
         "logs": progress.logs,
-        "stopping": stopping,
+        "stopping": progress.stopping,
         "ended": progress.ended,
+        "memories": [[type(callback).__name__, callback.memory()] for callback in _with_memory(callbacks)],
     }
-    weight_files.save(path, arrays, model.spec, backend="numpy", dtype=model.dtype, checkpoint=checkpoint)
+    weight_files.save(path, arrays, model.spec, backend=backend, dtype=model.dtype, checkpoint=checkpoint)
 
 
-def load(path: str | Path, model: NumpyModel, training: TrainingSpec, data: str) -> Progress:
+def load(
+    path: str | Path, model: Any, backend: str, training: TrainingSpec, data: str, callbacks: Iterable[Callback] = ()
+) -> Progress:
     """Put a model whose training has been started back to where the run stood; all or nothing.
 
     Raises:
         WeightFileError: the file is missing, damaged, or no checkpoint.
-        ValueError: the checkpoint is of another network, precision, training run or data.
+        ValueError: the checkpoint is of another network, backend, precision, training run, data or callbacks.
     """
     file = weight_files.read(path)
     try:
@@ -91,15 +136,23 @@ def load(path: str | Path, model: NumpyModel, training: TrainingSpec, data: str)
         for name, value in file.arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        history, snapshot = History(**found["history"]), parts["snapshot"] or None
-        progress = Progress(found["data"], found["epochs"], history, found["logs"], None, snapshot, found["ended"])
-        if training.early_stopping is not None and found["stopping"] is not None:
-            progress.stopping = EarlyStoppingState(training.early_stopping, **found["stopping"])
-        given = {"spec": file.meta["spec"], "dtype": file.meta["dtype"], "data": progress.data}
+        progress = Progress(
+            found["data"],
+            found["epochs"],
+            History(**found["history"]),
+            found["logs"],
+            found["stopping"],
+            parts["snapshot"] or None,
+            found["ended"],
+            found["memories"],
+        )
+        given = {"spec": file.meta["spec"], "backend": file.meta["backend"], "dtype": file.meta["dtype"]}
+        given |= {"data": progress.data, "callbacks": [name for name, _ in progress.memories]}
         theirs = found["training"]
     except (KeyError, TypeError, ValueError) as error:
         raise weight_files.WeightFileError(f"{path} is no checkpoint of a training run: {error}") from None
-    mine: dict[str, Any] = {"spec": to_dict(model.spec), "dtype": model.dtype, "data": data}
+    mine = {"spec": to_dict(model.spec), "backend": backend, "dtype": model.dtype, "data": data}
+    mine["callbacks"] = [type(callback).__name__ for callback in _with_memory(callbacks)]
     differing = [name for name, value in mine.items() if value != given[name]]
     differing += [
         f"training.{name}"

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import model_spec as ms
-from core_numpy import NumpyModel, WeightFileError, seals, weight_files
+from core_numpy import NumpyModel, WeightFileError
+from model_spec import seals, weight_files
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy import seals
-from model_spec import ModelSpec, to_dict
+from model_spec import ModelSpec, seals, to_dict
 
 Array = np.ndarray
 
@@ -43,7 +42,7 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
 
     A full disk or a kill leaves an old file as it was.
     """
-    from core_numpy.whole_files import whole_file  # its random names are for those who write
+    from model_spec.whole_files import whole_file  # its random names are for those who write
 
     path = check_path(path)
     meta = {

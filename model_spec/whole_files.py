@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname())
 
 
 @contextmanager
@@ -18,7 +24,8 @@ def whole_file(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     or a kill leaves an old file as it was. Text (``mode="w"``) is written as UTF-8.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    # Whose it is stands in the name, so that what a killed program has left can be told from what is being written
+    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
     # With the permissions of any new file; tempfile's can be read by nobody else
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
@@ -48,3 +55,29 @@ def write_whole(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole_file(path, "w") as file:
         file.write(text)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove the temporary files of ``path``, or of every file in the directory ``path``, whose program is dead.
+
+    Only programs of this machine can be asked after; what others have left stays.
+    """
+    path = Path(path)
+    directory, name = (path, "*") if path.is_dir() else (path.parent, path.name)
+    if os.name != "posix" or not directory.is_dir():
+        return
+    for leftover in directory.glob(f".{name}.{_host()}.*.*.tmp"):
+        process = leftover.name.split(".")[-3]
+        if process.isdigit() and not _alive(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Somebody else's
+        return True
+    return True
