@@ -7,6 +7,8 @@ benchmarks.parser_fuzzing READER DIRECTORY -runs=N``); whatever else a reader ra
 from __future__ import annotations
 
 import gzip
+import importlib
+import inspect
 import io
 import re
 import struct
@@ -16,6 +18,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +28,15 @@ from bridge.progress import Show, silent
 READERS = ("weights", "sealed weights", "data archives", "idx files")
 """Weight files as they are; weight files sealed again behind each change; ``.npz`` data; idx data, packed or not."""
 
-_INSTRUMENTED = ["benchmarks.data_files", "model_spec.weight_files", "model_spec.seals", "zipfile", "gzip", "numpy.lib"]
+_INSTRUMENTED = (
+    "benchmarks.data_files",
+    "model_spec.weight_files",
+    "model_spec.seals",
+    "zipfile",
+    "gzip",
+    "numpy.lib._format_impl",
+    "numpy.lib._npyio_impl",
+)
 
 Target = Callable[[bytes], None]
 
@@ -130,8 +141,8 @@ def main(reader: str, directory: str, *flags: str) -> None:
     """Fuzz one reader; the fuzzer ends this process."""
     import atheris
 
-    with atheris.instrument_imports(include=_INSTRUMENTED):
-        import model_spec.weight_files  # noqa: F401
+    for name in _INSTRUMENTED:
+        _watch(importlib.import_module(name), atheris.instrument_func)
     given, whole = target(reader, Path(directory))
     corpus = Path(directory, "corpus")
     corpus.mkdir()
@@ -140,6 +151,14 @@ def main(reader: str, directory: str, *flags: str) -> None:
     limits = [f"-artifact_prefix={directory}/", "-max_len=4096", "-len_control=0"]
     atheris.Setup([__name__, *flags, *limits, str(corpus)], given)
     atheris.Fuzz()
+
+
+def _watch(module: ModuleType, instrument: Callable[[Any], Any]) -> None:
+    """Have the fuzzer told which branches of a module's functions and methods are taken."""
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
+    methods = [value for kind in own if inspect.isclass(kind) for value in vars(kind).values()]
+    for function in filter(inspect.isfunction, [*own, *methods]):
+        instrument(function)
 
 
 if __name__ == "__main__":

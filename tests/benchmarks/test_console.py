@@ -24,9 +24,16 @@ def terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stdout", stream)
-    return stream
+
+    def show(*parts):
+        # Within the test: pytest puts its own in place before it
+        stream = Terminal()
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", stream)
+            console.show(*parts)
+        return stream.getvalue()
+
+    return show
 
 
 def test_plain_table_is_aligned():
@@ -46,8 +53,7 @@ def test_pipes_get_plain_text(capsys):
 
 def test_terminals_get_tables_and_marked_verdicts(terminal):
     pytest.importorskip("rich")
-    console.show("AGREE: lenet", "DIFFER: cnn", TABLE)
-    out = terminal.getvalue()
+    out = terminal("AGREE: lenet", "DIFFER: cnn", TABLE)
     assert "\x1b[1;32mAGREE\x1b[0m: lenet" in out
     assert "\x1b[1;31mDIFFER\x1b[0m: cnn" in out
     assert "<Keras> [bold]" in out
@@ -56,8 +62,7 @@ def test_terminals_get_tables_and_marked_verdicts(terminal):
 
 def test_without_rich_terminals_get_plain_text(terminal, monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    console.show("AGREE: lenet", TABLE)
-    assert terminal.getvalue() == "AGREE: lenet\n" + "\n".join(TABLE.lines()) + "\n"
+    assert terminal("AGREE: lenet", TABLE) == "AGREE: lenet\n" + "\n".join(TABLE.lines()) + "\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
