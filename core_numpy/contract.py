@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -41,8 +41,7 @@ MaskSources = Callable[[int], MaskSource]
 """Gives the mask source of the layer at a position of the specification."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What a forward pass needs besides numbers: whether it is training, and the source of this layer's mask."""
 
     training: bool = False

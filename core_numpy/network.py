@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ Params = dict[str, Variables]
 """{layer name: {variable: array}}; layers without variables have an empty entry."""
 
 
-@dataclass
-class ForwardPass:
+class ForwardPass(NamedTuple):
     """What one forward pass left behind.
 
     Attributes:
@@ -36,8 +34,7 @@ class ForwardPass:
         return self.values[-1]
 
 
-@dataclass
-class BackwardPass:
+class BackwardPass(NamedTuple):
     """Gradients of one backward pass.
 
     Attributes:
@@ -49,8 +46,7 @@ class BackwardPass:
     values: list[Array | None]
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """The steps of a specification. Pure: parameters, state and masks are arguments, results are results."""
 
     spec: ModelSpec
@@ -65,7 +61,7 @@ class Network:
         """A network with another layer at one step."""
         steps = list(self.steps)
         steps[position] = dataclasses.replace(steps[position], layer=layer)
-        return dataclasses.replace(self, steps=tuple(steps))
+        return self._replace(steps=tuple(steps))
 
     def last_activation(self, values: Sequence[Array]) -> tuple[str | None, int]:
         """(name, steps): the activation the network ends with or None, and how many steps lie behind its input.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,8 +24,7 @@ LossFunctions = Callable[[loss_rules.Loss, bool], LossFunction]
 _PREDICT_ROWS = 256  # bounds the memory of im2col; results do not depend on it
 
 
-@dataclass(frozen=True)
-class BatchResult:
+class BatchResult(NamedTuple):
     """What one batch gave.
 
     Attributes:
@@ -43,8 +42,7 @@ class BatchResult:
     values: list[Array | None]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One checked batch and what is to be done with it.
 
     Attributes:

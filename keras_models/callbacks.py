@@ -81,10 +81,10 @@ class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc
             self.model.set_weights(self.best_weights)
 
 
-def keras_early_stopping(stopping: EarlyStopping, progress: Progress) -> NanAwareEarlyStopping:
+def keras_early_stopping(stopping: EarlyStopping, progress: Progress | None = None) -> NanAwareEarlyStopping:
     """Return the Keras callback of an early-stopping rule, with its direction spelled out."""
     return NanAwareEarlyStopping(
-        progress,
+        Progress("") if progress is None else progress,
         monitor=stopping.monitor,
         min_delta=stopping.min_delta,
         patience=stopping.patience,

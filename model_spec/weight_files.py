@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,8 +57,7 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
         file.write(seals.sealed(archive))
 
 
-@dataclass(frozen=True)
-class WeightFile:
+class WeightFile(NamedTuple):
     """What a file of weights holds.
 
     Attributes:

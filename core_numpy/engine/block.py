@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from core_numpy.engine.layout import Layout, empty, zeros
 from model_spec.shapes import Shape
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(NamedTuple):
     """What a block is built for.
 
     Attributes:

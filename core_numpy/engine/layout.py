@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +12,7 @@ ALIGNMENT = 64
 """Bytes; a cache line, and the width of an AVX-512 register."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """One order of axes for all buffers of a plan.
 
     Attributes:

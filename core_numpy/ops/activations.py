@@ -6,7 +6,7 @@ Each forward takes x and returns y; each backward takes (x, y, dy) and returns d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,8 +102,7 @@ def softmax_layer_backward(x: Array, y: Array, dy: Array) -> Array:
     return softmax_backward(y, dy)
 
 
-@dataclass(frozen=True)
-class ActivationFunction:
+class ActivationFunction(NamedTuple):
     """A function beside its backward."""
 
     forward: Callable[[Array], Array]

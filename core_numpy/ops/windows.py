@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from model_spec.shapes import output_size, padding_amount
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """Where a sliding window stops on an image of a given height and width."""
 
     image: tuple[int, int]
