@@ -57,7 +57,6 @@ def _with_configuration(
     unknown = sorted(set(values) - known)
     if unknown:
         raise ValueError(f"{path}: unknown option {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    if "output" in values:
-        values["output"] = Path(values["output"])
+    values |= {name: Path(values[name]) for name in ("output", "resume") if name in values}
     subcommands(parser)[options.command].set_defaults(**values)
     return parse(parser, arguments)

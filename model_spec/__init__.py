@@ -1,4 +1,4 @@
-"""What a network and a training run ARE: the ground floor both backends stand on (standard library only).
+"""What a network and a training run ARE, and how they lie on disk: the ground floor both backends stand on.
 
 Names are loaded when they are first asked for: a program that only predicts does not pay for optimizers.
 """

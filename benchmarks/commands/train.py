@@ -24,13 +24,13 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume is None:
         data = job.load_data(options.data, options.limit)
+        specs = job.find_models(options.models, data)
         training = job.default_training(data, options.epochs, options.batch_size, options.seed)
-        options.threads = prepare(options)
-        runs = [(spec, training, None) for spec in job.find_models(options.models, data)]
+        runs = [(spec, training, None) for spec in specs]
     else:
         runs = [(*_take_up(options), options.resume)]
         data = job.load_data(options.data, options.limit)
-        prepare(options)
+    options.threads = prepare(options)
     results = []
     for spec, training, earlier in runs:
         directory = earlier or _begin(options, spec, training)

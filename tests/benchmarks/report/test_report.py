@@ -106,6 +106,15 @@ def test_the_numbers_of_the_page_are_those_of_the_result(comparison, saved):
     assert f"<b>{worst.layer}</b>, error/bound {worst.error_over_bound:.3g}" in page
 
 
+def test_a_notebook_shows_the_same_as_tables(comparison):
+    shown = comparison._repr_html_()
+    assert comparison.accuracy._repr_html_() in shown
+    assert comparison.speed._repr_html_() in shown
+    accuracy = comparison.accuracy.backends[0].test["accuracy"]
+    assert f">{accuracy:.4f}</td>" in shown
+    assert shown.count("<table>") >= 1 + len(comparison.speed.phases)
+
+
 def test_a_fault_is_pointed_at(comparison, tmp_path):
     x, y = comparison.data.train
     parity = bridge.compare(comparison.spec, x[:8], y[:8], fault="uninverted-dropout")
