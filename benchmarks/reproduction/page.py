@@ -24,7 +24,7 @@ over the seeds.
 - A published figure lies *within*, *above* or *below* the 95 % interval of one more run of ours; a published range is
   held against the range of our last five measured epochs.
 - NumPy − Keras is the mean difference of the pairs with its 95 % interval. The backends *agree* where zero lies within
-  it and the mean is below 0.3 points.
+  it and the mean is below 0.3 points; a single pair has the second only.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing. Published
   seconds are another machine's.
 - "inference" measures as one should; "as in training" leaves dropout on and takes the statistics of the measured batch,

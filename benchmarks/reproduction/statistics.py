@@ -92,7 +92,7 @@ class Paired:
     Attributes:
         mean: of the differences.
         low, high: 95 % interval of the mean; the mean itself where all differences are equal, NaN for a single pair.
-        agrees: True where zero lies within and the mean is below 0.3 points.
+        agrees: True where zero lies within, or nobody can tell from a single pair, and the mean is below 0.3 points.
     """
 
     mean: float
@@ -116,7 +116,8 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
     differences = [one - other for one, other in zip(first, second, strict=True)]
     middle = mean(differences)
     if len(differences) == 1:
-        return Paired(middle, math.nan, math.nan, middle == 0)
+        # One pair has no interval to lie outside of: two trainings part by rounding, and only the size can tell
+        return Paired(middle, math.nan, math.nan, abs(middle) < LARGEST_DIFFERENCE)
     half = _quantile(len(differences)) * deviation(differences) / math.sqrt(len(differences))
     low, high = middle - half, middle + half
     return Paired(middle, low, high, low <= 0 <= high and abs(middle) < LARGEST_DIFFERENCE)

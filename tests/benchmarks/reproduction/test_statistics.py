@@ -66,6 +66,9 @@ def test_a_single_pair_has_no_interval_and_none_in_json():
     assert pair.agrees
     assert pair.to_dict() == {"mean": 0.0, "low": None, "high": None, "agrees": True}
     assert not statistics.paired([0.9], [0.8]).agrees
+    # Nine images of ten thousand, after ten thousand steps of both
+    assert statistics.paired([0.9747], [0.9738]).agrees
+    assert not statistics.paired([0.9747], [0.9716]).agrees
 
 
 def test_pairs_need_partners():
