@@ -87,6 +87,26 @@ def test_taken_up_after_an_interruption(tmp_path, backend, epoch, optimizer):
     same(resumed.training_state(), whole.training_state())
 
 
+STOPPING = TRAINING.replace(
+    epochs=8, early_stopping=ms.EarlyStopping("val_loss", min_delta=1000.0, patience=3, restore_best_weights=True)
+)
+"""Nothing is so much better than the first epoch: it stays the best, and the fourth is the last."""
+
+
+@both
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_early_stopping_remembers_how_long_it_has_waited(tmp_path, backend, epoch):
+    whole, broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(3))
+    expected = fit(whole, STOPPING)
+    assert (expected.epoch, expected.best_epoch, expected.stopped_epoch) == ([0, 1, 2, 3], 0, 3)
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, STOPPING, checkpoint=tmp_path / "run.npz", callbacks=[interrupt_in(epoch)])
+    history = fit(resumed, STOPPING, checkpoint=tmp_path / "run.npz", resume=True)
+    assert history.history == expected.history
+    assert (history.best_epoch, history.stopped_epoch) == (0, 3)
+    same(resumed.weights, whole.weights)
+
+
 @both
 def test_callbacks_remember(tmp_path, backend):
     """A learning rate that has been waiting for three epochs has not been waiting for none."""
@@ -120,10 +140,11 @@ def test_a_checkpoint_of_the_other_backend_is_refused(tmp_path):
 
 
 @both
-def test_a_finished_run_is_not_trained_further(tmp_path, backend):
+@pytest.mark.parametrize("training", [TRAINING, STOPPING], ids=["to the end", "stopped"])
+def test_a_finished_run_is_not_trained_further(tmp_path, backend, training):
     first, second = BACKENDS[backend](SPEC), BACKENDS[backend](SPEC, seed=5)
-    history = fit(first, checkpoint=tmp_path / "run.npz")
-    again = fit(second, checkpoint=tmp_path / "run.npz", resume=True)
+    history = fit(first, training, checkpoint=tmp_path / "run.npz")
+    again = fit(second, training, checkpoint=tmp_path / "run.npz", resume=True)
     assert again.history == history.history
     same(first.weights, second.weights)
 
