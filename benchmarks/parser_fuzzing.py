@@ -38,7 +38,8 @@ _INSTRUMENTED = (
     "numpy.lib._npyio_impl",
 )
 
-Target = Callable[[bytes], None]
+Target = Callable[[bytes], bool]
+"""True where the file was taken, False where it was refused as it should be; anything else is an error."""
 
 
 def run(files: int, seed: int = 0, show: Show = silent) -> dict[str, dict[str, Any]]:
@@ -81,7 +82,7 @@ def target(reader: str, directory: Path) -> tuple[Target, list[bytes]]:
     images, labels = np.arange(36, dtype=np.uint8).reshape(4, 3, 3), np.arange(4, dtype=np.uint8)
     parts = dict(zip(data_files.PARTS, (images, labels, images[:2], labels[:2]), strict=True))
 
-    def read(content: bytes) -> None:
+    def read(content: bytes) -> bool:
         if reader == "data archives":
             name, parse = path, cast(Callable[[Path], object], data_files.read_npz)
         else:
@@ -93,6 +94,8 @@ def target(reader: str, directory: Path) -> tuple[Target, list[bytes]]:
         except ValueError as error:
             if str(name) not in str(error):
                 raise RuntimeError(f"the error does not name the file: {error}") from error
+            return False
+        return True
 
     if reader == "idx files":
         plain = b"\0\0\x08\x03" + struct.pack(">3I", *images.shape) + images.tobytes()
@@ -114,7 +117,8 @@ def _weights(spec: Any, directory: Path, again: bool) -> tuple[Target, list[byte
     whole, model = path.read_bytes(), NumpyModel(spec, seed=2)
     before = model.get_weights()
 
-    def load(content: bytes) -> None:
+    def load(content: bytes) -> bool:
+        taken = False
         if again:
             content = content[:-8] + b"%08x" % zlib.crc32(content[:-8])
         path.write_bytes(content)
@@ -130,9 +134,11 @@ def _weights(spec: Any, directory: Path, again: bool) -> tuple[Target, list[byte
         else:
             if not again and content != whole:
                 raise RuntimeError("a changed file was taken")
+            taken = True
             model.set_weights(before)
         if any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)):
             raise RuntimeError("the model has changed")
+        return taken
 
     return load, [whole]
 
@@ -149,7 +155,12 @@ def main(reader: str, directory: str, *flags: str) -> None:
     for number, content in enumerate(whole):
         (corpus / str(number)).write_bytes(content)
     limits = [f"-artifact_prefix={directory}/", "-max_len=4096", "-len_control=0"]
-    atheris.Setup([__name__, *flags, *limits, str(corpus)], given)
+
+    def once(content: bytes) -> None:
+        # What it returns would mean something to the fuzzer
+        given(content)
+
+    atheris.Setup([__name__, *flags, *limits, str(corpus)], once)
     atheris.Fuzz()
 
 

@@ -57,7 +57,7 @@ class Progress:
         """Show a line, and how far the computation is where that is known."""
         figures = self._figures(done, total)
         if self._rich is not None:
-            self._draw(line, figures, done, total)
+            _draw(self._rich, line, figures, done, total)
         elif self._live:
             bar = f"[{'=' * (_BAR * done // total):<{_BAR}}] " if total else ""
             width = shutil.get_terminal_size().columns - 1
@@ -83,17 +83,6 @@ class Progress:
             figures += f", {each}, {duration((total - done) / rate)} left"
         return figures
 
-    def _draw(self, line: str, figures: str, done: int, total: int) -> None:
-        bar = self._rich
-        if bar is None:
-            return
-        if not bar.tasks:
-            bar.start()
-            bar.add_task(line, total=None, figures="")
-        task = bar.tasks[0].id
-        bar.update(task, description=line, completed=done, total=total or None, visible=True, figures=figures)
-        bar.refresh()
-
     def __enter__(self) -> Progress:
         return self
 
@@ -105,6 +94,14 @@ class Progress:
             self._rich.stop()
         elif self._live:
             print(_CLEAR, end="", file=self._stream, flush=True)
+
+
+def _draw(bar: RichProgress, line: str, figures: str, done: int, total: int) -> None:
+    if not bar.tasks:
+        bar.start()
+        bar.add_task(line, total=None, figures="")
+    bar.update(bar.tasks[0].id, description=line, completed=done, total=total or None, figures=figures)
+    bar.refresh()
 
 
 def _rich_bar(stream: TextIO) -> RichProgress | None:

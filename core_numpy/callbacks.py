@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_spec.callbacks import improves
+from model_spec.checkpoints import STOPPING
 from model_spec.training import EarlyStopping
 
 
@@ -31,8 +32,8 @@ class EarlyStoppingState:
     has_snapshot: bool = False
 
     def memory(self) -> dict[str, Any]:
-        """Everything but the rule, for checkpoints."""
-        return {name: value for name, value in vars(self).items() if name != "rule"}
+        """Where it stands, for checkpoints; whether there is a snapshot shows in the snapshot."""
+        return {name: getattr(self, name) for name in STOPPING}
 
     def _improves(self, value: float, reference: float | None) -> bool:
         return improves(value, reference, self.rule.min_delta, self.rule.larger_is_better)

@@ -46,7 +46,8 @@ def train(
     progress = checkpoints.begin(checkpoint, resume, model, "numpy", data, training, callbacks)
     stopping = None
     if training.early_stopping is not None:
-        stopping = EarlyStoppingState(training.early_stopping, **(progress.stopping or {}))
+        taken = {} if progress.stopping is None else progress.stopping
+        stopping = EarlyStoppingState(training.early_stopping, **taken, has_snapshot=progress.snapshot is not None)
     history = model.history = progress.history
     earlier = history.seconds
     model.stop_training = progress.ended

@@ -27,6 +27,9 @@ from model_spec.whole_files import remove_leftovers
 Array = np.ndarray
 
 SCHEMA_VERSION = 2
+STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")
+"""What early stopping remembers, on either backend."""
+
 _MAY_GROW = ("epochs",)
 """Fields of a training run that may differ when it is taken up: a run may be made longer."""
 
@@ -40,7 +43,7 @@ class Progress:
         epochs: finished ones.
         history: their figures.
         logs: figures of the last one.
-        stopping: early stopping's memory (wait, best, best_epoch, stopped_epoch), or None without it.
+        stopping: early stopping's memory, the names of ``STOPPING``, or None without it.
         snapshot: the weights it will restore, or None.
         ended: whether the run was told to stop.
         memories: what callbacks remember, [class name, ``Callback.memory()``] of those that do.
@@ -141,7 +144,7 @@ def load(
             found["epochs"],
             History(**found["history"]),
             found["logs"],
-            found["stopping"],
+            None if found["stopping"] is None else {name: found["stopping"][name] for name in STOPPING},
             parts["snapshot"] or None,
             found["ended"],
             found["memories"],

@@ -12,7 +12,7 @@ import pytest
 import model_spec as ms
 from core_numpy import NumpyModel, WeightFileError
 from keras_models import KerasModel
-from model_spec import zoo
+from model_spec import weight_files, zoo
 
 SPEC = ms.ModelSpec(
     "small",
@@ -231,3 +231,19 @@ def test_killed_at_any_moment(tmp_path, request):
     with np.load(tmp_path / "whole" / "final.npz") as whole, np.load(tmp_path / "killed" / "final.npz") as killed:
         for name in whole.files:
             np.testing.assert_array_equal(whole[name], killed[name])
+
+
+@both
+@pytest.mark.parametrize("memory", [{"wait": 1}, {"patience": 3}, [1]])
+def test_a_memory_that_is_none_leaves_the_model_as_it_is(tmp_path, backend, memory):
+    """Behind a right seal: as another version might write it."""
+    path = tmp_path / "run.npz"
+    fit(BACKENDS[backend](SPEC), STOPPING, checkpoint=path, epochs=1)
+    file = weight_files.read(path)
+    facts = {name: file.meta[name] for name in ("backend", "dtype")}
+    weight_files.save(path, file.arrays, SPEC, **facts, checkpoint=file.meta["checkpoint"] | {"stopping": memory})
+    model = BACKENDS[backend](SPEC, seed=4)
+    before = model.weights
+    with pytest.raises(WeightFileError, match="is no checkpoint of a training run"):
+        fit(model, STOPPING, checkpoint=path, resume=True)
+    same(model.weights, before)
