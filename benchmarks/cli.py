@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks.command_line import parse, subcommands
 from benchmarks.commands.common import CANNOT_COMPARE, INTERRUPTED
-from benchmarks.options import build_parser, parse, subcommands
+from benchmarks.options import build_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

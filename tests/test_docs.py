@@ -9,7 +9,8 @@ import pytest
 
 import keras_models
 from benchmarks.cli import main
-from benchmarks.options import build_parser, parse, subcommands
+from benchmarks.command_line import parse, subcommands
+from benchmarks.options import build_parser
 from core_numpy import NumpyModel
 from model_spec import initializers, load_model, losses, optimizers, regularizers, schedules, zoo
 from model_spec.activations import ACTIVATIONS

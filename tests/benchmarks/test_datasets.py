@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import data_files, datasets
+from benchmarks import data_files, datasets, verified_data
 
 DATA = os.environ.get("CROSSCHECK_DATA")
 needs_images = pytest.mark.skipif(
@@ -39,9 +39,9 @@ def small(monkeypatch):
         "x_test": random.integers(0, 256, (4, 28, 28), dtype=np.uint8),
         "y_test": random.integers(0, 10, 4, dtype=np.uint8),
     }
-    monkeypatch.setattr(datasets, "_IMAGE_SHAPES", {part: array.shape for part, array in arrays.items()})
+    monkeypatch.setattr(verified_data, "IMAGE_SHAPES", {part: array.shape for part, array in arrays.items()})
     hashes = {part: hashlib.sha256(array.tobytes()).hexdigest() for part, array in arrays.items()}
-    monkeypatch.setitem(datasets._SHA256, "mnist", hashes)
+    monkeypatch.setitem(verified_data.SHA256, "mnist", hashes)
     return arrays
 
 
