@@ -56,7 +56,7 @@ class Layer:
 
     @property
     def couples_examples(self) -> bool:
-        """True where one example's output depends on the others; such a layer is never sharded."""
+        """True where, in training, one example's output depends on the others."""
         return False
 
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:

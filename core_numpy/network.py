@@ -81,7 +81,7 @@ class Network(NamedTuple):
 
     @property
     def couples_examples(self) -> bool:
-        """True where an example's output depends on the rest of the batch."""
+        """True where, in training, an example's output depends on the rest of the batch."""
         return any(step.layer.couples_examples for step in self.steps)
 
     def build(self, seed: int, dtype: np.dtype) -> tuple[Params, Params]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.layout import Layout, empty, zeros
+from core_numpy.engine.meeting import WholeBatch
 from model_spec.shapes import Shape
 
 
@@ -55,11 +56,12 @@ class Block:
     ``y`` is the block's output and ``whole`` the buffer around it, with the border the next block asked for. Forward
     reads ``source.y``; backward takes the gradient of y, which it may overwrite, and returns that of ``source.y``.
     Gradients of parameters add up over the chunks until :meth:`begin` is called. ``training`` says whether dropout and
-    batch statistics are on; the plan sets it.
+    batch statistics are on, ``batch`` speaks for all shards of the batch; the plan sets both.
     """
 
     y: Array
     whole: Array
+    batch: WholeBatch
     training = True
     keeps_y = False
     """True where backward reads y again, so that nobody may overwrite it."""

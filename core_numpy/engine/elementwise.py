@@ -1,4 +1,4 @@
-"""Blocks that change every value alone: activations, dropout, rescaling, and the layers that only move values."""
+"""Blocks that change every value alone, dropout and rescaling, and the layers that only move values."""
 
 from __future__ import annotations
 
@@ -6,95 +6,7 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine.block import Block, Room
-from core_numpy.engine.layout import zeros, zeros_beside
-from core_numpy.ops.activations import FUNCTIONS
-
-
-class Relu(Block):
-    """y = max(x, 0), in place where nobody reads x again; dx = dy where y > 0."""
-
-    keeps_y = True
-    reads_sign = True
-
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        if source.keeps_y or room.border != source.room.border:
-            self.y, self.whole = room.like(source)
-        else:
-            self.y, self.whole = source.y, source.whole
-        self.zeros = zeros_beside(self.y)
-        if room.training:
-            self.open = np.empty(self.y.shape, np.bool_)
-
-    def forward(self) -> None:
-        np.maximum(self.x, self.zeros, out=self.y)
-
-    def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        if not need_dx:
-            return None
-        np.greater(self.y, 0, out=self.open)
-        # A product with the mask: selecting by it is many times slower
-        return np.multiply(dy, self.open, out=dy)
-
-
-class Function(Block):
-    """Any other activation, computed by the reference's own pair of functions."""
-
-    keeps_y = True
-
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.function = FUNCTIONS[layer.spec.activation]  # type: ignore[attr-defined]
-        self.y, self.whole = room.like(source)
-
-    def forward(self) -> None:
-        np.copyto(self.y, self.function.forward(self.x))
-
-    def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        return self.function.backward(self.x, self.y, dy) if need_dx else None
-
-
-class Tanh(Function):
-    """y = tanh(x), without a temporary array; dx = dy (1 - y**2)."""
-
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.slope = np.empty(self.y.shape, room.dtype)
-
-    def forward(self) -> None:
-        np.tanh(self.x, out=self.y)
-
-    def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        if not need_dx:
-            return None
-        np.multiply(self.y, self.y, out=self.slope)
-        np.subtract(1, self.slope, out=self.slope)
-        return np.multiply(dy, self.slope, out=dy)
-
-
-class Sigmoid(Function):
-    """y = 1 / (1 + exp(-x)); an exponential beyond all numbers gives the right 0. dx = dy y (1 - y).
-
-    (1 + tanh(x / 2)) / 2 would be faster, and lose all digits of the small values.
-    """
-
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.slope = np.empty(self.y.shape, room.dtype)
-
-    def forward(self) -> None:
-        np.negative(self.x, out=self.y)
-        with np.errstate(over="ignore"):
-            np.exp(self.y, out=self.y)
-        np.add(self.y, 1, out=self.y)
-        np.reciprocal(self.y, out=self.y)
-
-    def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        if not need_dx:
-            return None
-        np.subtract(1, self.y, out=self.slope)
-        np.multiply(self.slope, self.y, out=self.slope)
-        return np.multiply(dy, self.slope, out=dy)
+from core_numpy.engine.layout import zeros
 
 
 class Dropout(Block):

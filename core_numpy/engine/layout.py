@@ -59,6 +59,20 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     return array
 
 
+PIECE_BYTES = 128 << 10
+"""Values that are taken at once where several passes go over them: they stay in the second-level cache."""
+
+
+def pieces(values: Array) -> list[slice]:
+    """Parts of the first axis that several passes take one after the other.
+
+    >>> pieces(np.zeros((5, 10, 1024), np.float32))
+    [slice(0, 3, None), slice(3, 6, None)]
+    """
+    each = max(PIECE_BYTES // values[0].nbytes, 1)
+    return [slice(at, at + each) for at in range(0, len(values), each)]
+
+
 _LONG_ROW = 4096
 """Numbers of a row beside which the start of a NumPy loop costs nothing."""
 

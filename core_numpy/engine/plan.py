@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
-from core_numpy.engine import dense, elementwise, pooling
+from core_numpy.engine import activations, dense, elementwise, pooling
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import Layout
+from core_numpy.engine.meeting import OneShard, WholeBatch
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
 from core_numpy.layers import batch_normalization
@@ -29,9 +30,10 @@ from core_numpy.network import Network, Params
 from model_spec import Flatten
 
 ACTIVATIONS: dict[str, type[Block]] = {
-    "relu": elementwise.Relu,
-    "tanh": elementwise.Tanh,
-    "sigmoid": elementwise.Sigmoid,
+    "relu": activations.Relu,
+    "tanh": activations.Tanh,
+    "sigmoid": activations.Sigmoid,
+    "elu": activations.Elu,
     "softmax": Softmax,
 }
 """Activations with a block of their own."""
@@ -81,13 +83,15 @@ class Plan:
             source = _block(steps, at, source, Room(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
 
-    def begin(self, params: Params, state: Params, training: bool = True) -> None:
+    def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
         """Take these variables for the chunks to come, and forget all gradients.
 
-        ``training`` switches dropout and batch statistics of a plan that can go backward.
+        ``training`` switches dropout and batch statistics of a plan that can go backward; the statistics are those of
+        ``batch``, by default of one chunk alone.
         """
         for step, block in zip(self.steps, self.blocks, strict=True):
             block.training = training and block.room.training
+            block.batch = OneShard(self.examples) if batch is None else batch
             if step.is_activation:
                 block.begin({}, {})
             else:
@@ -210,7 +214,7 @@ def _block(steps: Sequence[Step], at: int, source: Block, room: Room) -> Block:
         case Dropout():
             return elementwise.Dropout(layer, source, room)
         case Activation():
-            return ACTIVATIONS.get(layer.spec.activation, elementwise.Function)(layer, source, room)
+            return ACTIVATIONS.get(layer.spec.activation, activations.Function)(layer, source, room)
         case Rescaling():
             return elementwise.Rescaling(layer, source, room)
         case Reshape() if isinstance(layer.spec, Flatten):

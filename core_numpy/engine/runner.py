@@ -10,6 +10,7 @@ import numpy as np
 from core_numpy import metrics
 from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.layout import Layout
+from core_numpy.engine.meeting import WholeBatch
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
 from core_numpy.layers.activation import Activation
@@ -61,18 +62,21 @@ class Runner:
         self.first_trained = next(trained, len(network.steps))
 
     def _work(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Work]:
-        """A batch as shards of chunks, at most ``rows`` examples a chunk.
+        """A batch as shards of chunks, at most ``rows`` examples a chunk; ``whole`` keeps each shard in one chunk.
 
-        Only images are sharded, and not where they are few or the network is small; ``whole`` keeps the batch in one
-        piece.
+        Only images are sharded, and not where they are few or the network is small.
         """
         many = backward or examples > FEW_IMAGES
-        sharded = self.has_images and not whole and many and examples * self.flops > LEAST_SHARED_FLOPS
+        sharded = self.has_images and many and examples * self.flops > LEAST_SHARED_FLOPS
         batch_last = self.has_images and many
-        largest = examples if whole else min(rows or self.chunk, self.chunk)
+        largest = min(rows or self.chunk, self.chunk)
         work = []
         for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1)):
-            chunk = even_chunk(stop - start, largest) if batch_last and not whole else largest
+            count = stop - start
+            if whole:
+                chunk = count
+            else:
+                chunk = even_chunk(count, largest) if batch_last else largest
             work.append(
                 [
                     (slice(at, end), self._plan(number, chunk if batch_last else end - at, backward, batch_last))
@@ -172,15 +176,15 @@ class Runner:
         need_dx: bool,
     ) -> BatchResult:
         """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
-        whole = not self.has_images or (training and self.network.couples_examples)
-        work = self._work(len(x), backward=True, whole=whole)
+        coupled = training and self.network.couples_examples
+        work = self._work(len(x), backward=True, whole=coupled or not self.has_images)
         sources = self._mask_sources(masks) if training else {}
         inputs = np.empty_like(x) if need_dx else None
         first = 0 if need_dx else self.first_trained
 
-        def run(shard: int) -> tuple[float, list[Array | None]]:
+        def run(shard: int, batch: WholeBatch | None = None) -> tuple[float, list[Array | None]]:
             value, correct = 0.0, []
-            _begin(work[shard], params, state, training)
+            _begin(work[shard], params, state, training, batch)
             for part, plan in work[shard]:
                 plan.take_masks(sources, part)
                 output = plan.forward(x[part], last)
@@ -192,7 +196,10 @@ class Runner:
                 correct.append(right)
             return value, correct
 
-        results = self.workers.run(run, len(work))
+        if coupled and len(work) > 1:
+            results = self.workers.run_meeting(run, len(work), len(x))
+        else:
+            results = self.workers.run(run, len(work))
         rights = [right for _, correct in results for right in correct]
         # In the order of shards; within one, its full chunks before the remainder
         parts = [plan.gradients() for shard in work for plan in _plans(shard)]
@@ -218,9 +225,9 @@ def _plans(work: Work) -> list[Plan]:
     return list(dict.fromkeys(plan for _, plan in work))
 
 
-def _begin(work: Work, params: Params, state: Params, training: bool = False) -> None:
+def _begin(work: Work, params: Params, state: Params, training: bool = False, batch: WholeBatch | None = None) -> None:
     for plan in _plans(work):
-        plan.begin(params, state, training)
+        plan.begin(params, state, training, batch)
 
 
 def even_chunk(examples: int, largest: int) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from core_numpy.engine.meeting import Meeting, Place
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -59,13 +61,35 @@ class Workers:
             others = [self._helpers().submit(task, at) for at in range(1, count)]
             return [task(0), *(other.result() for other in others)]
 
+    def run_meeting(self, task: Callable[[int, Place], Result], count: int, examples: int) -> list[Result]:
+        """Results of task(0, place), task(1, place), ...: they wait for each other, so each has a thread of its own.
+
+        No more than ``threads`` of them compute at once.
+        """
+        meeting = Meeting(count, examples, self.threads)
+
+        def run(shard: int) -> Result:
+            with meeting.place(shard) as place:
+                return task(shard, place)
+
+        with ExitStack() as stack:
+            if self.one_blas_thread:
+                stack.enter_context(single_threaded_blas())
+            pool = self._helpers() if self.threads >= count else stack.enter_context(_pool(count - 1))
+            others = [pool.submit(run, at) for at in range(1, count)]
+            return [run(0), *(other.result() for other in others)]
+
     def _helpers(self) -> ThreadPoolExecutor:
         """The other threads, started when they are first needed: a program that shows one image does without."""
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(self.threads - 1, "crosscheck-shard")
+            self._pool = _pool(self.threads - 1)
         return self._pool
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(threads, "crosscheck-shard")
 
 
 class SingleThreadedBlas:

@@ -22,7 +22,7 @@ class BatchNormalization(Layer):
 
     @property
     def couples_examples(self) -> bool:
-        return True
+        return self.spec.trainable
 
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
         channels = (input_shape[-1],)

@@ -48,7 +48,7 @@ def relu_backward(x: Array, y: Array, dy: Array) -> Array:
 
 def leaky_relu(x: Array) -> Array:
     """x where x > 0, else 0.2 x."""
-    return np.where(x > 0, x, x.dtype.type(LEAKY_RELU_SLOPE) * x)
+    return np.maximum(x, x.dtype.type(LEAKY_RELU_SLOPE) * x)
 
 
 def leaky_relu_backward(x: Array, y: Array, dy: Array) -> Array:
@@ -58,12 +58,12 @@ def leaky_relu_backward(x: Array, y: Array, dy: Array) -> Array:
 
 def elu(x: Array) -> Array:
     """x where x > 0, else exp(x) - 1."""
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+    return np.maximum(x, 0) + np.expm1(np.minimum(x, 0))
 
 
 def elu_backward(x: Array, y: Array, dy: Array) -> Array:
     """dy where x > 0, else dy * exp(x), which is dy * (y + 1)."""
-    return np.where(x > 0, dy, dy * (y + 1))
+    return dy * (np.minimum(y, 0) + 1)
 
 
 def sigmoid(x: Array) -> Array:

@@ -417,7 +417,7 @@ def test_a_batch_is_its_rows(case, training):
     rows = [
         bench.run(training, bench.x[row : row + 1], bench.dy[row : row + 1], first_row=row) for row in range(EXAMPLES)
     ]
-    if couples(case, training) and case.layer.trainable:
+    if couples(case, training):
         stacked = np.concatenate([row["y"] for row in rows])
         assert not np.allclose(whole["y"], stacked), "declared to couple examples, but does not"
         return

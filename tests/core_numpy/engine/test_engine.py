@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import model_spec as ms
 from core_numpy import NumpyModel
-from core_numpy.engine import runner
+from core_numpy.engine import layout, runner
 from core_numpy.engine.plan import pooled_first
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size, even_chunk
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
@@ -139,6 +139,28 @@ def test_a_plan_equals_the_reference(spec):
         assert_equal_gradients(found, expected)
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "elu"])
+@pytest.mark.parametrize("shape", [IMAGE, VECTOR])
+def test_activations_go_by_pieces(name, shape, monkeypatch):
+    monkeypatch.setattr(layout, "PIECE_BYTES", 200)
+    spec = sandwich(shape, ms.Activation(name))
+    fast, reference = pair(spec)
+    x, y, _ = batch(spec, 2 * FEW_IMAGES + 3)
+    assert_same(fast.predict(x), reference.predict(x))
+    assert_equal_gradients(fast.loss_and_gradients(x, y), reference.loss_and_gradients(x, y))
+    blocks = [block for plan in fast._fast_tier().plans.values() for block in plan.blocks]
+    assert any(len(block.pieces) > 1 for block in blocks if hasattr(block, "pieces"))
+
+
+def test_elu_keeps_all_digits_of_small_values():
+    x = np.concatenate([-(10.0 ** np.linspace(-30, 2, 500)), [0.0, 1.5]]).astype(np.float32)
+    spec = ms.ModelSpec("elu", (len(x),), (ms.Activation("elu"),))
+    found = NumpyModel(spec, engine="fast").predict(x[None])[0]
+    true = np.where(x > 0, x, np.expm1(x.astype(np.float64)))
+    # tanh is good to two units, the difference and the quotient to half a unit each
+    np.testing.assert_allclose(found, true, rtol=3 * np.finfo(np.float32).eps, atol=0)
+
+
 @pytest.mark.parametrize("spec", CASES)
 def test_a_step_equals_the_reference(spec):
     fast, reference = pair(spec)
@@ -181,9 +203,10 @@ def test_any_batch_size(name, examples):
     assert_same(fast.predict(x, batch_size=7), reference.predict(x))
 
 
+@pytest.mark.parametrize("name", ["lenet", "bn_cnn"])
 @pytest.mark.parametrize("examples", [4, 70, 200])
-def test_the_same_bits_for_any_number_of_threads(examples):
-    spec = zoo.lenet((12, 12, 1))
+def test_the_same_bits_for_any_number_of_threads(name, examples):
+    spec = zoo.build(name, (12, 12, 1))
     x, y, _ = batch(spec, examples)
     bits = []
     for threads in (1, 2):
