@@ -140,7 +140,9 @@ def _reproduce_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "rows", nargs="*", default=["quick"], metavar="ROW", help="rows of the page, all, or quick (the default)"
     )
-    command.add_argument("--jobs", type=_positive, default=1, help="processes; with more than one no seconds count")
+    command.add_argument(
+        "--jobs", type=_positive, default=1, help="processes; with more than one, only the first seed's seconds count"
+    )
     command.add_argument(
         "--directory", type=Path, default=Path("runs/reproduction"), help="where finished parts are kept"
     )

@@ -22,8 +22,7 @@ def run(options: argparse.Namespace) -> int:
     experiments = load_rows()
     rows = chosen(options.rows, experiments)
     options.threads = campaign.THREADS
-    if options.jobs == 1:
-        prepare(options)
+    prepare(options)
     known = record.read(RECORD).only(campaign.known_keys(list(experiments.values())))
     quick = options.rows == ["quick"]
     with progress(options) as show:

@@ -55,8 +55,9 @@ def run(
         rows: what to run, in this order.
         record: results that need not be computed; new ones are added to it.
         directory: where each finished cell is kept at once; None keeps nothing.
-        jobs: processes. With more than one, each has one thread and no seconds are compared.
-        threads: of each backend, with one job.
+        jobs: processes. With more than one, each has one thread; only a row's first seed has the machine for itself,
+            and only its seconds are compared.
+        threads: of each backend, where it has the machine for itself.
         show: see :class:`bridge.progress.Show`.
         quick: the least number of seeds for every row, however far they spread.
     """
@@ -84,7 +85,9 @@ def _run_row(
     quick: bool,
 ) -> None:
     seeds = min(row.seeds, LEAST_SEEDS) if quick else row.seeds
-    _run_seeds(row, range(seeds), result, directory, jobs, threads, show)
+    alone = 1 if jobs > 1 else seeds
+    _run_seeds(row, range(alone), result, directory, 1, threads, show)
+    _run_seeds(row, range(alone, seeds), result, directory, jobs, threads, show)
     if not quick and row.random and row.seeds < MOST_SEEDS and spreads(row, result.record):
         show(f"{row.name}: an accuracy spreads over more than two points, so {MOST_SEEDS} seeds")
         _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, show)

@@ -25,8 +25,9 @@ over the seeds.
   held against the range of our last five measured epochs.
 - NumPy − Keras is the mean difference of the pairs with its 95 % interval. The backends *agree* where zero lies within
   it and the mean is below 0.3 points; a single pair has the second only.
-- Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing. Published
-  seconds are another machine's.
+- Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
+  seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
+  machine's.
 - "inference" measures as one should; "as in training" leaves dropout on and takes the statistics of the measured batch,
   as courses do whose predict never switches.
 - A row takes ten seeds where an accuracy of its first ones spreads over more than two points."""

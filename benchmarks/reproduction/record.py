@@ -14,6 +14,9 @@ SCHEMA = 1
 DIGITS = 5
 """Significant digits of what is kept of a curve or an image."""
 
+_ROUNDED = ("curves", "looked", "late")
+"""What is kept with ``DIGITS`` digits, from the first: a page is the same before and after the file is read again."""
+
 _PER_CELL = ("date", "commit")
 """What differs between cells of one machine."""
 
@@ -43,10 +46,11 @@ class Record:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def add(self, key: str, arguments: dict[str, Any], result: dict[str, Any]) -> Entry:
-        """Keep the result of a cell with these arguments."""
+        """Keep the result of a cell with these arguments, curves with the digits the file has."""
         experiment = arguments["experiment"]
+        kept = {name: rounded(part) if name in _ROUNDED else part for name, part in result.items()}
         entry = Entry(
-            key, experiment["row"], experiment["variant"]["name"], arguments["backend"], arguments["seed"], result
+            key, experiment["row"], experiment["variant"]["name"], arguments["backend"], arguments["seed"], kept
         )
         self.entries[key] = entry
         return entry
@@ -57,7 +61,7 @@ class Record:
         return Record({key: entry for key, entry in self.entries.items() if key in kept})
 
     def to_json(self) -> str:
-        """One line a cell; equal environments are written once, curves with five digits."""
+        """One line a cell; equal environments are written once."""
         environments: list[dict[str, Any]] = []
         cells = []
         for entry in sorted(self.entries.values(), key=lambda one: (one.row, one.variant, one.backend, one.seed)):
@@ -66,9 +70,6 @@ class Record:
             own = {name: where.pop(name, None) for name in _PER_CELL}
             if where not in environments:
                 environments.append(where)
-            for name in ("curves", "looked", "late"):
-                if name in result:
-                    result[name] = rounded(result[name])
             cell = {name: getattr(entry, name) for name in ("key", "row", "variant", "backend", "seed")}
             cells.append({**cell, **own, "environment": environments.index(where), "result": result})
         parts = (

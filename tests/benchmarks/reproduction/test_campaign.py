@@ -8,6 +8,8 @@ from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
 from benchmarks.commands import reproduce
 from benchmarks.reproduction import campaign, cells, experiment, slices
 from benchmarks.reproduction.record import Record
+from benchmarks.reproduction.summary import summarise
+from bridge.cells import run_cells
 
 
 class Computed(list):
@@ -87,6 +89,27 @@ def test_a_row_that_spreads_takes_ten_seeds(rows, computed, tmp_path):
     assert quick.computed == 6
     computed.accuracy = lambda seed: 0.9 + 0.0099 * seed
     assert campaign.run([rows["small"]], Record(), None).computed == 6
+
+
+def test_with_two_jobs_the_first_seed_has_the_machine_for_itself(rows, computed, tmp_path, monkeypatch):
+    used = []
+
+    def here(cells, directory, jobs, prepare):
+        used.extend((one.arguments["seed"], jobs, one.arguments["threads"]) for one in cells)
+        return run_cells(cells, directory, 1)
+
+    monkeypatch.setattr(campaign, "run_cells", here)
+    result = campaign.run([rows["small"]], Record(), tmp_path, jobs=2)
+    assert computed == EVERY
+    assert used == [(0, 1, 2)] * 2 + [(1, 2, 1)] * 2 + [(2, 2, 1)] * 2
+    summary = summarise(rows["small"], result.record)
+    assert summary.seeds == 3
+    assert summary.seconds["first"] == {"numpy": [1.0], "keras": [1.0]}
+    again = campaign.run([rows["small"]], Record(), tmp_path, jobs=2)
+    assert (again.computed, again.kept) == (0, 6)
+    alone = campaign.run([rows["small"]], again.record, tmp_path)
+    assert (alone.computed, alone.kept) == (4, 2), "a campaign of one job measures every seed"
+    assert summarise(rows["small"], alone.record).seconds["first"]["keras"] == [1.0] * 3
 
 
 def test_a_failing_cell_is_told_and_the_rest_goes_on(rows, computed, tmp_path, monkeypatch):

@@ -18,16 +18,15 @@ def written(rows, record, tmp_path):
     return (tmp_path / "docs" / "page.md").read_text(encoding="utf-8"), tmp_path / "docs"
 
 
-def test_the_record_comes_back_as_it_was_with_shorter_curves(record, tmp_path):
+def test_the_record_comes_back_as_it_was(record, tmp_path):
     path = tmp_path / "records" / "all.json"
     record.write(path)
     again = records.read(path)
-    assert set(again.entries) == set(record.entries)
-    for key, entry in again.entries.items():
-        before = record.entries[key]
-        assert (entry.row, entry.variant, entry.backend, entry.seed) == ("small", "first", before.backend, before.seed)
-        assert entry.result["figures"] == before.result["figures"]
-        assert entry.result["environment"] == before.result["environment"]
+    # A page written now and one written from the file are the same
+    assert again.entries == record.entries
+    for entry in again.entries.values():
+        assert entry.row == "small"
+        assert entry.result["figures"]["inference"]["test_loss"] == 0.123456789
         assert entry.result["curves"]["history"]["loss"] == [1.0, 0.12346]
     # One machine, written once; the same content gives the same bytes
     assert len(json.loads(path.read_text())["environments"]) == 1
