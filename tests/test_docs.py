@@ -143,6 +143,12 @@ def test_commands_are_spelled_right(command):
     assert parse(parser, words).command == words[0]
 
 
+def test_the_readme_names_every_command():
+    readme = text_of("README.md")
+    missing = [name for name in subcommands(build_parser()) if f"`crosscheck {name}" not in readme]
+    assert not missing
+
+
 def test_every_command_has_help_with_an_example(capsys):
     parser = build_parser()
     for name, command in subcommands(parser).items():
