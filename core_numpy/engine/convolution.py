@@ -210,7 +210,8 @@ class Convolution(Block):
             dwhole = self._build_dx() if self.dwhole is None else self.dwhole
             dwhole[...] = 0
         for strip, gradient in self._strips_of(dy):
-            self._add_kernel_gradient(strip, gradient)
+            if self.layer.spec.trainable:
+                self._add_kernel_gradient(strip, gradient)
             if dwhole is not None:
                 self._add_input_gradient(strip, gradient, dwhole)
         return self.dx if need_dx else None

@@ -66,6 +66,17 @@ class Dense(Block):
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         dy = self._columns(dy)
+        if self.layer.spec.trainable:
+            self._add_gradients(dy)
+        if not need_dx:
+            return None
+        # (slabs, inputs, units) @ (units, n) -> (slabs, inputs, n)
+        dx = self._columns(self.dx).reshape(*self.slabs, -1)
+        np.matmul(self.kernel.reshape(*self.slabs, -1), dy, out=dx)
+        return self.dx
+
+    def _add_gradients(self, dy: Array) -> None:
+        """dkernel += x dy.T and dbias += sum of dy."""
         # The first chunk needs nothing to add to
         product = self.dkernel if self.fresh else self.product
         # (slabs, inputs, n) @ (n, units) -> (slabs, inputs, units)
@@ -77,12 +88,6 @@ class Dense(Block):
             self.dkernel += product
             self.dbias += dy @ self.ones
         self.fresh = False
-        if not need_dx:
-            return None
-        # (slabs, inputs, units) @ (units, n) -> (slabs, inputs, n)
-        dx = self._columns(self.dx).reshape(*self.slabs, -1)
-        np.matmul(self.kernel.reshape(*self.slabs, -1), dy, out=dx)
-        return self.dx
 
     def gradients(self) -> dict[str, Array]:
         return {"kernel": self.dkernel} | ({"bias": self.dbias[:, 0]} if self.bias is not None else {})
