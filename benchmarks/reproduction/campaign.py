@@ -1,4 +1,4 @@
-"""The campaign: rows become cells, cells that are known are kept, and a row that spreads takes more seeds."""
+"""The campaign: rows become cells, known cells are kept, and a row that spreads or differs takes more seeds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
 from benchmarks.reproduction.experiment import LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.statistics import WIDE_SPREAD
-from benchmarks.reproduction.summary import accuracies, results_of
+from benchmarks.reproduction.summary import accuracies, results_of, summarise
 from bridge.cells import Cell, run_cells
 from bridge.progress import Show, silent
 
@@ -88,9 +88,21 @@ def _run_row(
     alone = 1 if jobs > 1 else seeds
     _run_seeds(row, range(alone), result, directory, 1, threads, show)
     _run_seeds(row, range(alone, seeds), result, directory, jobs, threads, show)
-    if not quick and row.random and row.seeds < MOST_SEEDS and spreads(row, result.record):
-        show(f"{row.name}: an accuracy spreads over more than two points, so {MOST_SEEDS} seeds")
+    if quick or not row.random or row.seeds == MOST_SEEDS:
+        return
+    why = reason_for_more(row, result.record)
+    if why is not None:
+        show(f"{row.name}: {why}, so {MOST_SEEDS} seeds")
         _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, show)
+
+
+def reason_for_more(row: Row, record: Record) -> str | None:
+    """Why the first seeds of a row are too few, or None where they say enough."""
+    if spreads(row, record):
+        return "an accuracy spreads over more than two points"
+    if not summarise(row, record.of_seeds(range(row.seeds))).agrees:
+        return "its backends seem to differ"
+    return None
 
 
 def spreads(row: Row, record: Record) -> bool:

@@ -30,7 +30,8 @@ over the seeds.
   machine's.
 - "inference" measures as one should; "as in training" leaves dropout on and takes the statistics of the measured batch,
   as courses do whose predict never switches.
-- A row takes ten seeds where an accuracy of its first ones spreads over more than two points."""
+- A row takes ten seeds where an accuracy of its first ones spreads over more than two points, or where by them the
+  backends seem to differ."""
 
 
 def write(path: Path, record_path: Path, rows: dict[str, Row], record: Record) -> None:
