@@ -75,11 +75,12 @@ def test_nothing_leaves_the_file(saved):
 
 
 def test_it_is_small_and_quickly_written(comparison, tmp_path):
-    start = time.perf_counter()
+    # Of this process alone: another one on the machine must not fail it
+    start = time.process_time()
     report.save(comparison, tmp_path)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
-    assert seconds < 10  # 5 on a machine that does nothing else
+    assert seconds < 10
 
 
 def test_the_json_keeps_its_schema(saved):
