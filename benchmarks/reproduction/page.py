@@ -117,7 +117,11 @@ def backends_word(summary: RowSummary) -> str:
         return "not run yet"
     if all(line.difference is None for line in summary.lines):
         return NO_ACCURACY
-    return "agree" if summary.agrees else "DIFFER"
+    if summary.agrees:
+        return "agree"
+    if summary.seeds < summary.wanted:
+        return f"are undecided, {summary.seeds} of {summary.wanted} seeds run"
+    return "DIFFER"
 
 
 def _section(

@@ -72,6 +72,7 @@ class RowSummary:
     Attributes:
         row: its name.
         seeds: how many seeds both backends have finished, in every variant.
+        wanted: how many the row takes at least.
         lines: all figures.
         seconds: {variant: {backend: seconds of each seed}}, of runs that had the machine for themselves.
         asked: {figure: {backend: True where its mean lies in the asked range}}.
@@ -79,6 +80,7 @@ class RowSummary:
 
     row: str
     seeds: int
+    wanted: int
     lines: list[Line]
     seconds: dict[str, dict[str, list[float]]]
     asked: dict[str, dict[str, bool]] = field(default_factory=dict)
@@ -154,7 +156,7 @@ def summarise(row: Row, record: Record) -> RowSummary:
             for figure, (low, high) in row.asked.items():
                 values = values_of(results, variant.readings[0], figure)
                 asked[figure] = {backend: low <= mean(one) <= high for backend, one in values.items()}
-    return RowSummary(row.name, min(counts), lines, seconds, asked)
+    return RowSummary(row.name, min(counts), row.seeds, lines, seconds, asked)
 
 
 def _wanted(variant: Variant, figures: dict[str, dict[str, float]]) -> list[tuple[str, str, Any]]:

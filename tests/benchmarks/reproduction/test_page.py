@@ -90,6 +90,8 @@ def test_a_difference_is_marked(rows, record):
     summary = summarise(rows["small"], record)
     assert not summary.agrees
     assert page.backends_word(summary) == "DIFFER"
+    some = summarise(rows["small"], record.of_seeds(range(2)))
+    assert page.backends_word(some) == "are undecided, 2 of 3 seeds run"
     assert "**differs**" in page.text(rows, record, {}, "all.json")
     assert any("**differs**" in line for line in page.text_lines(rows["small"], summary))
 
