@@ -105,7 +105,7 @@ def run_cells(
         remove_leftovers(where)
     waiting = {cell.key: cell for cell in cells}
     for key, cell in list(waiting.items()):
-        outcome = _read(cell, where)
+        outcome = kept(cell, where)
         if outcome is not None:
             del waiting[key]
             yield outcome
@@ -126,7 +126,7 @@ def run_cells(
             # Everything under way went down with the one that died; alone, each shows whether it was the one
             for cell in [cell for cell in started if cell.key in waiting]:
                 del waiting[cell.key]
-                yield _read(cell, where) or _alone(cell, where, prepare)
+                yield kept(cell, where) or _alone(cell, where, prepare)
 
 
 def _process_death() -> type[BaseException]:
@@ -221,7 +221,7 @@ def _write(outcome: Outcome, where: Path | None) -> None:
     write_whole(where / f"{cell.key}.json", json.dumps(entry))
 
 
-def _read(cell: Cell, where: Path | None) -> Outcome | None:
+def kept(cell: Cell, where: Path | None) -> Outcome | None:
     """The outcome an earlier run has kept; None where there is none, it cannot be read, or the cell failed."""
     if where is None:
         return None

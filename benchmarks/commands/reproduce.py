@@ -23,13 +23,14 @@ def run(options: argparse.Namespace) -> int:
     rows = chosen(options.rows, experiments)
     options.threads = campaign.THREADS
     prepare(options)
-    known = record.read(RECORD).only(campaign.known_keys(list(experiments.values())))
+    known = record.read(RECORD).only(one.key for one in campaign.all_cells(experiments.values()))
     quick = options.rows == ["quick"]
     with progress(options) as show:
         result = campaign.run(rows, known, options.directory, options.jobs, show=show, quick=quick)
     summaries = [summarise(row, result.record) for row in rows if row.name not in result.left_out]
     summaries = [summary for summary in summaries if summary.seeds]
     if options.record:
+        campaign.take_in(experiments.values(), result.record, options.directory)
         result.record.write(RECORD)
         page.write(PAGE, RECORD, experiments, result.record)
     if options.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmarks.reproduction.experiment import LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.statistics import WIDE_SPREAD
 from benchmarks.reproduction.summary import accuracies, results_of, summarise
-from bridge.cells import Cell, run_cells
+from bridge.cells import Cell, kept, run_cells
 from bridge.progress import Show, silent
 
 THREADS = 2
@@ -154,13 +154,20 @@ def _run_seeds(
         show(f"{row.name}: {name}, {'kept' if outcome.kept else f'{outcome.seconds:.1f} s'}", done, total)
 
 
-def known_keys(rows: Sequence[Row], threads: int = THREADS) -> list[str]:
-    """The keys of all cells these rows can have; a record holds no others."""
-    return [
-        cell(row, variant, backend, seed, *how).key
-        for row in rows
-        for variant in row.variants
-        for backend in BACKENDS
-        for seed in range(MOST_SEEDS)
-        for how in ((threads, True), (1, False))
-    ]
+def all_cells(rows: Iterable[Row], threads: int = THREADS) -> Iterator[Cell]:
+    """Every cell these rows can have, alone and side by side."""
+    for row in rows:
+        for variant in row.variants:
+            for backend in BACKENDS:
+                for seed in range(MOST_SEEDS):
+                    yield cell(row, variant, backend, seed, threads)
+                    yield cell(row, variant, backend, seed, 1, alone=False)
+
+
+def take_in(rows: Iterable[Row], record: Record, directory: Path) -> None:
+    """Add to the record what the directory holds of these rows: an interrupted campaign's seeds are on the page too."""
+    for one in all_cells(rows):
+        if one.key not in record.entries:
+            outcome = kept(one, directory)
+            if outcome is not None:
+                record.add(one.key, one.arguments, outcome.result)

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conventions import layers as conventions
+from bridge.conventions.flatten import ChannelsFirstFlatten
+from bridge.conventions.kernels import SwappedConv2D, TransposedDense
+from bridge.conventions.windows import BeforeConv2D, BeforeMaxPooling2D, PaddingCountedAveragePooling2D
 from bridge.faults.fault import Fault, backward_of, forward_of, has_bias, is_layer
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.layers.conv2d import Conv2D
@@ -52,7 +54,7 @@ def _divided_by_height(inner: Layer, params: Variables, state: Variables, x: Arr
 
 
 def _channels_first(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    layer = conventions.ChannelsFirstFlatten(inner.spec) if x.ndim == 4 else inner
+    layer = ChannelsFirstFlatten(inner.spec) if x.ndim == 4 else inner
     return layer.forward(params, state, x, context)
 
 
@@ -72,8 +74,8 @@ FORWARD_FAULTS = (
         "the kernel's memory is read as (units, inputs)",
         "forward",
         is_layer(Dense),
-        forward=forward_of(conventions.TransposedDense),
-        backward=backward_of(conventions.TransposedDense),
+        forward=forward_of(TransposedDense),
+        backward=backward_of(TransposedDense),
         at=2,
     ),
     Fault(
@@ -81,7 +83,7 @@ FORWARD_FAULTS = (
         "height and width of the kernel are swapped",
         "forward",
         lambda layer: isinstance(layer.spec, specs.Conv2D) and len(set(layer.spec.kernel_size)) == 1,
-        forward=forward_of(conventions.SwappedConv2D),
+        forward=forward_of(SwappedConv2D),
         probe="convolution",
         at=2,
     ),
@@ -98,7 +100,7 @@ FORWARD_FAULTS = (
         SHIFTED_SAME,
         "forward",
         is_layer(Conv2D),
-        forward=forward_of(conventions.BeforeConv2D),
+        forward=forward_of(BeforeConv2D),
         probe="convolution",
     ),
     Fault(
@@ -106,7 +108,7 @@ FORWARD_FAULTS = (
         SHIFTED_SAME,
         "forward",
         is_layer(MaxPooling2D),
-        forward=forward_of(conventions.BeforeMaxPooling2D),
+        forward=forward_of(BeforeMaxPooling2D),
         probe="pooling",
     ),
     Fault(
@@ -131,8 +133,8 @@ FORWARD_FAULTS = (
         "average pooling divides by the whole window at the border",
         "forward",
         is_layer(AveragePooling2D),
-        forward=forward_of(conventions.PaddingCountedAveragePooling2D),
-        backward=backward_of(conventions.PaddingCountedAveragePooling2D),
+        forward=forward_of(PaddingCountedAveragePooling2D),
+        backward=backward_of(PaddingCountedAveragePooling2D),
         probe="pooling",
     ),
     Fault(

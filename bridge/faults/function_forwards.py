@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conventions import layers as conventions
+from bridge.conventions.batch_normalization import OutsideEpsilonBatchNormalization, UnbiasedBatchNormalization
 from bridge.faults.fault import Fault, forward_of, is_activation, is_layer, scales_and_shifts
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.layers.batch_normalization import BatchNormalization
@@ -83,7 +83,7 @@ FUNCTION_FAULTS = (
         "batch normalization divides by sqrt(variance) + epsilon",
         "forward",
         is_layer(BatchNormalization),
-        forward=forward_of(conventions.OutsideEpsilonBatchNormalization),
+        forward=forward_of(OutsideEpsilonBatchNormalization),
         probe="normalization",
     ),
     Fault(
@@ -91,7 +91,7 @@ FUNCTION_FAULTS = (
         "the batch's variance is divided by n - 1",
         "forward, training only",
         is_layer(BatchNormalization),
-        forward=forward_of(conventions.UnbiasedBatchNormalization),
+        forward=forward_of(UnbiasedBatchNormalization),
         probe="normalization",
     ),
     Fault(

@@ -89,9 +89,9 @@ class Plan:
         ``training`` switches dropout and batch statistics of a plan that can go backward; the statistics are those of
         ``batch``, by default of one chunk alone.
         """
+        batch = OneShard(self.examples) if batch is None else batch
         for step, block in zip(self.steps, self.blocks, strict=True):
-            block.training = training and block.room.training
-            block.batch = OneShard(self.examples) if batch is None else batch
+            block.training, block.batch = training and block.room.training, batch
             if step.is_activation:
                 block.begin({}, {})
             else:

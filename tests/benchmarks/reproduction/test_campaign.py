@@ -51,6 +51,15 @@ def test_the_record_is_a_source_too(rows, record, computed, tmp_path):
     assert result.kept == 6
 
 
+def test_kept_cells_of_every_row_are_taken_in(rows, computed, tmp_path):
+    finished = campaign.run([rows["small"]], Record(), tmp_path, quick=True).record
+    found = Record()
+    campaign.take_in(rows.values(), found, tmp_path)
+    assert len(found.entries) == 6
+    assert found.entries == finished.entries
+    assert computed == EVERY
+
+
 def test_an_edit_of_the_experiment_makes_new_cells_and_prose_does_not(rows, text, computed, tmp_path):
     campaign.run([rows["small"]], Record(), tmp_path)
     told = experiment.rows_from(
