@@ -73,7 +73,7 @@ def provenance(record: Record) -> str:
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     machines = _different(f"{one['processor']}, {one['cores']} cores" for one in found)
     versions = _different(
-        f"Python {one['python']}, NumPy {one['numpy']} ({', '.join(one['blas'])}), "
+        f"Python {one['python']}, NumPy {one['numpy']} ({', '.join(sorted(one['blas']))}), "
         + ", ".join(f"{name} {number}" for name, number in one["versions"].items() if number)
         for one in found
     )
