@@ -37,7 +37,9 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 class Progress:
-    """A ``show`` for long computations (see :class:`bridge.progress.Show`); closed by leaving its ``with`` block.
+    """A ``show`` for long computations (see :class:`bridge.progress.Show`).
+
+    Leaving its ``with`` block takes the line off the terminal; entered again, it goes on.
 
     On a terminal the last line is replaced by the next: by rich where it is installed, which cuts it to the width,
     else as plain text. Nothing is drawn between two calls: a thread that draws would disturb what is timed.
@@ -97,8 +99,8 @@ class Progress:
 
 
 def _draw(bar: RichProgress, line: str, figures: str, done: int, total: int) -> None:
+    bar.start()
     if not bar.tasks:
-        bar.start()
         bar.add_task(line, total=None, figures="")
     bar.update(bar.tasks[0].id, description=line, completed=done, total=total or None, figures=figures)
     bar.refresh()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,14 +82,12 @@ def write_record(path: Path, title: str, command: str, text: str) -> None:
     write_whole(path, f"# {title}\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n")
 
 
-@contextmanager
-def progress(options: argparse.Namespace) -> Iterator[Show]:
-    """What long computations are given to show how far they are; with ``--quiet`` it shows nothing."""
+def progress(options: argparse.Namespace) -> AbstractContextManager[Show]:
+    """What long computations are given to show how far they are; with ``--quiet`` it shows nothing.
+
+    Its ``with`` block may be left, to print something, and entered again: counts and rates go on.
+    """
     from benchmarks.progress import Progress
     from bridge.progress import silent
 
-    if options.quiet:
-        yield silent
-    else:
-        with Progress() as show:
-            yield show
+    return nullcontext(silent) if options.quiet else Progress()

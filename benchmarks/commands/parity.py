@@ -24,9 +24,10 @@ def run(options: argparse.Namespace) -> int:
         return _training_parity(options, specs, data)
     x, y = (part[: options.rows] for part in data.train)
     reports: list[Any] = []
+    showing = progress(options)
     for spec in specs:
         for seed in range(options.seed, options.seed + options.seeds):
-            with blas_threads(threads), progress(options) as show:
+            with blas_threads(threads), showing as show:
                 show(f"{spec.name} {spec.input_shape}, seed {seed}", len(reports), len(specs) * options.seeds)
                 reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
             if not options.json:

@@ -75,6 +75,22 @@ def test_a_burst_of_kept_results_is_forgotten():
     assert stream.getvalue().splitlines()[-1].startswith("539/1000, 2 s each, 15 min 22 s left")
 
 
+@pytest.mark.parametrize("rich", [True, False])
+def test_a_block_left_to_print_is_entered_again(terminal, monkeypatch, rich):
+    if rich:
+        pytest.importorskip("rich")
+    else:
+        monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
+    show = Progress(terminal, Clock())
+    for done in (0, 1, 2):
+        with show:
+            show("seeds", done, 4)
+        terminal.write(f"report {done}\n")
+    lines = [line.strip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()))]
+    assert [line for line in lines if line.startswith("report")] == ["report 0", "report 1", "report 2"]
+    assert "2/4, 1.0/s, 2 s left" in " ".join(lines)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
 )
