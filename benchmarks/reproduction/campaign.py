@@ -11,8 +11,7 @@ from benchmarks.reproduction import slices
 from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
 from benchmarks.reproduction.experiment import LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.statistics import WIDE_SPREAD
-from benchmarks.reproduction.summary import accuracies, results_of, summarise
+from benchmarks.reproduction.summary import reason_for_more
 from bridge.cells import Cell, kept, run_cells
 from bridge.progress import Show, silent
 
@@ -88,30 +87,12 @@ def _run_row(
     alone = 1 if jobs > 1 else seeds
     _run_seeds(row, range(alone), result, directory, 1, threads, show)
     _run_seeds(row, range(alone, seeds), result, directory, jobs, threads, show)
-    if quick or not row.random or row.seeds == MOST_SEEDS:
+    if quick:
         return
     why = reason_for_more(row, result.record)
     if why is not None:
         show(f"{row.name}: {why}, so {MOST_SEEDS} seeds")
         _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, show)
-
-
-def reason_for_more(row: Row, record: Record) -> str | None:
-    """Why the first seeds of a row are too few, or None where they say enough."""
-    if spreads(row, record):
-        return "an accuracy spreads over more than two points"
-    if not summarise(row, record.of_seeds(range(row.seeds))).agrees:
-        return "its backends seem to differ"
-    return None
-
-
-def spreads(row: Row, record: Record) -> bool:
-    """True where an accuracy of the row's first seeds lies further apart than two points, on either backend."""
-    for variant in row.variants:
-        for values in accuracies(results_of(row, variant, record, range(row.seeds))).values():
-            if any(max(one) - min(one) > WIDE_SPREAD for one in values.values() if one):
-                return True
-    return False
 
 
 def _run_seeds(

@@ -117,11 +117,10 @@ def backends_word(summary: RowSummary) -> str:
         return "not run yet"
     if all(line.difference is None for line in summary.lines):
         return NO_ACCURACY
-    if summary.agrees:
-        return "agree"
     if summary.seeds < summary.wanted:
-        return f"are undecided, {summary.seeds} of {summary.wanted} seeds run"
-    return "DIFFER"
+        word = "agree so far" if summary.agrees else "are undecided"
+        return f"{word}, {summary.seeds} of {summary.wanted} seeds run"
+    return "agree" if summary.agrees else "DIFFER"
 
 
 def _section(

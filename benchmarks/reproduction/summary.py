@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.reproduction.cells import BACKENDS
 from benchmarks.reproduction.experiment import MOST_SEEDS, Row, Variant
 from benchmarks.reproduction.record import Entry, Record
-from benchmarks.reproduction.statistics import Paired, deviation, finite, mean, paired, published_verdict
+from benchmarks.reproduction.statistics import WIDE_SPREAD, Paired, deviation, finite, mean, paired, published_verdict
 
 Results = dict[str, dict[int, dict[str, Any]]]
 """{backend: {seed: what cells.run gave}}."""
@@ -72,7 +72,7 @@ class RowSummary:
     Attributes:
         row: its name.
         seeds: how many seeds both backends have finished, in every variant.
-        wanted: how many the row takes at least.
+        wanted: how many the row takes, by what is known of it.
         lines: all figures.
         seconds: {variant: {backend: seconds of each seed}}, of runs that had the machine for themselves.
         asked: {figure: {backend: True where its mean lies in the asked range}}.
@@ -88,7 +88,7 @@ class RowSummary:
     @property
     def agrees(self) -> bool:
         """True where no accuracy of the backends differs by more than chance or by 0.3 points."""
-        return all(line.difference is None or line.difference.agrees for line in self.lines)
+        return agree(self.lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
@@ -156,7 +156,30 @@ def summarise(row: Row, record: Record) -> RowSummary:
             for figure, (low, high) in row.asked.items():
                 values = values_of(results, variant.readings[0], figure)
                 asked[figure] = {backend: low <= mean(one) <= high for backend, one in values.items()}
-    return RowSummary(row.name, min(counts), row.seeds, lines, seconds, asked)
+    wanted = MOST_SEEDS if reason_for_more(row, record) else row.seeds
+    return RowSummary(row.name, min(counts), wanted, lines, seconds, asked)
+
+
+def agree(lines: Iterable[Line]) -> bool:
+    """True where no accuracy of these differs by more than chance or by 0.3 points."""
+    return all(line.difference is None or line.difference.agrees for line in lines)
+
+
+def reason_for_more(row: Row, record: Record) -> str | None:
+    """Why the first seeds of a row are too few; None where they say enough, or where not all of them were run."""
+    if not row.random or row.seeds == MOST_SEEDS:
+        return None
+    for variant in row.variants:
+        results = results_of(row, variant, record, range(row.seeds))
+        if len(results["numpy"]) < row.seeds:
+            return None
+        for values in accuracies(results).values():
+            if any(max(one) - min(one) > WIDE_SPREAD for one in values.values()):
+                return "an accuracy spreads over more than two points"
+        some = next(iter(results["numpy"].values()))
+        if not agree(_line(variant, results, *where) for where in _wanted(variant, some["figures"])):
+            return "its backends seem to differ"
+    return None
 
 
 def _wanted(variant: Variant, figures: dict[str, dict[str, float]]) -> list[tuple[str, str, Any]]:

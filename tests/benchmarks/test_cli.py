@@ -1,6 +1,7 @@
 """The command: what it prints, what it writes, and its exit codes."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -138,8 +139,10 @@ def test_planted_fault_is_exit_code_1_and_names_the_layer(tmp_path):
 
 
 def test_parity_over_seeds(tmp_path):
-    result = run("parity", "mlp", "--seeds", "2", "--rows", "8", "--quiet", cwd=tmp_path)
+    result = run("parity", "mlp", "--seeds", "2", "--rows", "8", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    # The rate of the first seed tells the time of the second
+    assert re.search(r"^1/2, .+ left mlp \(8, 8, 1\), seed 1$", result.stderr, re.MULTILINE)
     assert "seed 1: AGREE" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("AGREE: 2 comparisons")
 

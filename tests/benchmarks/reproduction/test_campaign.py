@@ -113,7 +113,9 @@ def test_backends_that_seem_to_differ_take_ten_seeds(rows, computed, monkeypatch
     result = campaign.run([rows["small"]], Record(), None)
     assert result.computed == 20
     # By three pairs the mean is 0.4 points, by ten 0.12
-    assert not summarise(rows["small"], result.record.of_seeds(range(3))).agrees
+    first = summarise(rows["small"], result.record.of_seeds(range(3)))
+    assert not first.agrees
+    assert (first.seeds, first.wanted) == (3, 10)
     assert summarise(rows["small"], result.record).agrees
 
 

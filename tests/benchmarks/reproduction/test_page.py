@@ -1,5 +1,6 @@
 """The record and what is written from it: the page, its pictures, the lines for the terminal."""
 
+import dataclasses
 import json
 
 import pytest
@@ -54,7 +55,8 @@ def test_the_page_has_published_and_found_side_by_side(written):
     assert "| 0.9 | 0.9000 ± 0.1000 | 0.9000 ± 0.1000 | +0.0000 [+0.0000, +0.0000] | within |" in line
     assert "| 0.95 to 0.99 | 0.9000 ± 0.1000 | 0.9000 ± 0.1000 | - | within |" in text
     assert "| first | 12.5 | 1.0000 ± 0.0000 | 4.0000 ± 0.0000 |" in text
-    assert "The backends agree." in text
+    # The accuracies are 0.1 apart
+    assert "The backends agree so far, 3 of 10 seeds run." in text
     assert "Slip: It was measured twice." in text
     assert "Asked of the mean test accuracy: 0.5 to 1; NumPy reaches, Keras reaches it." in text
 
@@ -83,13 +85,20 @@ def test_a_row_without_some_curves_has_a_page(rows, record, tmp_path, left_out):
     assert "0.9" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
+def test_few_seeds_that_agree_are_not_the_last_word(rows, record):
+    whole = dataclasses.replace(summarise(rows["small"], record), seeds=10)
+    assert page.backends_word(whole) == "agree"
+    assert page.backends_word(summarise(rows["small"], record.of_seeds(range(2)))) == "agree so far, 2 of 3 seeds run"
+
+
 def test_a_difference_is_marked(rows, record):
     for entry in record.entries.values():
         if entry.backend == "keras":
             entry.result["figures"]["inference"]["test_accuracy"] -= 0.004
     summary = summarise(rows["small"], record)
     assert not summary.agrees
-    assert page.backends_word(summary) == "DIFFER"
+    assert page.backends_word(summary) == "are undecided, 3 of 10 seeds run"
+    assert page.backends_word(dataclasses.replace(summary, seeds=10)) == "DIFFER"
     some = summarise(rows["small"], record.of_seeds(range(2)))
     assert page.backends_word(some) == "are undecided, 2 of 3 seeds run"
     assert "**differs**" in page.text(rows, record, {}, "all.json")
