@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.reproduction import pictures
 from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.statistics import Paired, deviation, mean
+from benchmarks.reproduction.statistics import CONFIDENCE, Paired, deviation, mean
 from benchmarks.reproduction.summary import Line, RowSummary, results_of, summarise
 from model_spec.whole_files import write_whole
 
@@ -23,15 +23,17 @@ over the seeds.
 
 - A published figure lies *within*, *above* or *below* the 95 % interval of one more run of ours; a published range is
   held against the range of our last five measured epochs.
-- NumPy − Keras is the mean difference of the pairs with its 95 % interval. The backends *agree* where zero lies within
-  it and the mean is below 0.3 points; a single pair has the second only.
+- NumPy − Keras is the mean difference of the pairs with its 95 % interval; *misses zero* marks an interval without zero
+  in it, as one of 20 is by chance. The backends of a row *agree* where every mean is below 0.3 points and no interval
+  misses zero when the 5 % are shared by the row's accuracies (Bonferroni; those equal in every pair take no share), so
+  that chance alone parts the backends in one row of 20. A single pair has its size only.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
   seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
   machine's.
 - "inference" measures as one should; "as in training" leaves dropout on and takes the statistics of the measured batch,
   as courses do whose predict never switches.
-- A row takes ten seeds where an accuracy of its first ones spreads over more than two points, or where by them the
-  backends seem to differ."""
+- A row takes ten seeds where an accuracy of its first ones spreads over more than two points, or where by their
+  plain intervals the backends seem to differ."""
 
 
 def write(path: Path, record_path: Path, rows: dict[str, Row], record: Record) -> None:
@@ -58,7 +60,7 @@ def text(rows: dict[str, Row], record: Record, drawn: dict[str, list[str]], link
     """
     summaries = {name: summarise(row, record) for name, row in rows.items()}
     lines = ["# The courses' results, published and reproduced", "", provenance(record), "", INTRODUCTION, ""]
-    lines += [f"All results: [{link}]({link}).", "", *_overview(rows, summaries)]
+    lines += [f"{chance(summaries.values())} All results: [{link}]({link}).", "", *_overview(rows, summaries)]
     for row in rows.values():
         lines += ["", *_section(row, rows, summaries, record, drawn.get(row.name, []))]
     return "\n".join(lines) + "\n"
@@ -86,6 +88,17 @@ def provenance(record: Record) -> str:
 
 def _different(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
+
+
+def chance(summaries: Iterable[RowSummary]) -> str:
+    """How many of all plain intervals miss zero, beside how many do so by chance."""
+    pairs = [pair for summary in summaries for pair in summary.pairs]
+    able = sum(pair.can_miss_zero for pair in pairs)
+    return (
+        f"{len(pairs)} accuracies are compared; {len(pairs) - able} of them are equal in every seed or have one seed "
+        f"only. Of the other {able} intervals {sum(pair.misses_zero for pair in pairs)} miss zero; by chance "
+        f"{(1 - CONFIDENCE) * able:.1f} would."
+    )
 
 
 def _overview(rows: dict[str, Row], summaries: dict[str, RowSummary]) -> list[str]:
@@ -142,7 +155,7 @@ def _section(
         "|---|---|---|---|---|---|---|---|",
     ]
     for title, one in shown:
-        lines += [_table_line(line, title) for line in one.lines]
+        lines += [_table_line(line, title, one.comparisons) for line in one.lines]
     lines += _seconds(row, rows, shown)
     lines += ["", f"The backends {backends_word(summary)}."] if backends_word(summary) != NO_ACCURACY else []
     for figure, (low, high) in row.asked.items():
@@ -182,12 +195,13 @@ def _stated(optimizer: Any) -> str:
     return f"{type(optimizer).__name__}({', '.join(shown)})"
 
 
-def _table_line(line: Line, title: str | None) -> str:
+def _table_line(line: Line, title: str | None, comparisons: int) -> str:
     name = line.variant if title is None else f"{title}: {line.variant}"
     reading = {"as_training": "as in training", "run": ""}.get(line.reading, line.reading)
     published = "-" if line.published is None else printed(line.published)
     ours = (mean_and_deviation(line.values[backend]) for backend in ("numpy", "keras"))
-    cells = (name, reading, _figure(line), published, *ours, difference(line.difference), line.verdict or "-")
+    pair = difference(line.difference, comparisons)
+    cells = (name, reading, _figure(line), published, *ours, pair, line.verdict or "-")
     return f"| {' | '.join(cells)} |"
 
 
@@ -211,12 +225,13 @@ def mean_and_deviation(values: list[float]) -> str:
     return f"{mean(values):{middle}}" + (f" ± {deviation(values):{spread}}" if len(values) > 1 else "")
 
 
-def difference(pair: Paired | None) -> str:
-    """ "+0.0001 [-0.0004, +0.0006]", marked where it is more than chance."""
+def difference(pair: Paired | None, comparisons: int) -> str:
+    """ "+0.0001 [-0.0004, +0.0006]", marked where it misses zero, and where it is more than chance in its row."""
     if pair is None:
         return "-"
     interval = "one pair" if math.isnan(pair.low) else f"{pair.low:+.4f}, {pair.high:+.4f}"
-    return f"{pair.mean:+.4f} [{interval}]" + ("" if pair.agrees else " **differs**")
+    mark = " **differs**" if pair.differs(comparisons) else " misses zero" if pair.misses_zero else ""
+    return f"{pair.mean:+.4f} [{interval}]{mark}"
 
 
 def _seconds(row: Row, rows: dict[str, Row], shown: list[tuple[str | None, RowSummary]]) -> list[str]:
@@ -281,7 +296,7 @@ def text_lines(row: Row, summary: RowSummary) -> list[str]:
     for line in summary.lines:
         ours = ", ".join(f"{name} {mean_and_deviation(line.values[key])}" for key, name in _NAMES)
         published = "" if line.published is None else f"; published {printed(line.published)}, {line.verdict}"
-        pair = "" if line.difference is None else f"; difference {difference(line.difference)}"
+        pair = "" if line.difference is None else f"; difference {difference(line.difference, summary.comparisons)}"
         lines.append(f"  {line.variant}, {line.reading} {line.figure}: {ours}{published}{pair}")
     for variant, seconds in summary.seconds.items():
         if any(seconds.values()):

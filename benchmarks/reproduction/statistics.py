@@ -27,18 +27,20 @@ def deviation(values: Sequence[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else math.nan
 
 
-def _quantile(count: int) -> float:
+def _student(count: int) -> Any:
+    """Student's t distribution for the mean of this many values."""
     try:
         from scipy.stats import t
     except ImportError:
         raise ImportError('intervals need scipy: pip install "crosscheck[data]"') from None
-    return float(t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    return t(count - 1)
 
 
 def interval_of_one_more(values: Sequence[float]) -> tuple[float, float]:
     """Where one more run would lie with 95 % probability: mean -+ t * deviation * sqrt(1 + 1/n), n at least 2."""
     middle = mean(values)
-    half = _quantile(len(values)) * deviation(values) * math.sqrt(1 + 1 / len(values))
+    quantile = float(_student(len(values)).ppf((1 + CONFIDENCE) / 2))
+    half = quantile * deviation(values) * math.sqrt(1 + 1 / len(values))
     return middle - half, middle + half
 
 
@@ -92,13 +94,31 @@ class Paired:
     Attributes:
         mean: of the differences.
         low, high: 95 % interval of the mean; the mean itself where all differences are equal, NaN for a single pair.
-        agrees: True where zero lies within, or nobody can tell from a single pair, and the mean is below 0.3 points.
+        p_value: how often chance alone brings a mean as far from zero (paired t test, both sides); 1 where every pair
+            is equal, NaN for a single pair.
     """
 
     mean: float
     low: float
     high: float
-    agrees: bool
+    p_value: float
+
+    @property
+    def misses_zero(self) -> bool:
+        """True where the 95 % interval does not hold zero, as 1 of 20 does by chance."""
+        return self.p_value < 1 - CONFIDENCE
+
+    @property
+    def can_miss_zero(self) -> bool:
+        """False for a single pair, and where every pair is equal."""
+        return self.p_value < 1
+
+    def differs(self, comparisons: int) -> bool:
+        """True where the mean reaches 0.3 points, or is more than chance among this many comparisons (Bonferroni).
+
+        Two trainings part by rounding, so a single pair has its size only.
+        """
+        return abs(self.mean) >= LARGEST_DIFFERENCE or self.p_value < (1 - CONFIDENCE) / max(comparisons, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers; None in the place of NaN, which JSON does not know."""
@@ -116,8 +136,10 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
     differences = [one - other for one, other in zip(first, second, strict=True)]
     middle = mean(differences)
     if len(differences) == 1:
-        # One pair has no interval to lie outside of: two trainings part by rounding, and only the size can tell
-        return Paired(middle, math.nan, math.nan, abs(middle) < LARGEST_DIFFERENCE)
-    half = _quantile(len(differences)) * deviation(differences) / math.sqrt(len(differences))
-    low, high = middle - half, middle + half
-    return Paired(middle, low, high, low <= 0 <= high and abs(middle) < LARGEST_DIFFERENCE)
+        return Paired(middle, math.nan, math.nan, math.nan)
+    error = deviation(differences) / math.sqrt(len(differences))
+    if error == 0:
+        return Paired(middle, middle, middle, 1.0 if middle == 0 else 0.0)
+    student = _student(len(differences))
+    half = float(student.ppf((1 + CONFIDENCE) / 2)) * error
+    return Paired(middle, middle - half, middle + half, 2 * float(student.sf(abs(middle) / error)))

@@ -86,14 +86,24 @@ class RowSummary:
     asked: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     @property
+    def comparisons(self) -> int:
+        """How many accuracies can differ by chance: not those that are equal in every pair."""
+        return sum(pair.can_miss_zero for pair in self.pairs)
+
+    @property
+    def pairs(self) -> list[Paired]:
+        """The differences of all accuracies."""
+        return [line.difference for line in self.lines if line.difference is not None]
+
+    @property
     def agrees(self) -> bool:
         """True where no accuracy of the backends differs by more than chance or by 0.3 points."""
-        return agree(self.lines)
+        return not any(pair.differs(self.comparisons) for pair in self.pairs)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
         lines = [line.to_dict() for line in self.lines]
-        return {**asdict(self), "lines": lines, "agrees": self.agrees}
+        return {**asdict(self), "lines": lines, "comparisons": self.comparisons, "agrees": self.agrees}
 
 
 def results_of(row: Row, variant: Variant, record: Record, seeds: Iterable[int]) -> Results:
@@ -160,11 +170,6 @@ def summarise(row: Row, record: Record) -> RowSummary:
     return RowSummary(row.name, min(counts), wanted, lines, seconds, asked)
 
 
-def agree(lines: Iterable[Line]) -> bool:
-    """True where no accuracy of these differs by more than chance or by 0.3 points."""
-    return all(line.difference is None or line.difference.agrees for line in lines)
-
-
 def reason_for_more(row: Row, record: Record) -> str | None:
     """Why the first seeds of a row are too few; None where they say enough, or where not all of them were run."""
     if not row.random or row.seeds == MOST_SEEDS:
@@ -177,7 +182,8 @@ def reason_for_more(row: Row, record: Record) -> str | None:
             if any(max(one) - min(one) > WIDE_SPREAD for one in values.values()):
                 return "an accuracy spreads over more than two points"
         some = next(iter(results["numpy"].values()))
-        if not agree(_line(variant, results, *where) for where in _wanted(variant, some["figures"])):
+        lines = [_line(variant, results, *where) for where in _wanted(variant, some["figures"])]
+        if any(line.difference.differs(comparisons=1) for line in lines if line.difference is not None):
             return "its backends seem to differ"
     return None
 

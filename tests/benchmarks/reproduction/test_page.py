@@ -9,6 +9,7 @@ from benchmarks.reproduction import cells, page, pictures
 from benchmarks.reproduction import record as records
 from benchmarks.reproduction.experiment import Row, Variant, load_rows
 from benchmarks.reproduction.slices import DataSlice
+from benchmarks.reproduction.statistics import paired
 from benchmarks.reproduction.summary import summarise
 
 
@@ -103,6 +104,26 @@ def test_a_difference_is_marked(rows, record):
     assert page.backends_word(some) == "are undecided, 2 of 3 seeds run"
     assert "**differs**" in page.text(rows, record, {}, "all.json")
     assert any("**differs**" in line for line in page.text_lines(rows["small"], summary))
+
+
+def test_one_interval_of_many_that_misses_zero_is_marked_and_no_difference(rows, record):
+    # Keras differs by 1, 1.1 and 1.2 thousandths: once in 363 such triples it is chance
+    for entry in record.entries.values():
+        if entry.backend == "keras":
+            entry.result["figures"]["inference"]["test_accuracy"] -= 0.001 + 0.0001 * entry.seed
+    summary = summarise(rows["small"], record)
+    own = next(line for line in summary.lines if line.figure == "test_accuracy")
+    chance_only = dataclasses.replace(own, difference=paired([0.9, 0.902, 0.9], [0.901, 0.9, 0.9]))
+    few = dataclasses.replace(summary, lines=[own] + 17 * [chance_only])
+    many = dataclasses.replace(summary, lines=[own] + 18 * [chance_only])
+    assert (few.comparisons, few.agrees) == (18, False)
+    assert (many.comparisons, many.agrees) == (19, True)
+    assert page.difference(own.difference, 18).endswith(" **differs**")
+    assert page.difference(own.difference, 19).endswith(" misses zero")
+    same = dataclasses.replace(own, difference=paired([0.9, 0.8], [0.9, 0.8]))
+    words = page.chance([many, dataclasses.replace(summary, lines=[same])])
+    assert words.startswith("20 accuracies are compared; 1 of them")
+    assert words.endswith("Of the other 19 intervals 1 miss zero; by chance 1.0 would.")
 
 
 def test_the_published_figure_lies_beside_one_backend_only(rows, record):

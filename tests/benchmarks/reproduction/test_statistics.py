@@ -47,28 +47,58 @@ def test_a_published_range_beside_the_range_of_ours(published, word):
 
 
 def test_pairs():
-    # Differences 1, 2, 3 thousandths: mean 2, deviation 1, half width 4.30265 / sqrt(3)
+    # Differences 1, 2, 3 thousandths: mean 2, deviation 1, half width 4.30265 / sqrt(3); t is 2 sqrt(3)
     pair = statistics.paired([0.901, 0.902, 0.903], [0.9, 0.9, 0.9])
     assert pair.mean == pytest.approx(0.002)
     assert pair.high - pair.mean == pytest.approx(0.001 * 4.302652729911275 / math.sqrt(3))
-    assert pair.agrees
-    assert not statistics.paired([0.904, 0.906, 0.9], [0.9, 0.9, 0.9]).agrees  # zero within, but 0.33 points
-    assert not statistics.paired([0.9010, 0.9011, 0.9012], [0.9, 0.9, 0.9]).agrees  # small, but surely not zero
+    # With two degrees of freedom t is exceeded with probability 1 - t / sqrt(2 + t**2), both sides together
+    assert pair.p_value == pytest.approx(1 - math.sqrt(12 / 14))
+    assert not pair.misses_zero
+    assert not pair.differs(comparisons=1)
+    large = statistics.paired([0.904, 0.906, 0.9], [0.9, 0.9, 0.9])  # zero within, but 0.33 points
+    assert not large.misses_zero
+    assert large.differs(comparisons=100)
+
+
+def test_an_interval_that_misses_zero_counts_less_among_many():
+    pair = statistics.paired([0.9010, 0.9011, 0.9012], [0.9, 0.9, 0.9])  # small, but surely not zero
+    # Mean 11, deviation 1 ten-thousandths: t is 11 sqrt(3), and once in 363 such pairs it is chance
+    assert pair.p_value == pytest.approx(1 - math.sqrt(363 / 365))
+    assert pair.misses_zero
+    assert pair.differs(comparisons=18)
+    assert not pair.differs(comparisons=19)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.0005, 0.001, 0.002])
+def test_the_p_value_and_the_interval_say_the_same(shift):
+    pair = statistics.paired([0.9 + shift, 0.903 + shift, 0.899 + shift, 0.9004], [0.9, 0.9021, 0.899, 0.9])
+    assert pair.misses_zero is not (pair.low <= 0 <= pair.high)
 
 
 def test_identical_pairs_agree():
     pair = statistics.paired([0.9, 0.8, 0.7], [0.9, 0.8, 0.7])
-    assert (pair.mean, pair.low, pair.high, pair.agrees) == (0.0, 0.0, 0.0, True)
+    assert (pair.mean, pair.low, pair.high, pair.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert not pair.can_miss_zero
+    assert not pair.differs(comparisons=1)
+
+
+def test_pairs_that_always_differ_by_the_same_are_no_chance():
+    pair = statistics.paired([0.75, 0.5], [0.625, 0.375])
+    assert (pair.low, pair.high, pair.p_value) == (0.125, 0.125, 0.0)
+    assert pair.misses_zero
+    assert pair.differs(comparisons=1000)
 
 
 def test_a_single_pair_has_no_interval_and_none_in_json():
     pair = statistics.paired([0.9], [0.9])
-    assert pair.agrees
-    assert pair.to_dict() == {"mean": 0.0, "low": None, "high": None, "agrees": True}
-    assert not statistics.paired([0.9], [0.8]).agrees
+    assert pair.to_dict() == {"mean": 0.0, "low": None, "high": None, "p_value": None}
+    assert not pair.differs(comparisons=1)
+    assert not pair.misses_zero
+    assert not pair.can_miss_zero
+    assert statistics.paired([0.9], [0.8]).differs(comparisons=1)
     # Nine images of ten thousand, after ten thousand steps of both
-    assert statistics.paired([0.9747], [0.9738]).agrees
-    assert not statistics.paired([0.9747], [0.9716]).agrees
+    assert not statistics.paired([0.9747], [0.9738]).differs(comparisons=1)
+    assert statistics.paired([0.9747], [0.9716]).differs(comparisons=1)
 
 
 def test_pairs_need_partners():
