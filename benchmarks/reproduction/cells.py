@@ -17,7 +17,7 @@ from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.looking import filters, histograms
 from benchmarks.reproduction.measuring import measure_all
 from benchmarks.reproduction.slices import DataSlice, Draw, Split
-from benchmarks.reproduction.tables import record_from
+from benchmarks.reproduction.toml_tables import record_from
 from benchmarks.reproduction.training import train
 from benchmarks.speed_studies.resident import SETTLE_SECONDS
 from bridge.cells import Cell

@@ -13,7 +13,7 @@ from benchmarks.course_variants import COURSE_RULES, CourseRule
 from benchmarks.reproduction import slices
 from benchmarks.reproduction.networks import network
 from benchmarks.reproduction.slices import DataSlice
-from benchmarks.reproduction.tables import record_from
+from benchmarks.reproduction.toml_tables import record_from
 from model_spec import ModelSpec, TrainingSpec
 from model_spec.serialization import from_dict
 from model_spec.validation import one_of, positive_integer

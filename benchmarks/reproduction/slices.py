@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import datasets
-from benchmarks.reproduction.tables import record_from
+from benchmarks.reproduction.toml_tables import record_from
 from model_spec.validation import non_negative_integer, positive_integer, real
 
 Array = np.ndarray
