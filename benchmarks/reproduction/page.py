@@ -68,10 +68,11 @@ def text(rows: dict[str, Row], record: Record, drawn: dict[str, list[str]], link
 
 def provenance(record: Record) -> str:
     """Command, dates, machines and versions found in the results."""
-    found = [entry.result["environment"] for entry in record.entries.values()]
+    # By date, so that the page is the same before and after the record is read again
+    found = sorted((entry.result["environment"] for entry in record.entries.values()), key=lambda one: str(one["date"]))
     if not found:
         return "Nothing has been measured yet; `crosscheck reproduce all --record` does it."
-    dates = sorted(str(one["date"])[:10] for one in found)
+    dates = [str(one["date"])[:10] for one in found]
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     machines = _different(f"{one['processor']}, {one['cores']} cores" for one in found)
     versions = _different(
