@@ -10,7 +10,7 @@ from model_spec.fitting import FitData
 from model_spec.streams import batch_indices
 
 
-class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class OrderedBatches(keras.utils.PyDataset):
     """Batches (x, y) or (x, y, sample_weight) in the order of :func:`model_spec.streams.batch_indices`.
 
     Keras looks at the first batches before training, then calls ``on_epoch_begin`` once an epoch.

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from model_spec.checkpoints import Progress
 from model_spec.progress import print_epoch
 
 
-class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+class Recorder(keras.callbacks.Callback):
     """Writes every finished epoch into a :class:`History` and, if wanted, one line to standard error."""
 
     def __init__(self, history: History, epochs: int, verbose: bool) -> None:
@@ -40,7 +40,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             print_epoch(epoch, self._epochs, figures, time.perf_counter() - self._started)
 
 
-class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+class NanAwareEarlyStopping(keras.callbacks.EarlyStopping):
     """Keras' EarlyStopping with one rule more, that NaN is never an improvement, and a memory that can be taken up."""
 
     def __init__(self, progress: Progress, **options: Any) -> None:
@@ -96,7 +96,7 @@ def keras_early_stopping(stopping: EarlyStopping, progress: Progress | None = No
     )
 
 
-class StepLimit(keras.callbacks.Callback):  # type: ignore[misc]
+class StepLimit(keras.callbacks.Callback):
     """Ends the run after the last batch of an epoch that ``steps`` cuts short.
 
     Keras fixes the number of batches once a run, but leaves its batch loop when ``stop_training`` is set; validation
@@ -113,7 +113,7 @@ class StepLimit(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
-class NeutralCallbacks(keras.callbacks.Callback):  # type: ignore[misc]
+class NeutralCallbacks(keras.callbacks.Callback):
     """Passes the stages of a run on to :class:`model_spec.Callback` objects, and their wish to stop back to Keras."""
 
     def __init__(
@@ -156,7 +156,7 @@ class NeutralCallbacks(keras.callbacks.Callback):  # type: ignore[misc]
             call(callback)
 
 
-class CheckpointWriter(keras.callbacks.Callback):  # type: ignore[misc]
+class CheckpointWriter(keras.callbacks.Callback):
     """Writes the run down after every epoch: Keras' BackupAndRestore and all that it forgets.
 
     That is early stopping's memory with its best weights, the history, what callbacks remember, which data and which
@@ -165,7 +165,7 @@ class CheckpointWriter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        path: str | PathLike[str],
+        path: str | Path,
         owner: Any,
         training: TrainingSpec,
         progress: Progress,

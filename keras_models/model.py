@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,12 @@ class KerasModel:
         for name, variable in self._variables.items():
             variable.assign(checked[name])
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
+    def save_weights(self, path: str | Path) -> None:
         """Write the weights to a ``.weights.h5`` file, whole or not at all."""
         with floatx(self.dtype):
             weight_files.save_weights(self.keras_model, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
+    def load_weights(self, path: str | Path) -> None:
         """Read the weights of a ``.weights.h5`` file; a file that does not fit leaves the model as it is.
 
         Dropout counters go on from where they are: a weight file sets weights only.
@@ -196,7 +197,7 @@ class KerasModel:
         verbose: int | str = "auto",
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
         **overrides: Any,
     ) -> History:

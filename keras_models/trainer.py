@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from keras_models import callbacks as adapters
 from keras_models.batches import OrderedBatches
 from keras_models.losses import weights_for
-from model_spec import Callback, TrainingSpec
+from model_spec import Callback, TrainingSpec, losses
 from model_spec.checkpoints import Progress
 from model_spec.fitting import FitData
 from model_spec.streams import epoch_count
@@ -39,7 +39,7 @@ def fit(
     verbose: bool,
     owner: Any,
     progress: Progress,
-    checkpoint: str | PathLike[str] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> None:
     """Train the compiled ``model`` on from where ``progress`` stands, and fill its history.
 
@@ -57,7 +57,7 @@ def fit(
         KeyboardInterrupt: passed on after the best weights were restored, where asked for.
     """
     epochs, history = epoch_count(training, len(data.x)), progress.history
-    weights = weights_for(training.loss, data.sample_weight, owner.spec.output_shape)
+    weights = weights_for(losses.get(training.loss), data.sample_weight, owner.spec.output_shape)
     batches = OrderedBatches(training, data, weights, progress.epochs)
     stopper, earlier = None, history.seconds
     stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.StepLimit(batches)]

@@ -22,7 +22,7 @@ _BESIDE_WEIGHTS = 200_000
 """Bytes a file holds besides the weights' own: groups, names, the configuration."""
 
 
-def check_path(path: str | os.PathLike[str]) -> Path:
+def check_path(path: str | Path) -> Path:
     """Return the path of a weight file, whose name must end as Keras wants it."""
     clean = Path(path)
     if not clean.name.endswith(SUFFIX) or clean.name == SUFFIX:
@@ -30,7 +30,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return clean
 
 
-def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+def save_weights(model: Any, path: str | Path) -> None:
     """Write the weights of a Keras model; a full disk or a kill leaves an old file of that name as it was.
 
     Raises:
@@ -39,7 +39,7 @@ def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     _write_whole(model, model.save_weights, check_path(path), SUFFIX)
 
 
-def save_model(model: Any, path: str | os.PathLike[str]) -> None:
+def save_model(model: Any, path: str | Path) -> None:
     """Write a whole Keras model to a ``.keras`` file, as :func:`save_weights` writes."""
     target = Path(path)
     if target.suffix != MODEL_SUFFIX:
@@ -76,7 +76,7 @@ def _write_whole(model: Any, write: Callable[[Path], None], target: Path, suffix
         temporary.unlink(missing_ok=True)
 
 
-def load_weights(scratch: Any, path: str | os.PathLike[str]) -> list[np.ndarray]:
+def load_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
     """Return the weights of a file, in Keras' order, by way of a ``scratch`` model of the expected architecture.
 
     Raises:
