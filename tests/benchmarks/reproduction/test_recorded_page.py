@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks.commands import reproduce
 from benchmarks.reproduction import campaign, page, record
 from benchmarks.reproduction.experiment import load_rows
+from benchmarks.reproduction.summary import summarise
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,3 +22,11 @@ def test_the_recorded_page_is_what_its_record_gives():
     link = reproduce.RECORD.relative_to(reproduce.PAGE.parent).as_posix()
     written = (ROOT / reproduce.PAGE).read_text(encoding="utf-8")
     assert _words(page.text(rows, known, {}, link)) == _words(written)
+
+
+def test_every_row_beside_its_published_figure_says_why():
+    known = record.read(ROOT / reproduce.RECORD)
+    for row in load_rows().values():
+        lines = summarise(row, known).lines
+        beside = [line.figure for line in lines if {"above", "below"} & set(line.verdicts.values())]
+        assert bool(beside) is bool(row.why), f"{row.name}: {beside or 'all figures within'}, why: {row.why!r}"
