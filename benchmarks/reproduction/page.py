@@ -24,16 +24,17 @@ over the seeds.
 - A published figure lies *within*, *above* or *below* the 95 % interval of one more run of ours; a published range is
   held against the range of our last five measured epochs.
 - NumPy − Keras is the mean difference of the pairs with its 95 % interval; *misses zero* marks an interval without zero
-  in it, as one of 20 is by chance. The backends of a row *agree* where every mean is below 0.3 points and no interval
-  misses zero when the 5 % are shared by the row's accuracies (Bonferroni; those equal in every pair take no share), so
-  that chance alone parts the backends in one row of 20. A single pair has its size only.
+  in it. The backends *agree* where every interval holds zero and every mean is below 0.3 points; a single pair has the
+  second only. One interval of 20 misses by chance: where some do, and none still does when the 5 % are shared by the
+  row's accuracies (Bonferroni; those equal in every pair take no share), the row says how many miss, and that it is *no
+  more than chance*. Else the backends *DIFFER*.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
   seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
   machine's.
 - "inference" measures as one should; "as in training" leaves dropout on and takes the statistics of the measured batch,
   as courses do whose predict never switches.
-- A row takes ten seeds where an accuracy of its first ones spreads over more than two points, or where by their
-  plain intervals the backends seem to differ."""
+- A row takes ten seeds where an accuracy of its first ones spreads over more than two points, or where by them the
+  backends seem to differ."""
 
 
 def write(path: Path, record_path: Path, rows: dict[str, Row], record: Record) -> None:
@@ -134,7 +135,10 @@ def backends_word(summary: RowSummary) -> str:
     if summary.seeds < summary.wanted:
         word = "agree so far" if summary.agrees else "are undecided"
         return f"{word}, {summary.seeds} of {summary.wanted} seeds run"
-    return "agree" if summary.agrees else "DIFFER"
+    if summary.agrees or summary.differs:
+        return "agree" if summary.agrees else "DIFFER"
+    missing = sum(pair.misses_zero for pair in summary.pairs)
+    return f"miss zero in {missing} of {summary.comparisons} intervals, no more than chance"
 
 
 def _section(

@@ -97,8 +97,13 @@ class RowSummary:
 
     @property
     def agrees(self) -> bool:
-        """True where no accuracy of the backends differs by more than chance or by 0.3 points."""
-        return not any(pair.differs(self.comparisons) for pair in self.pairs)
+        """True where every 95 % interval holds zero and every mean is below 0.3 points."""
+        return not any(pair.differs(comparisons=1) for pair in self.pairs)
+
+    @property
+    def differs(self) -> bool:
+        """True where an accuracy differs by 0.3 points, or by more than chance among all accuracies of the row."""
+        return any(pair.differs(self.comparisons) for pair in self.pairs)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
