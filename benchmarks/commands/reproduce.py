@@ -15,7 +15,7 @@ PAGE = Path("docs/reproduction.md")
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code: 1 only where the backends differ, published figures have verdicts."""
     from benchmarks import console
-    from benchmarks.reproduction import campaign, page, record
+    from benchmarks.reproduction import campaign, page, record, wording
     from benchmarks.reproduction.experiment import LEAST_SEEDS, chosen, load_rows
     from benchmarks.reproduction.summary import summarise
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"rows": [summary.to_dict() for summary in summaries], **facts}, indent=1))
     else:
         for summary in summaries:
-            console.show(*page.text_lines(experiments[summary.row], summary))
+            console.show(*wording.text_lines(experiments[summary.row], summary))
         for failure in result.failed:
             console.show(f"could not be run, {failure}")
         for problem in dict.fromkeys(result.left_out.values()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +11,18 @@ from typing import Any
 from benchmarks.reproduction import pictures
 from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.statistics import CONFIDENCE, Paired, deviation, mean
+from benchmarks.reproduction.statistics import mean
 from benchmarks.reproduction.summary import Line, RowSummary, results_of, summarise
+from benchmarks.reproduction.wording import (
+    NAMES,
+    NO_ACCURACY,
+    backends_word,
+    chance,
+    difference,
+    figure_name,
+    mean_and_deviation,
+    printed,
+)
 from model_spec.whole_files import write_whole
 
 INTRODUCTION = """\
@@ -92,17 +101,6 @@ def _different(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
 
 
-def chance(summaries: Iterable[RowSummary]) -> str:
-    """How many of all plain intervals miss zero, beside how many do so by chance."""
-    pairs = [pair for summary in summaries for pair in summary.pairs]
-    able = sum(pair.can_miss_zero for pair in pairs)
-    return (
-        f"{len(pairs)} accuracies are compared; {len(pairs) - able} of them are equal in every seed or have one seed "
-        f"only. Of the other {able} intervals {sum(pair.misses_zero for pair in pairs)} miss zero; by chance "
-        f"{(1 - CONFIDENCE) * able:.1f} would."
-    )
-
-
 def _overview(rows: dict[str, Row], summaries: dict[str, RowSummary]) -> list[str]:
     """The published figures of every row, or its first test accuracy where nothing is published."""
     lines = [
@@ -118,27 +116,9 @@ def _overview(rows: dict[str, Row], summaries: dict[str, RowSummary]) -> list[st
         for line in [line for line in summary.lines if line.verdict] or accuracies[:1] or summary.lines[:1]:
             published = "-" if line.published is None else printed(line.published)
             ours = " | ".join(mean_and_deviation(line.values[backend]) for backend in ("numpy", "keras"))
-            figure = f"{line.variant}: {_figure(line)}"
+            figure = f"{line.variant}: {figure_name(line)}"
             lines.append(f"{link} {figure} | {published} | {ours} | {line.verdict or '-'} | {backends_word(summary)} |")
     return lines
-
-
-NO_ACCURACY = "have no accuracy here"
-
-
-def backends_word(summary: RowSummary) -> str:
-    """One word on how the backends compare."""
-    if not summary.seeds:
-        return "not run yet"
-    if all(line.difference is None for line in summary.lines):
-        return NO_ACCURACY
-    if summary.seeds < summary.wanted:
-        word = "agree so far" if summary.agrees else "are undecided"
-        return f"{word}, {summary.seeds} of {summary.wanted} seeds run"
-    if summary.agrees or summary.differs:
-        return "agree" if summary.agrees else "DIFFER"
-    missing = sum(pair.misses_zero for pair in summary.pairs)
-    return f"miss zero in {missing} of {summary.comparisons} intervals, no more than chance"
 
 
 def _section(
@@ -165,7 +145,7 @@ def _section(
     lines += ["", f"The backends {backends_word(summary)}."] if backends_word(summary) != NO_ACCURACY else []
     for figure, (low, high) in row.asked.items():
         met = summary.asked[figure]
-        words = ", ".join(f"{name} {'reaches' if met[key] else 'MISSES'}" for key, name in _NAMES)
+        words = ", ".join(f"{name} {'reaches' if met[key] else 'MISSES'}" for key, name in NAMES)
         lines += ["", f"Asked of the mean {figure.replace('_', ' ')}: {low:g} to {high:g}; {words} it."]
     lines += _beside(row, rows, record, summaries) + _maps(row, record)
     return lines + [part for address in drawn for part in ("", f"![{row.title}]({address})")]
@@ -206,37 +186,8 @@ def _table_line(line: Line, title: str | None, comparisons: int) -> str:
     published = "-" if line.published is None else printed(line.published)
     ours = (mean_and_deviation(line.values[backend]) for backend in ("numpy", "keras"))
     pair = difference(line.difference, comparisons)
-    cells = (name, reading, _figure(line), published, *ours, pair, line.verdict or "-")
+    cells = (name, reading, figure_name(line), published, *ours, pair, line.verdict or "-")
     return f"| {' | '.join(cells)} |"
-
-
-def _figure(line: Line) -> str:
-    words = line.figure.replace("_", " ")
-    return f"{words.removeprefix('late ')}, last epochs" if words.startswith("late ") else words
-
-
-def printed(published: Any) -> str:
-    """A published figure as the page has it."""
-    return " to ".join(f"{end:g}" for end in published) if isinstance(published, (list, tuple)) else str(published)
-
-
-def mean_and_deviation(values: list[float]) -> str:
-    """ "0.8951 ± 0.0021", or the value alone where there is one."""
-    if not values:
-        return "-"
-    middle, spread = ".4f", ".4f"
-    if abs(mean(values)) >= 10:
-        middle, spread = ".4g", ".3g"
-    return f"{mean(values):{middle}}" + (f" ± {deviation(values):{spread}}" if len(values) > 1 else "")
-
-
-def difference(pair: Paired | None, comparisons: int) -> str:
-    """ "+0.0001 [-0.0004, +0.0006]", marked where it misses zero, and where it is more than chance in its row."""
-    if pair is None:
-        return "-"
-    interval = "one pair" if math.isnan(pair.low) else f"{pair.low:+.4f}, {pair.high:+.4f}"
-    mark = " **differs**" if pair.differs(comparisons) else " misses zero" if pair.misses_zero else ""
-    return f"{pair.mean:+.4f} [{interval}]{mark}"
 
 
 def _seconds(row: Row, rows: dict[str, Row], shown: list[tuple[str | None, RowSummary]]) -> list[str]:
@@ -261,7 +212,7 @@ def _beside(row: Row, rows: dict[str, Row], record: Record, summaries: dict[str,
         return []
     other = rows[row.companion]
     words = []
-    for backend, name in (("numpy", "NumPy"), ("keras", "Keras")):
+    for backend, name in NAMES:
         ours, theirs = (summaries[one.name].seconds.get(one.variants[0].name, {}).get(backend) for one in (row, other))
         curves = [
             {seed: result["curves"]["history"]["loss"] for seed, result in results[backend].items()}
@@ -293,21 +244,3 @@ def _maps(row: Row, record: Record) -> list[str]:
 
 def _flat(maps: list[list[list[float]]]) -> list[float]:
     return [value for one in maps for line in one for value in line]
-
-
-def text_lines(row: Row, summary: RowSummary) -> list[str]:
-    """A row for the terminal."""
-    lines = [f"{row.name}: {summary.seeds} seeds, the backends {backends_word(summary)}"]
-    for line in summary.lines:
-        ours = ", ".join(f"{name} {mean_and_deviation(line.values[key])}" for key, name in _NAMES)
-        published = "" if line.published is None else f"; published {printed(line.published)}, {line.verdict}"
-        pair = "" if line.difference is None else f"; difference {difference(line.difference, summary.comparisons)}"
-        lines.append(f"  {line.variant}, {line.reading} {line.figure}: {ours}{published}{pair}")
-    for variant, seconds in summary.seconds.items():
-        if any(seconds.values()):
-            ours = ", ".join(f"{name} {mean_and_deviation(seconds[key])}" for key, name in _NAMES)
-            lines.append(f"  {variant}, seconds: {ours}")
-    return lines
-
-
-_NAMES = (("numpy", "NumPy"), ("keras", "Keras"))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks.reproduction import cells, page, pictures
+from benchmarks.reproduction import cells, page, pictures, wording
 from benchmarks.reproduction import record as records
 from benchmarks.reproduction.experiment import Row, Variant, load_rows
 from benchmarks.reproduction.slices import DataSlice
@@ -88,8 +88,10 @@ def test_a_row_without_some_curves_has_a_page(rows, record, tmp_path, left_out):
 
 def test_few_seeds_that_agree_are_not_the_last_word(rows, record):
     whole = dataclasses.replace(summarise(rows["small"], record), seeds=10)
-    assert page.backends_word(whole) == "agree"
-    assert page.backends_word(summarise(rows["small"], record.of_seeds(range(2)))) == "agree so far, 2 of 3 seeds run"
+    assert wording.backends_word(whole) == "agree"
+    assert (
+        wording.backends_word(summarise(rows["small"], record.of_seeds(range(2)))) == "agree so far, 2 of 3 seeds run"
+    )
 
 
 def test_a_difference_is_marked(rows, record):
@@ -98,12 +100,12 @@ def test_a_difference_is_marked(rows, record):
             entry.result["figures"]["inference"]["test_accuracy"] -= 0.004
     summary = summarise(rows["small"], record)
     assert not summary.agrees
-    assert page.backends_word(summary) == "are undecided, 3 of 10 seeds run"
-    assert page.backends_word(dataclasses.replace(summary, seeds=10)) == "DIFFER"
+    assert wording.backends_word(summary) == "are undecided, 3 of 10 seeds run"
+    assert wording.backends_word(dataclasses.replace(summary, seeds=10)) == "DIFFER"
     some = summarise(rows["small"], record.of_seeds(range(2)))
-    assert page.backends_word(some) == "are undecided, 2 of 3 seeds run"
+    assert wording.backends_word(some) == "are undecided, 2 of 3 seeds run"
     assert "**differs**" in page.text(rows, record, {}, "all.json")
-    assert any("**differs**" in line for line in page.text_lines(rows["small"], summary))
+    assert any("**differs**" in line for line in wording.text_lines(rows["small"], summary))
 
 
 def test_one_interval_of_many_that_misses_zero_is_named_as_chance_and_is_no_agreement(rows, record):
@@ -119,12 +121,12 @@ def test_one_interval_of_many_that_misses_zero_is_named_as_chance_and_is_no_agre
     assert (few.comparisons, few.agrees, few.differs) == (18, False, True)
     assert (many.comparisons, many.agrees, many.differs) == (19, False, False)
     few, many = (dataclasses.replace(one, seeds=10) for one in (few, many))
-    assert page.backends_word(few) == "DIFFER"
-    assert page.backends_word(many) == "miss zero in 1 of 19 intervals, no more than chance"
-    assert page.difference(own.difference, 18).endswith(" **differs**")
-    assert page.difference(own.difference, 19).endswith(" misses zero")
+    assert wording.backends_word(few) == "DIFFER"
+    assert wording.backends_word(many) == "miss zero in 1 of 19 intervals, no more than chance"
+    assert wording.difference(own.difference, 18).endswith(" **differs**")
+    assert wording.difference(own.difference, 19).endswith(" misses zero")
     same = dataclasses.replace(own, difference=paired([0.9, 0.8], [0.9, 0.8]))
-    words = page.chance([many, dataclasses.replace(summary, lines=[same])])
+    words = wording.chance([many, dataclasses.replace(summary, lines=[same])])
     assert words.startswith("20 accuracies are compared; 1 of them")
     assert words.endswith("Of the other 19 intervals 1 miss zero; by chance 1.0 would.")
 
