@@ -1,17 +1,17 @@
-"""The campaign: rows become cells, known cells are kept, and a row that spreads or differs takes more seeds."""
+"""The campaign: rows become cells, known cells are kept, and what spreads or is in doubt takes more seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks.reproduction import slices
 from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
-from benchmarks.reproduction.experiment import LEAST_SEEDS, MOST_SEEDS, Row
+from benchmarks.reproduction.experiment import FRESH_SEEDS, LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.summary import reason_for_more
+from benchmarks.reproduction.summary import doubted_variants, reason_for_more
 from bridge.cells import Cell, kept, run_cells
 from bridge.progress import Show, silent
 
@@ -93,6 +93,11 @@ def _run_row(
     if why is not None:
         show(f"{row.name}: {why}, so {MOST_SEEDS} seeds")
         _run_seeds(row, range(row.seeds, MOST_SEEDS), result, directory, jobs, threads, show)
+    doubted = doubted_variants(row, result.record)
+    if doubted:
+        names = ", ".join(variant.name for variant in doubted)
+        show(f"{row.name}: {names} in doubt by {MOST_SEEDS} seeds, so {len(FRESH_SEEDS)} fresh ones decide")
+        _run_seeds(replace(row, variants=doubted), FRESH_SEEDS, result, directory, jobs, threads, show)
 
 
 def _run_seeds(
@@ -140,7 +145,7 @@ def all_cells(rows: Iterable[Row], threads: int = THREADS) -> Iterator[Cell]:
     for row in rows:
         for variant in row.variants:
             for backend in BACKENDS:
-                for seed in range(MOST_SEEDS):
+                for seed in (*range(MOST_SEEDS), *FRESH_SEEDS):
                     yield cell(row, variant, backend, seed, threads)
                     yield cell(row, variant, backend, seed, 1, alone=False)
 

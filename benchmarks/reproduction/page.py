@@ -32,11 +32,10 @@ over the seeds.
 
 - A published figure lies *within*, *above* or *below* the 95 % interval of one more run of ours; a published range is
   held against the range of our last five measured epochs.
-- NumPy − Keras is the mean difference of the pairs with its 95 % interval; *misses zero* marks an interval without zero
-  in it. The backends *agree* where every interval holds zero and every mean is below 0.3 points; a single pair has the
-  second only. One interval of 20 misses by chance: where some do, and none still does when the 5 % are shared by the
-  row's accuracies (Bonferroni; those equal in every pair take no share), the row says how many miss, and that it is *no
-  more than chance*. Else the backends *DIFFER*.
+- NumPy − Keras is the mean difference of the pairs with its 95 % interval. The backends *agree* where every interval
+  holds zero and every mean is below 0.3 points; a single pair has the second only. One interval of 20 misses zero by
+  chance, so what is in doubt by ten seeds is asked again of ten fresh ones, 20 to 29, which alone decide (*fresh seeds*
+  and their interval). Where it is in doubt again, the backends *DIFFER*.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
   seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
   machine's.
@@ -140,7 +139,7 @@ def _section(
         "|---|---|---|---|---|---|---|---|",
     ]
     for title, one in shown:
-        lines += [_table_line(line, title, one.comparisons) for line in one.lines]
+        lines += [_table_line(line, title) for line in one.lines]
     lines += _seconds(row, rows, shown)
     lines += ["", f"The backends {backends_word(summary)}."] if backends_word(summary) != NO_ACCURACY else []
     for figure, (low, high) in row.asked.items():
@@ -180,13 +179,12 @@ def _stated(optimizer: Any) -> str:
     return f"{type(optimizer).__name__}({', '.join(shown)})"
 
 
-def _table_line(line: Line, title: str | None, comparisons: int) -> str:
+def _table_line(line: Line, title: str | None) -> str:
     name = line.variant if title is None else f"{title}: {line.variant}"
     reading = {"as_training": "as in training", "run": ""}.get(line.reading, line.reading)
     published = "-" if line.published is None else printed(line.published)
     ours = (mean_and_deviation(line.values[backend]) for backend in ("numpy", "keras"))
-    pair = difference(line.difference, comparisons)
-    cells = (name, reading, figure_name(line), published, *ours, pair, line.verdict or "-")
+    cells = (name, reading, figure_name(line), published, *ours, difference(line), line.verdict or "-")
     return f"| {' | '.join(cells)} |"
 
 

@@ -113,12 +113,13 @@ class Paired:
         """False for a single pair, and where every pair is equal."""
         return self.p_value < 1
 
-    def differs(self, comparisons: int) -> bool:
-        """True where the mean reaches 0.3 points, or is more than chance among this many comparisons (Bonferroni).
+    @property
+    def differs(self) -> bool:
+        """True where the mean reaches 0.3 points, or its interval misses zero.
 
         Two trainings part by rounding, so a single pair has its size only.
         """
-        return abs(self.mean) >= LARGEST_DIFFERENCE or self.p_value < (1 - CONFIDENCE) / max(comparisons, 1)
+        return abs(self.mean) >= LARGEST_DIFFERENCE or self.misses_zero
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers; None in the place of NaN, which JSON does not know."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.reproduction.experiment import Row
+from benchmarks.reproduction.experiment import FRESH_SEEDS, Row
 from benchmarks.reproduction.statistics import CONFIDENCE, Paired, deviation, mean
 from benchmarks.reproduction.summary import Line, RowSummary
 
@@ -25,10 +25,13 @@ def backends_word(summary: RowSummary) -> str:
     if summary.seeds < summary.wanted:
         word = "agree so far" if summary.agrees else "are undecided"
         return f"{word}, {summary.seeds} of {summary.wanted} seeds run"
-    if summary.agrees or summary.differs:
+    if summary.fresh is None:
         return "agree" if summary.agrees else "DIFFER"
-    missing = sum(pair.misses_zero for pair in summary.pairs)
-    return f"miss zero in {missing} of {summary.comparisons} intervals, no more than chance"
+    if summary.fresh < len(FRESH_SEEDS):
+        return f"are undecided, {summary.fresh} of {len(FRESH_SEEDS)} fresh seeds run"
+    doubted = sum(line.in_doubt for line in summary.lines)
+    asked = f"{doubted} of {len(summary.pairs)} differences asked again of {summary.fresh} fresh seeds"
+    return f"{'agree' if summary.agrees else 'DIFFER'}, {asked}"
 
 
 def chance(summaries: Iterable[RowSummary]) -> str:
@@ -63,12 +66,17 @@ def mean_and_deviation(values: list[float]) -> str:
     return f"{mean(values):{middle}}" + (f" ± {deviation(values):{spread}}" if len(values) > 1 else "")
 
 
-def difference(pair: Paired | None, comparisons: int) -> str:
-    """ "+0.0001 [-0.0004, +0.0006]", marked where it misses zero, and where it is more than chance in its row."""
-    if pair is None:
+def difference(line: Line) -> str:
+    """ "+0.0001 [-0.0004, +0.0006]", marked where it is in doubt, then with that of the fresh seeds."""
+    if line.difference is None:
         return "-"
+    words = _interval(line.difference)
+    return words if line.second is None else f"{words}; fresh seeds {_interval(line.second)}"
+
+
+def _interval(pair: Paired) -> str:
     interval = "one pair" if math.isnan(pair.low) else f"{pair.low:+.4f}, {pair.high:+.4f}"
-    mark = " **differs**" if pair.differs(comparisons) else " misses zero" if pair.misses_zero else ""
+    mark = " **misses zero**" if pair.misses_zero else " **too large**" if pair.differs else ""
     return f"{pair.mean:+.4f} [{interval}]{mark}"
 
 
@@ -78,7 +86,7 @@ def text_lines(row: Row, summary: RowSummary) -> list[str]:
     for line in summary.lines:
         ours = ", ".join(f"{name} {mean_and_deviation(line.values[key])}" for key, name in NAMES)
         published = "" if line.published is None else f"; published {printed(line.published)}, {line.verdict}"
-        pair = "" if line.difference is None else f"; difference {difference(line.difference, summary.comparisons)}"
+        pair = "" if line.difference is None else f"; difference {difference(line)}"
         lines.append(f"  {line.variant}, {line.reading} {line.figure}: {ours}{published}{pair}")
     for variant, seconds in summary.seconds.items():
         if any(seconds.values()):

@@ -1,5 +1,6 @@
 """The campaign: what is known is kept, what was interrupted goes on, what spreads or differs takes more seeds."""
 
+import dataclasses
 import json
 
 import pytest
@@ -123,6 +124,41 @@ def test_backends_that_seem_to_differ_take_ten_seeds(rows, computed, monkeypatch
     assert not first.agrees
     assert (first.seeds, first.wanted) == (3, 10)
     assert summarise(rows["small"], result.record).agrees
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_ten_seeds_leave_in_doubt_takes_ten_fresh_ones(rows, computed, monkeypatch, again):
+    whole = cells.run
+
+    def unlike(**arguments):
+        result = whole(**arguments)
+        if arguments["backend"] == "keras" and (again or arguments["seed"] < 10):
+            result["figures"]["inference"]["test_accuracy"] += 0.001
+        return result
+
+    monkeypatch.setattr(cells, "run", unlike)
+    result = campaign.run([rows["small"]], Record(), None)
+    assert result.computed == 40
+    assert [seed for _, seed in computed[20:]] == [seed for seed in range(20, 30) for _ in range(2)]
+    assert summarise(rows["small"], result.record).agrees is not again
+    known = {one.key for one in campaign.all_cells([rows["small"]])}
+    assert set(result.record.entries) < known
+    assert campaign.run([rows["small"]], Record(), None, quick=True).computed == 6
+
+
+def test_only_the_variants_in_doubt_take_fresh_seeds(rows, computed, monkeypatch):
+    whole = cells.run
+    small = rows["small"]
+    two = dataclasses.replace(small, variants=(*small.variants, dataclasses.replace(small.variants[0], name="second")))
+
+    def unlike(**arguments):
+        result = whole(**arguments)
+        if arguments["backend"] == "keras" and arguments["experiment"]["variant"]["name"] == "second":
+            result["figures"]["inference"]["test_accuracy"] += 0.001
+        return result
+
+    monkeypatch.setattr(cells, "run", unlike)
+    assert campaign.run([two], Record(), None).computed == 60
 
 
 def test_with_two_jobs_the_first_seed_has_the_machine_for_itself(rows, computed, tmp_path, monkeypatch):
