@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -155,6 +156,9 @@ def _in_processes(
             start(cell)
             yield delayed(_compute)(cell, where)
 
+    # A process that has grown is replaced by joblib, which warns in the thread that does it: made an error, the warning
+    # would end that thread, and the campaign would wait for ever. Filters of one thread only are not to be had.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     with parallel_config(backend="loky", inner_max_num_threads=1, initializer=prepare):
         # No cell waits inside a process, so that a death has few suspects
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)

@@ -94,6 +94,14 @@ def test_the_number_of_processes_changes_nothing():
     )
 
 
+def test_a_process_that_has_grown_is_replaced():
+    # 400 MB are more than joblib lets a process grow between two cells; it looks once a second
+    grow = 'time.sleep(1.1); sys.grown = [*getattr(sys, "grown", []), b"x" * 400_000_000]'
+    cells = [Cell("timeit:timeit", {"stmt": grow, "setup": f"import sys, time; {n}", "number": 1}) for n in range(6)]
+    outcomes = list(run_cells(cells, n_jobs=2))
+    assert [outcome.error for outcome in outcomes] == [None] * 6
+
+
 def test_processes_have_one_thread():
     cell = Cell("os:getenv", {"key": "OPENBLAS_NUM_THREADS"})
     assert next(run_cells([cell, cell], n_jobs=2)).result == "1"
