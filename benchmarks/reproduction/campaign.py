@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.reproduction import slices
 from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
 from benchmarks.reproduction.experiment import FRESH_SEEDS, LEAST_SEEDS, MOST_SEEDS, Row
+from benchmarks.reproduction.more_seeds import doubted_variants, reason_for_more
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.summary import doubted_variants, reason_for_more
 from bridge.cells import Cell, kept, run_cells
 from bridge.progress import Show, silent
 

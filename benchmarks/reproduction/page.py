@@ -11,8 +11,9 @@ from typing import Any
 from benchmarks.reproduction import pictures
 from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Record
+from benchmarks.reproduction.results import results_of
 from benchmarks.reproduction.statistics import mean
-from benchmarks.reproduction.summary import Line, RowSummary, results_of, summarise
+from benchmarks.reproduction.summary import Line, RowSummary, summarise
 from benchmarks.reproduction.wording import (
     NAMES,
     NO_ACCURACY,

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.plots import as_svg
 from benchmarks.reproduction.experiment import MOST_SEEDS, Row
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.summary import results_of
+from benchmarks.reproduction.results import results_of
 from model_spec.whole_files import whole_file, write_whole
 
 STYLES = {"numpy": ("-", 1.0), "keras": ("--", 2.2)}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.reproduction.cells import BACKENDS
 from benchmarks.reproduction.experiment import FRESH_SEEDS, MOST_SEEDS, Row, Variant
-from benchmarks.reproduction.record import Entry, Record
-from benchmarks.reproduction.statistics import WIDE_SPREAD, Paired, deviation, finite, mean, paired, published_verdict
-
-Results = dict[str, dict[int, dict[str, Any]]]
-"""{backend: {seed: what cells.run gave}}."""
+from benchmarks.reproduction.more_seeds import doubted_variants, reason_for_more
+from benchmarks.reproduction.record import Record
+from benchmarks.reproduction.results import Results, results_of, values_of
+from benchmarks.reproduction.statistics import Paired, deviation, finite, mean, paired, published_verdict
 
 MAIN_FIGURES = (
     "train_accuracy",
@@ -117,45 +114,6 @@ class RowSummary:
         return {**asdict(self), "lines": lines, "agrees": self.agrees}
 
 
-def results_of(row: Row, variant: Variant, record: Record, seeds: Iterable[int]) -> Results:
-    """The results of seeds that both backends have finished."""
-    wanted = set(seeds)
-    found: dict[str, dict[int, Entry]] = {backend: {} for backend in BACKENDS}
-    for entry in record.entries.values():
-        if (entry.row, entry.variant) == (row.name, variant.name) and entry.seed in wanted:
-            earlier = found[entry.backend].get(entry.seed)
-            # Where both are known, that with the machine for itself
-            if earlier is None or entry.result["alone"]:
-                found[entry.backend][entry.seed] = entry
-    both = sorted(set.intersection(*(set(entries) for entries in found.values())))
-    return {backend: {seed: entries[seed].result for seed in both} for backend, entries in found.items()}
-
-
-def values_of(results: Results, reading: str, figure: str) -> dict[str, list[float]]:
-    """{backend: [the figure of each seed]}; "late test_accuracy" is the mean of the last measurements."""
-    found = {}
-    for backend, by_seed in results.items():
-        if figure.startswith("late "):
-            key = f"{reading}.{figure.removeprefix('late ')}"
-            found[backend] = [mean(result["late"][key]) for result in by_seed.values()]
-        else:
-            found[backend] = [float(result["figures"][reading][figure]) for result in by_seed.values()]
-    return found
-
-
-def accuracies(results: Results) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """{(reading, figure): {backend: values}} of all accuracies."""
-    some = next(iter(results["numpy"].values()), None)
-    if some is None:
-        return {}
-    return {
-        (reading, figure): values_of(results, reading, figure)
-        for reading, figures in some["figures"].items()
-        for figure in figures
-        if figure.endswith("accuracy")
-    }
-
-
 def summarise(row: Row, record: Record) -> RowSummary:
     """All lines of a row, from what the record holds of it."""
     lines: list[Line] = []
@@ -183,36 +141,6 @@ def summarise(row: Row, record: Record) -> RowSummary:
                 asked[figure] = {backend: low <= mean(one) <= high for backend, one in values.items()}
     wanted = MOST_SEEDS if reason_for_more(row, record) else row.seeds
     return RowSummary(row.name, min(counts), wanted, min(fresh_counts, default=None), lines, seconds, asked)
-
-
-def reason_for_more(row: Row, record: Record) -> str | None:
-    """Why the first seeds of a row are too few; None where they say enough, or where not all of them were run."""
-    if not row.random or row.seeds == MOST_SEEDS:
-        return None
-    for variant in row.variants:
-        results = results_of(row, variant, record, range(row.seeds))
-        if len(results["numpy"]) < row.seeds:
-            return None
-        for values in accuracies(results).values():
-            if any(max(one) - min(one) > WIDE_SPREAD for one in values.values()):
-                return "an accuracy spreads over more than two points"
-        if _seems_to_differ(results):
-            return "its backends seem to differ"
-    return None
-
-
-def doubted_variants(row: Row, record: Record) -> tuple[Variant, ...]:
-    """The variants whose backends differ by all of the first ten seeds: the fresh ones decide."""
-    found = []
-    for variant in row.variants:
-        results = results_of(row, variant, record, range(MOST_SEEDS))
-        if len(results["numpy"]) == MOST_SEEDS and _seems_to_differ(results):
-            found.append(variant)
-    return tuple(found)
-
-
-def _seems_to_differ(results: Results) -> bool:
-    return any(paired(one["numpy"], one["keras"]).differs for one in accuracies(results).values())
 
 
 def _wanted(variant: Variant, figures: dict[str, dict[str, float]]) -> list[tuple[str, str, Any]]:
