@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.reproduction.experiment import MOST_SEEDS, Row, Variant
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.results import Results, accuracies, results_of
-from benchmarks.reproduction.statistics import WIDE_SPREAD, paired
+from benchmarks.reproduction.results import Results, accuracies, difference_of, results_of, values_of
+from benchmarks.reproduction.statistics import WIDE_SPREAD
 
 
 def reason_for_more(row: Row, record: Record) -> str | None:
@@ -16,8 +16,8 @@ def reason_for_more(row: Row, record: Record) -> str | None:
         results = results_of(row, variant, record, range(row.seeds))
         if len(results["numpy"]) < row.seeds:
             return None
-        for values in accuracies(results).values():
-            if any(max(one) - min(one) > WIDE_SPREAD for one in values.values()):
+        for where in accuracies(results):
+            if any(max(one) - min(one) > WIDE_SPREAD for one in values_of(results, *where).values()):
                 return "an accuracy spreads over more than two points"
         if _seems_to_differ(results):
             return "its backends seem to differ"
@@ -35,4 +35,4 @@ def doubted_variants(row: Row, record: Record) -> tuple[Variant, ...]:
 
 
 def _seems_to_differ(results: Results) -> bool:
-    return any(paired(one["numpy"], one["keras"]).differs for one in accuracies(results).values())
+    return any(difference_of(results, *where).differs for where in accuracies(results))

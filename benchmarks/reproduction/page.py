@@ -36,7 +36,8 @@ over the seeds.
 - NumPy − Keras is the mean difference of the pairs with its 95 % interval. The backends *agree* where every interval
   holds zero and every mean is below 0.3 points; a single pair has the second only. One interval of 20 misses zero by
   chance, so what is in doubt by ten seeds is asked again of ten fresh ones, 20 to 29, which alone decide (*fresh seeds*
-  and their interval). Where it is in doubt again, the backends *DIFFER*.
+  and their interval). Where it is in doubt again, the backends *DIFFER*. Where early stopping ended a pair at different
+  epochs, the 0.3 points are asked at the last epoch of both, and the final accuracies need an interval that holds zero.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
   seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
   machine's.

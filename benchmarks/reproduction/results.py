@@ -1,4 +1,4 @@
-"""Results of one variant in pairs, out of the record: by backend and seed, by figure, all accuracies."""
+"""Results of one variant in pairs, out of the record: by backend and seed, by figure, differences of accuracies."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from typing import Any
 from benchmarks.reproduction.cells import BACKENDS
 from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Entry, Record
-from benchmarks.reproduction.statistics import mean
+from benchmarks.reproduction.statistics import LARGEST_DIFFERENCE, Paired, mean, paired
 
 Results = dict[str, dict[int, dict[str, Any]]]
 """{backend: {seed: what cells.run gave}}."""
+
+SAME_EPOCH = "last epoch of both"
+"""The reading of pairs that early stopping ended at different epochs: where the shorter run of each pair ended."""
+
+SAME_EPOCH_FIGURES = {"train_accuracy": "accuracy", "validation_accuracy": "val_accuracy"}
+"""{figure: its curve}; the training accuracy is that of the epoch's batches, as fit shows it."""
 
 
 def results_of(row: Row, variant: Variant, record: Record, seeds: Iterable[int]) -> Results:
@@ -31,8 +37,12 @@ def results_of(row: Row, variant: Variant, record: Record, seeds: Iterable[int])
 def values_of(results: Results, reading: str, figure: str) -> dict[str, list[float]]:
     """{backend: [the figure of each seed]}; "late test_accuracy" is the mean of the last measurements."""
     found = {}
+    last = _last_epoch_of_both(results) if reading == SAME_EPOCH else {}
     for backend, by_seed in results.items():
-        if figure.startswith("late "):
+        if reading == SAME_EPOCH:
+            curve = SAME_EPOCH_FIGURES[figure]
+            found[backend] = [result["curves"]["history"][curve][last[seed] - 1] for seed, result in by_seed.items()]
+        elif figure.startswith("late "):
             key = f"{reading}.{figure.removeprefix('late ')}"
             found[backend] = [mean(result["late"][key]) for result in by_seed.values()]
         else:
@@ -40,14 +50,39 @@ def values_of(results: Results, reading: str, figure: str) -> dict[str, list[flo
     return found
 
 
-def accuracies(results: Results) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """{(reading, figure): {backend: values}} of all accuracies."""
+def stopped_apart(results: Results) -> bool:
+    """True where early stopping ended a pair at different epochs."""
+    ours, theirs = ([result["figures"]["run"].get("epochs") for result in results[one].values()] for one in BACKENDS)
+    return ours != theirs
+
+
+def _last_epoch_of_both(results: Results) -> dict[int, int]:
+    ours, theirs = (
+        {seed: int(result["figures"]["run"]["epochs"]) for seed, result in results[one].items()} for one in BACKENDS
+    )
+    return {seed: min(ours[seed], theirs[seed]) for seed in ours}
+
+
+def accuracies(results: Results) -> list[tuple[str, str]]:
+    """(reading, figure) of all accuracies."""
     some = next(iter(results["numpy"].values()), None)
     if some is None:
-        return {}
-    return {
-        (reading, figure): values_of(results, reading, figure)
+        return []
+    found = [
+        (reading, figure)
         for reading, figures in some["figures"].items()
         for figure in figures
         if figure.endswith("accuracy")
-    }
+    ]
+    return found + ([(SAME_EPOCH, figure) for figure in SAME_EPOCH_FIGURES] if stopped_apart(results) else [])
+
+
+def difference_of(results: Results, reading: str, figure: str) -> Paired:
+    """NumPy minus Keras.
+
+    Trainings part by rounding, and without patience a late digit decides when one stops: accuracies after different
+    numbers of epochs need an interval that holds zero, and 0.3 points are asked where both have run as long.
+    """
+    values = values_of(results, reading, figure)
+    unlike = stopped_apart(results) and reading != SAME_EPOCH
+    return paired(values["numpy"], values["keras"], None if unlike else LARGEST_DIFFERENCE)

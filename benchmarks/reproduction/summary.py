@@ -8,8 +8,16 @@ from typing import Any
 from benchmarks.reproduction.experiment import FRESH_SEEDS, MOST_SEEDS, Row, Variant
 from benchmarks.reproduction.more_seeds import doubted_variants, reason_for_more
 from benchmarks.reproduction.record import Record
-from benchmarks.reproduction.results import Results, results_of, values_of
-from benchmarks.reproduction.statistics import Paired, deviation, finite, mean, paired, published_verdict
+from benchmarks.reproduction.results import (
+    SAME_EPOCH,
+    SAME_EPOCH_FIGURES,
+    Results,
+    difference_of,
+    results_of,
+    stopped_apart,
+    values_of,
+)
+from benchmarks.reproduction.statistics import Paired, deviation, finite, mean, published_verdict
 
 MAIN_FIGURES = (
     "train_accuracy",
@@ -131,6 +139,8 @@ def summarise(row: Row, record: Record) -> RowSummary:
         if some is None:
             continue
         lines += [_line(variant, results, *where, fresh) for where in _wanted(variant, some["figures"])]
+        if stopped_apart(results):
+            lines += [_line(variant, results, SAME_EPOCH, figure, None, fresh) for figure in SAME_EPOCH_FIGURES]
         seconds[variant.name] = {
             backend: [result["seconds"] for result in by_seed.values() if result["alone"] and "seconds" in result]
             for backend, by_seed in results.items()
@@ -164,9 +174,8 @@ def _line(variant: Variant, results: Results, reading: str, figure: str, publish
             late = [one for result in by_seed.values() for one in result.get("late", {}).get(key, [])]
             verdicts[backend] = published_verdict(values[backend], published, late)
     is_accuracy = figure.endswith("accuracy") and not figure.startswith("late ")
-    difference = paired(values["numpy"], values["keras"]) if is_accuracy else None
+    difference = difference_of(results, reading, figure) if is_accuracy else None
     second = None
     if difference is not None and difference.differs and fresh["numpy"]:
-        again = values_of(fresh, reading, figure)
-        second = paired(again["numpy"], again["keras"])
+        second = difference_of(fresh, reading, figure)
     return Line(variant.name, reading, figure, published, values, verdicts, difference, second)
