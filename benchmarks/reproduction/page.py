@@ -37,7 +37,7 @@ over the seeds.
   holds zero and every mean is below 0.3 points; a single pair has the second only. One interval of 20 misses zero by
   chance, so what is in doubt by ten seeds is asked again of ten fresh ones, 20 to 29, which alone decide (*fresh seeds*
   and their interval). Where it is in doubt again, the backends *DIFFER*. Where early stopping ended a pair at different
-  epochs, the 0.3 points are asked at the last epoch of both, and the final accuracies need an interval that holds zero.
+  epochs, the accuracies at the last epoch both have run are compared, too.
 - Seconds are those of training alone, Keras' tracing included, with two threads and nothing else computing: of every
   seed, or of the first where the others ran side by side (a value without spread). Published seconds are another
   machine's.

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.reproduction.cells import BACKENDS
 from benchmarks.reproduction.experiment import Row, Variant
 from benchmarks.reproduction.record import Entry, Record
-from benchmarks.reproduction.statistics import LARGEST_DIFFERENCE, Paired, mean, paired
+from benchmarks.reproduction.statistics import Paired, mean, paired
 
 Results = dict[str, dict[int, dict[str, Any]]]
 """{backend: {seed: what cells.run gave}}."""
@@ -78,11 +78,6 @@ def accuracies(results: Results) -> list[tuple[str, str]]:
 
 
 def difference_of(results: Results, reading: str, figure: str) -> Paired:
-    """NumPy minus Keras.
-
-    Trainings part by rounding, and without patience a late digit decides when one stops: accuracies after different
-    numbers of epochs need an interval that holds zero, and 0.3 points are asked where both have run as long.
-    """
+    """NumPy minus Keras."""
     values = values_of(results, reading, figure)
-    unlike = stopped_apart(results) and reading != SAME_EPOCH
-    return paired(values["numpy"], values["keras"], None if unlike else LARGEST_DIFFERENCE)
+    return paired(values["numpy"], values["keras"])

@@ -96,14 +96,12 @@ class Paired:
         low, high: 95 % interval of the mean; the mean itself where all differences are equal, NaN for a single pair.
         p_value: how often chance alone brings a mean as far from zero (paired t test, both sides); 1 where every pair
             is equal, NaN for a single pair.
-        limit: the mean must stay below; None where its size says nothing.
     """
 
     mean: float
     low: float
     high: float
     p_value: float
-    limit: float | None = LARGEST_DIFFERENCE
 
     @property
     def misses_zero(self) -> bool:
@@ -117,19 +115,19 @@ class Paired:
 
     @property
     def differs(self) -> bool:
-        """True where the mean reaches its limit, or its interval misses zero.
+        """True where the mean reaches 0.3 points, or its interval misses zero.
 
         Two trainings part by rounding, so a single pair has its size only.
         """
-        return self.misses_zero or (self.limit is not None and abs(self.mean) >= self.limit)
+        return self.misses_zero or abs(self.mean) >= LARGEST_DIFFERENCE
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers; None in the place of NaN, which JSON does not know."""
-        return {name: None if value is None else finite(value) for name, value in asdict(self).items()}
+        return {name: finite(value) for name, value in asdict(self).items()}
 
 
-def paired(first: Sequence[float], second: Sequence[float], limit: float | None = LARGEST_DIFFERENCE) -> Paired:
-    """The differences first - second of runs that belong together; see :class:`Paired`.
+def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """The differences first - second of runs that belong together.
 
     Raises:
         ValueError: not as many of the one as of the other, or none.
@@ -139,10 +137,10 @@ def paired(first: Sequence[float], second: Sequence[float], limit: float | None 
     differences = [one - other for one, other in zip(first, second, strict=True)]
     middle = mean(differences)
     if len(differences) == 1:
-        return Paired(middle, math.nan, math.nan, math.nan, limit)
+        return Paired(middle, math.nan, math.nan, math.nan)
     error = deviation(differences) / math.sqrt(len(differences))
     if error == 0:
-        return Paired(middle, middle, middle, 1.0 if middle == 0 else 0.0, limit)
+        return Paired(middle, middle, middle, 1.0 if middle == 0 else 0.0)
     student = _student(len(differences))
     half = float(student.ppf((1 + CONFIDENCE) / 2)) * error
-    return Paired(middle, middle - half, middle + half, 2 * float(student.sf(abs(middle) / error)), limit)
+    return Paired(middle, middle - half, middle + half, 2 * float(student.sf(abs(middle) / error)))

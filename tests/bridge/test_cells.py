@@ -94,12 +94,20 @@ def test_the_number_of_processes_changes_nothing():
     )
 
 
-def test_a_process_that_has_grown_is_replaced():
+def test_a_process_that_has_grown_is_replaced(tmp_path):
+    pytest.importorskip("psutil", reason="joblib looks at the memory of its processes with it")
+    pids = tmp_path / "pids"
     # 400 MB are more than joblib lets a process grow between two cells; it looks once a second
-    grow = 'time.sleep(1.1); sys.grown = [*getattr(sys, "grown", []), b"x" * 400_000_000]'
-    cells = [Cell("timeit:timeit", {"stmt": grow, "setup": f"import sys, time; {n}", "number": 1}) for n in range(6)]
+    grow = (
+        f"open({str(pids)!r}, 'a').write(f'{{os.getpid()}} '); time.sleep(1.1); "
+        "sys.grown = [*getattr(sys, 'grown', []), b'x' * 400_000_000]"
+    )
+    cells = [
+        Cell("timeit:timeit", {"stmt": grow, "setup": f"import os, sys, time; {n}", "number": 1}) for n in range(6)
+    ]
     outcomes = list(run_cells(cells, n_jobs=2))
     assert [outcome.error for outcome in outcomes] == [None] * 6
+    assert len(set(pids.read_text().split())) > 2
 
 
 def test_processes_have_one_thread():
