@@ -98,6 +98,9 @@ class NumpyModel:
         """What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged."""
         return self._fast_tier() if self.engine == "fast" else ReferenceTier(self.network)
 
+    def __repr__(self) -> str:
+        return f"NumpyModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
+
     # Variables
 
     def summary(self) -> str:

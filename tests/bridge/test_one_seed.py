@@ -135,3 +135,8 @@ def test_twenty_steps_of_lenet_with_dropout_agree_from_the_seed_alone(optimizer)
     other = NumpyModel(spec, seed=7, dtype="float64", dropout_seed=8)
     other.fit(x, labels, training, verbose=0)
     assert distance(expected["dense/kernel"], other.weights["dense/kernel"], rate) > 1e-4
+
+
+@pytest.mark.parametrize("kind", [NumpyModel, KerasModel])
+def test_a_model_shows_what_it_was_made_of(kind):
+    assert repr(kind(zoo.mlp(), seed=3, dtype="float64")) == f"{kind.__name__}('mlp', seed=3, dtype='float64')"
