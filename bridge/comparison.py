@@ -20,7 +20,6 @@ from core_numpy import NumpyModel
 from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
-from model_spec.layers import Dropout
 
 Array = np.ndarray
 
@@ -126,7 +125,7 @@ def compare_models(
     cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
     path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
-    drops = any(isinstance(layer, Dropout) and layer.rate > 0 for layer in spec.layers)
+    drops = bool(spec.dropout_layers)
     for mode in ("inference", "training"):
         training = mode == "training"
         if training and drops and path == "xla":

@@ -11,7 +11,7 @@ from bridge.adapters import AdaptedLayer
 from bridge.bounds import value_name
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
-from model_spec import Dropout, Gradients, ModelSpec
+from model_spec import Gradients, ModelSpec
 from model_spec.inputs import check_weights, check_x, floating_dtype
 from model_spec.validation import boolean
 
@@ -47,7 +47,7 @@ class ForeignModel:
     """It has no Dropout; whoever reads the models' seeds finds one."""
 
     def __init__(self, spec: ModelSpec, layers: Sequence[Any], dtype: str, layout: str, style: str | None) -> None:
-        if any(isinstance(layer, Dropout) and layer.rate > 0 for layer in spec.layers):
+        if spec.dropout_layers:
             raise ValueError(
                 f"model {spec.name!r} has Dropout, and foreign layers drop other units; "
                 f"leave it out of the specification here, and judge the layer with bridge.check_layer"

@@ -1,8 +1,8 @@
 """Lock-step training: both models take the same steps, and everything they carry is compared after each of them.
 
 Two correct trainings drift apart, because each step's rounding is fed back. How far is normal is measured, not
-guessed: controls, the Keras model started again with every weight moved by one unit in the last place, train on the
-same batches, and their largest distance from Keras is the yardstick.
+guessed: controls (``bridge.control``), Keras trained again from neighbouring weights and with its rows in another
+order, are the yardstick by their largest distance from Keras.
 
 In float32 one relu that switches, or one pooling that picks another cell, throws a training a thousand times further
 than all rounding before it, at a step that is a matter of chance. So a training that leaves the envelope of a few
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bridge.bounds import UNIT_ROUNDOFF
+from bridge.control import Control
 from bridge.faults import Change, find
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
@@ -71,11 +72,11 @@ class TrainingParityReport:
     Attributes:
         spec, training: the network and the run.
         dtype: precision of all models.
-        resync: True where NumPy took over Keras' weights and state after every step, so that each step shows its own
-            error only.
+        resync: True where all models took over Keras' weights and state after every step, so that each step shows its
+            own error only.
         steps: NumPy's distance from Keras after each step.
-        control: the largest distance of a perturbed Keras from Keras after each step; empty with resync.
-        controls: how many perturbed Keras models trained along.
+        control: the largest distance of a control from Keras after each step.
+        controls: how many controls trained along.
         final: {tensor: distance} after the last step.
     """
 
@@ -92,11 +93,9 @@ class TrainingParityReport:
     def first_outside(self) -> int | None:
         """The first step (from 1) after which the models were further apart than the envelope allows, or None."""
         floor, reach = FLOOR * UNIT_ROUNDOFF[self.dtype], 0.0
-        for number, step in enumerate(self.steps, start=1):
-            if self.control:
-                reach = max(reach, self.control[number - 1].largest)
-            allowed = max(ENVELOPE * reach, floor)
-            if not step.largest <= allowed:
+        for number, (step, control) in enumerate(zip(self.steps, self.control, strict=True), start=1):
+            reach = max(reach, control.largest)
+            if not step.largest <= max(ENVELOPE * reach, floor):
                 return number
         return None
 
@@ -126,18 +125,18 @@ class TrainingParityReport:
         }
 
     def __str__(self) -> str:
-        mode = "resynchronised after each step" if self.resync else f"free-running, {self.controls} controls"
+        mode = "resynchronised after each step" if self.resync else "free-running"
         optimizer = type(self.training.optimizer).__name__
         lines = [
-            f"{self.verdict}: {self.spec.name}, {len(self.steps)} steps of {optimizer}, {self.dtype}, {mode}",
+            f"{self.verdict}: {self.spec.name}, {len(self.steps)} steps of {optimizer}, {self.dtype}, {mode}, "
+            f"{self.controls} controls",
             f"{'step':>6}{'loss':>12}{'parameters':>12}{'slots':>12}{'statistics':>12}{'control':>12}  worst",
         ]
         for number in _shown(len(self.steps)):
-            step = self.steps[number - 1]
-            control = f"{self.control[number - 1].largest:>12.2e}" if self.control else f"{'-':>12}"
+            step, control = self.steps[number - 1], self.control[number - 1]
             lines.append(
                 f"{number:>6}{step.loss:>12.2e}{step.parameters:>12.2e}{step.slots:>12.2e}{step.statistics:>12.2e}"
-                f"{control}  {step.worst}"
+                f"{control.largest:>12.2e}  {step.worst}"
             )
         if self.first_outside is not None:
             step = self.steps[self.first_outside - 1]
@@ -173,8 +172,8 @@ def compare_training(
         steps: how many steps to take.
         seed: of initial weights and dropout masks, the same on both sides; Keras' weights are copied to NumPy.
         dtype: "float32" or "float64".
-        resync: copy Keras' weights and state to NumPy after every step; there is no control then.
-        controls: how many perturbed Keras models train along, at least 1.
+        resync: copy Keras' weights and state to NumPy and the controls after every step.
+        controls: how many controls train along, at least 1.
         fault: plant this fault (see ``bridge.faults``) in the NumPy side, to see it caught.
     """
     from keras_models.runtime import without_tracing_warnings
@@ -190,8 +189,8 @@ def compare_training(
             _train_in_lock_step(report, data, seed, fault)
         return report
 
-    report = train(0 if resync else controls)
-    if report.first_outside is not None and dtype == "float32" and not resync:
+    report = train(controls)
+    if report.first_outside is not None and dtype == "float32":
         report = train(APPEAL * controls)
     return report
 
@@ -205,46 +204,38 @@ def _train_in_lock_step(
     spec, training, dtype = report.spec, report.training, report.dtype
     theirs, ours = KerasModel(spec, seed, dtype), NumpyModel(spec, seed, dtype)
     copy_weights(theirs, ours)
-    models: list[Any] = [ours, theirs]
-    for number in range(report.controls):
-        control = KerasModel(spec, seed, dtype)
-        control.set_weights({name: _nudged(value, dtype, number) for name, value in theirs.weights.items()})
-        models.append(control)
-    for model in models:
+    controls = [Control(spec, seed, dtype, number) for number in range(report.controls)]
+    for control in controls:
+        control.start_training(training, theirs.weights)
+    for model in (theirs, ours):
         model.start_training(training)
     if fault is not None:
         # A fault in the optimizer is planted in the one that start_training made
         find(fault).plant(ours)
     rate = _learning_rate(training)
     for x, y in data:
-        losses = [model.train_on_batch(x, y) for model in models]
-        carried = [model.weights | model.training_state() for model in models]
-        distances = _distances(carried[0], carried[1], rate)
-        report.steps.append(_summary(distances, losses[0], losses[1], spec))
-        report.final = distances
+        expected = theirs.train_on_batch(x, y)
+        right = theirs.weights | theirs.training_state()
+        loss = ours.train_on_batch(x, y)
+        report.final = _distances(ours.weights | ours.training_state(), right, rate)
+        report.steps.append(_summary(report.final, loss, expected, spec))
+        losses = [control.train_on_batch(x, y) for control in controls]
+        summaries = [
+            _summary(_distances(control.carried(), right, rate), loss, expected, spec)
+            for control, loss in zip(controls, losses, strict=True)
+        ]
+        report.control.append(max(summaries, key=lambda step: step.largest))
         if report.resync:
             copy_weights(theirs, ours)
             ours.set_training_state(theirs.training_state())
-        else:
-            summaries = [
-                _summary(_distances(state, carried[1], rate), loss, losses[1], spec)
-                for state, loss in zip(carried[2:], losses[2:], strict=True)
-            ]
-            report.control.append(max(summaries, key=lambda step: step.largest))
+            for control in controls:
+                control.set_training_state(theirs.training_state(), theirs.weights)
 
 
 def _batches(training: TrainingSpec, examples: int) -> Iterator[Array]:
     """Rows of the run's batches, epoch after epoch."""
     for epoch in itertools.count():
         yield from streams.batch_indices(training.replace(steps=None), examples, epoch)
-
-
-def _nudged(value: Array, dtype: str, seed: int) -> Array:
-    """Each value moved to a neighbouring number, up or down by chance; zeros stay."""
-    up = np.random.default_rng(seed).integers(0, 2, value.shape).astype(bool)
-    value = value.astype(dtype)
-    moved = np.nextafter(value, np.where(up, np.inf, -np.inf).astype(dtype))
-    return np.where(value == 0, value, moved)
 
 
 def _learning_rate(training: TrainingSpec) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 
 from core_numpy.network import flatten
 from model_spec import ModelSpec, inputs
-from model_spec.layers import Dropout
 
 if TYPE_CHECKING:
     from core_numpy.model import NumpyModel
@@ -48,4 +47,4 @@ def set_training_state(model: NumpyModel, state: dict[str, Any]) -> None:
 
 def _counters(spec: ModelSpec) -> list[str]:
     """Names of the dropout layers' counters."""
-    return [f"{layer.name}/dropout_call" for layer in spec.layers if isinstance(layer, Dropout) and layer.rate > 0]
+    return [f"{name}/dropout_call" for name in spec.dropout_layers]

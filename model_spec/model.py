@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
-from model_spec.layers import LayerSpec
+from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.base import snake_case
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import shape
@@ -91,6 +91,11 @@ class ModelSpec:
             for layer, before in zip(self.layers, self.input_shapes, strict=True)
             for variable, size in (layer.parameter_shapes(before) | layer.state_shapes(before)).items()
         }
+
+    @cached_property
+    def dropout_layers(self) -> tuple[str, ...]:
+        """Names of the layers that drop units in training: Dropout of a rate above zero."""
+        return tuple(str(layer.name) for layer in self.layers if isinstance(layer, Dropout) and layer.rate > 0)
 
     @property
     def parameter_count(self) -> int:
