@@ -61,7 +61,7 @@ def test_resync_shows_each_steps_own_error(data):
 
 
 def test_resync_takes_the_controls_back_to_keras_too(data):
-    """Adam's first step is the roughest: sqrt(velocity) is |gradient| then. A free-running control keeps what it did."""
+    """Adam's first step is the roughest: sqrt(velocity) is |gradient| then. A free-running control keeps that."""
     training = TrainingSpec(optimizer=Adam(0.01), batch_size=16)
     free, taken_back = (
         bridge.compare_training(SPEC, *data, training, steps=9, controls=1, resync=resync).control[-1].largest
