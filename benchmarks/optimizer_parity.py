@@ -70,7 +70,7 @@ class OptimizerParity:
         float64: largest distance over weights, slots and moving statistics after both backends' own fit.
         worst: the tensor it belongs to.
         float32: the same after lock-step training in float32.
-        control: how far one control (``bridge.control``) is from Keras after the same steps.
+        control: how far one control (``bridge.controls``) is from Keras after the same steps.
     """
 
     spec: str

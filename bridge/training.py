@@ -1,7 +1,7 @@
 """Lock-step training: both models take the same steps, and everything they carry is compared after each of them.
 
 Two correct trainings drift apart, because each step's rounding is fed back. How far is normal is measured, not
-guessed: controls (``bridge.control``), Keras trained again from neighbouring weights and with its rows in another
+guessed: controls (``bridge.controls``), Keras trained again from neighbouring weights and with its rows in another
 order, are the yardstick by their largest distance from Keras.
 
 In float32 one relu that switches, or one pooling that picks another cell, throws a training a thousand times further
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bridge.bounds import UNIT_ROUNDOFF
-from bridge.control import Control
+from bridge.controls import Controls
 from bridge.faults import Change, find
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
@@ -204,9 +204,8 @@ def _train_in_lock_step(
     spec, training, dtype = report.spec, report.training, report.dtype
     theirs, ours = KerasModel(spec, seed, dtype), NumpyModel(spec, seed, dtype)
     copy_weights(theirs, ours)
-    controls = [Control(spec, seed, dtype, number) for number in range(report.controls)]
-    for control in controls:
-        control.start_training(training, theirs.weights)
+    controls = Controls(spec, seed, dtype, report.controls)
+    controls.start_training(training, theirs.weights)
     for model in (theirs, ours):
         model.start_training(training)
     if fault is not None:
@@ -219,17 +218,15 @@ def _train_in_lock_step(
         loss = ours.train_on_batch(x, y)
         report.final = _distances(ours.weights | ours.training_state(), right, rate)
         report.steps.append(_summary(report.final, loss, expected, spec))
-        losses = [control.train_on_batch(x, y) for control in controls]
         summaries = [
-            _summary(_distances(control.carried(), right, rate), loss, expected, spec)
-            for control, loss in zip(controls, losses, strict=True)
+            _summary(_distances(carried, right, rate), loss, expected, spec)
+            for loss, carried in controls.train_on_batch(x, y)
         ]
         report.control.append(max(summaries, key=lambda step: step.largest))
         if report.resync:
             copy_weights(theirs, ours)
             ours.set_training_state(theirs.training_state())
-            for control in controls:
-                control.set_training_state(theirs.training_state(), theirs.weights)
+            controls.take_over(theirs.weights, theirs.training_state())
 
 
 def _batches(training: TrainingSpec, examples: int) -> Iterator[Array]:

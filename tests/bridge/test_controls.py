@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.control import Control, nudged
+from bridge.controls import Controls, nudged
 from bridge.training import deviation
 from keras_models import KerasModel
 from model_spec import Adam, Conv2D, Dense, Dropout, GlobalAveragePooling2D, ModelSpec, TrainingSpec, zoo
@@ -23,17 +23,35 @@ def test_every_weight_but_zero_moves_to_a_neighbour():
 def test_masks_follow_their_rows(digits):
     """A row keeps the units it drops, wherever it stands: nothing but rounding is left between the two."""
     spec = zoo.lenet((8, 8, 1))
-    keras_model, control = KerasModel(spec, 3, "float64"), Control(spec, 3, "float64", number=0)
+    keras_model, controls = KerasModel(spec, 3, "float64"), Controls(spec, 3, "float64", count=2)
     keras_model.start_training(TRAINING)
-    control.start_training(TRAINING, keras_model.weights)
-    for rows in (slice(0, 8), slice(2, 7)):
+    controls.start_training(TRAINING, keras_model.weights)
+    for call, rows in enumerate((slice(0, 8), slice(2, 7)), start=1):
         x, y = digits[0][rows], digits[1][rows]
-        assert control.train_on_batch(x, y) == pytest.approx(keras_model.train_on_batch(x, y), rel=1e-13)
-    carried = control.carried()
-    assert int(carried["dropout/dropout_call"]) == 2
-    for name, value in keras_model.weights.items():
-        assert 0 < deviation(carried[name], value, 0.001) < 1e-11
-    np.testing.assert_array_equal(carried["adam/iterations"], 2)
+        expected = keras_model.train_on_batch(x, y)
+        for loss, carried in controls.train_on_batch(x, y):
+            assert loss == pytest.approx(expected, rel=1e-13)
+            assert int(carried["dropout/dropout_call"]) == int(carried["adam/iterations"]) == call
+            for name, value in keras_model.weights.items():
+                assert 0 < deviation(carried[name], value, 0.001) < 1e-11
+
+
+def test_controls_are_trainings_of_their_own(digits):
+    """They share one model, and each goes on from where it was: alone it would have taken the same steps."""
+    spec = zoo.bn_cnn((8, 8, 1))
+    weights = KerasModel(spec, 3, "float64").weights
+    found = []
+    for count in (1, 3):
+        controls = Controls(spec, 3, "float64", count)
+        controls.start_training(TRAINING, weights)
+        for _ in range(3):
+            steps = list(controls.train_on_batch(*digits))
+        found.append(steps[0])
+    (loss, alone), (same_loss, beside_others) = found
+    assert loss == same_loss
+    for name, value in alone.items():
+        np.testing.assert_array_equal(value, beside_others[name])
+    assert np.abs(steps[1][1]["dense/kernel"] - beside_others["dense/kernel"]).max() > 0
 
 
 @pytest.mark.parametrize("resync", [False, True])
