@@ -14,9 +14,9 @@ PYTHON ?= python3
 compare: .venv
 	.venv/bin/crosscheck compare all
 
-# .venv/bin/python -m pytest -q -n 2
+# .venv/bin/python -m pytest -q -n 2 --dist worksteal
 test: .venv
-	.venv/bin/python -m pytest -q -n 2
+	.venv/bin/python -m pytest -q -n 2 --dist worksteal
 
 # .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy model_spec core_numpy keras_models bridge benchmarks
 lint: .venv
