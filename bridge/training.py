@@ -94,7 +94,8 @@ class TrainingParityReport:
         """The first step (from 1) after which the models were further apart than the envelope allows, or None."""
         floor, reach = FLOOR * UNIT_ROUNDOFF[self.dtype], 0.0
         for number, (step, control) in enumerate(zip(self.steps, self.control, strict=True), start=1):
-            reach = max(reach, control.largest)
+            # What a free run has once been thrown apart stays; after a resynchronisation each step stands for itself
+            reach = control.largest if self.resync else max(reach, control.largest)
             if not step.largest <= max(ENVELOPE * reach, floor):
                 return number
         return None

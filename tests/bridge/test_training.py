@@ -8,7 +8,7 @@ import pytest
 import bridge
 from benchmarks import datasets
 from bridge import training as training_module
-from bridge.training import Step, deviation
+from bridge.training import Step, TrainingParityReport, deviation
 from core_numpy import NumpyModel, update_rules
 from keras_models import KerasModel
 from model_spec import SGD, Adam, EarlyStopping, TrainingSpec, optimizers, zoo
@@ -125,6 +125,15 @@ def test_a_float32_training_that_leaves_the_envelope_is_tried_beside_more_contro
     report = bridge.compare_training(SPEC, *data, training, 1, dtype=dtype, resync=resync, controls=2)
     assert tried == controls
     assert (report.controls, report.passed) == (controls[-1], passed)
+
+
+@pytest.mark.parametrize(("resync", "outside"), [(False, None), (True, 2)])
+def test_a_rough_step_excuses_no_later_one_after_resync(resync, outside):
+    """The controls part at step 1 and not at step 2; NumPy is as far off at both."""
+    steps = [Step(0.0, distance, 0.0, 0.0, "dense/kernel") for distance in (1e-3, 1e-12)]
+    rough, smooth = steps
+    report = TrainingParityReport(SPEC, TrainingSpec(), "float64", resync, 1, [rough, rough], [rough, smooth])
+    assert report.first_outside == outside
 
 
 def test_different_state_is_refused():
