@@ -5,20 +5,25 @@ What only training or files need is imported where it is used, so that a program
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from core_numpy import losses
 from core_numpy.contract import MaskSources
+from core_numpy.engine.leases import Leases
+from core_numpy.engine.shards import usable_threads
 from core_numpy.network import Network, flatten
 from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.regularizers import Regularizer
+from model_spec.training_lock import TrainingLock
 from model_spec.validation import non_negative_integer, one_of, positive_integer
 
 if TYPE_CHECKING:
@@ -31,6 +36,27 @@ Array = np.ndarray
 
 MASKS = ("keras", "fast")
 """Where dropout masks may come from; see ``core_numpy.masks``."""
+
+
+_MAKING_ENGINE = threading.Lock()
+
+
+class _Engine(NamedTuple):
+    """What computes one network in one process.
+
+    Attributes:
+        network: what it was made for.
+        process: identifier of the process: threads do not survive a fork.
+        tier: predicts and trains.
+        exact_tier: shows gradients.
+        leases: who may use it at this moment.
+    """
+
+    network: Network
+    process: int
+    tier: Tier
+    exact_tier: Tier
+    leases: Leases
 
 
 class NumpyModel:
@@ -67,7 +93,8 @@ class NumpyModel:
         self.mask_kind = one_of("masks", masks, MASKS)
         self.engine = one_of("engine", engine, ENGINES)
         self.threads = None if threads is None else positive_integer("threads", threads)
-        self._tier: tuple[Network, Tier] | None = None
+        self._engine: _Engine | None = None
+        self._training_lock = TrainingLock()
         self.network = Network.of(spec)
         self.loss_functions: Callable[[loss_rules.Loss, bool], losses.LossFunction] = losses.loss_function
         self.penalty_function: Callable[[Regularizer, Array], tuple[float, Array]] = penalty
@@ -84,19 +111,24 @@ class NumpyModel:
         self._penalties = regularized_parameters(spec)
         self._folded: NumpyModel | None = None
 
-    def _fast_tier(self) -> Tier:
-        """What predicts and trains; it follows ``network``, which may be exchanged."""
-        if self._tier is None or self._tier[0] is not self.network:
-            self._tier = self.network, make_tier(self.engine, self.network, self.dtype, self.threads)
-        return self._tier[1]
+    def _running_engine(self) -> _Engine:
+        """What computes, in this process; it follows ``network``, which may be exchanged."""
+        engine = self._engine
+        if engine is None or engine.network is not self.network or engine.process != os.getpid():
+            tier = make_tier(self.engine, self.network, self.dtype, self.threads)
+            # What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged
+            exact = tier if self.engine == "fast" else ReferenceTier(self.network)
+            with _MAKING_ENGINE:
+                current = self._engine
+                if current is engine:
+                    readers = max(usable_threads(), 2)
+                    self._engine = current = _Engine(self.network, os.getpid(), tier, exact, Leases(readers))
+            engine = current
+        return engine  # type: ignore[return-value]
 
     def __getstate__(self) -> dict[str, Any]:
         # Threads and buffers stay behind; a copy makes its own
-        return {**self.__dict__, "_tier": None}
-
-    def _exact_tier(self) -> Tier:
-        """What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged."""
-        return self._fast_tier() if self.engine == "fast" else ReferenceTier(self.network)
+        return {**self.__dict__, "_engine": None}
 
     def __repr__(self) -> str:
         return f"NumpyModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
@@ -120,14 +152,15 @@ class NumpyModel:
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing; the error lists every name and shape that differs."""
         clean = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
-        if self.optimizer is None:
-            self.replace_variables(clean)
-            return
-        self._folded = None
-        # The running optimizer holds on to these arrays
-        everything = flatten(self.params) | flatten(self.state)
-        for name, value in clean.items():
-            np.copyto(everything[name], value)
+        with self._training_lock, self._running_engine().leases.writing():
+            if self.optimizer is None:
+                self.replace_variables(clean)
+                return
+            self._folded = None
+            # The running optimizer holds on to these arrays
+            everything = flatten(self.params) | flatten(self.state)
+            for name, value in clean.items():
+                np.copyto(everything[name], value)
 
     def fold_for_inference(self) -> None:
         """Predict by the folded network (see ``core_numpy.folding``) until a variable changes."""
@@ -169,9 +202,12 @@ class NumpyModel:
     def _infer(self, x: Array, rows: int | None) -> Array:
         if not len(x):
             return np.zeros((0, *self.spec.output_shape), self.dtype)
-        if self._folded is not None:
-            return self._folded._infer(x, rows)
-        return self._fast_tier().infer(self.params, self.state, x, rows)
+        folded = self._folded
+        if folded is not None:
+            return folded._infer(x, rows)
+        engine = self._running_engine()
+        with engine.leases.reading() as plans:
+            return engine.tier.infer(self.params, self.state, x, plans, rows)
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy.
@@ -186,8 +222,10 @@ class NumpyModel:
     def evaluate_checked(self, x: Array, y: Array) -> dict[str, float]:
         """:meth:`evaluate` on data that has been checked."""
         batch = Batch(x, y, self.loss, self.loss_functions)
-        value, correct = self._fast_tier().evaluate(self.params, self.state, batch)
-        figures = {"loss": value + sum(cost for cost, _ in self._penalty_terms().values())}
+        engine = self._running_engine()
+        with engine.leases.reading() as plans:
+            value, correct = engine.tier.evaluate(self.params, self.state, batch, plans)
+            figures = {"loss": value + sum(cost for cost, _ in self._penalty_terms().values())}
         if correct is not None:
             figures["accuracy"] = float(correct.mean())
         return figures
@@ -198,7 +236,8 @@ class NumpyModel:
         """{layer name: output}, and {"dense/preactivation": value} where asked for."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
-        forward = self.network.forward(self.params, self.state, x, training, sources)
+        with self._running_engine().leases.reading():
+            forward = self.network.forward(self.params, self.state, x, training, sources)
         return self._by_name(forward.values, preactivations)
 
     def _by_name(self, values: list[Any], preactivations: bool) -> dict[str, Any]:
@@ -219,16 +258,20 @@ class NumpyModel:
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         batch = Batch(x, y, rule, self.loss_functions, sources, training, need_dx=True)
-        result = self._exact_tier().pull_loss(self.params, self.state, batch)
-        return self._gradients(result, *self._with_penalties(result.loss, flatten(result.gradients)))
+        engine = self._running_engine()
+        with engine.leases.reading() as plans:
+            result = engine.exact_tier.pull_loss(self.params, self.state, batch, plans)
+            return self._gradients(result, *self._with_penalties(result.loss, flatten(result.gradients)))
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
-        result = self._exact_tier().pullback(self.params, self.state, x, cotangent, sources, training)
-        return self._gradients(result, None, flatten(result.gradients))
+        engine = self._running_engine()
+        with engine.leases.reading() as plans:
+            result = engine.exact_tier.pullback(self.params, self.state, x, cotangent, sources, training, plans)
+            return self._gradients(result, None, flatten(result.gradients))
 
     def _gradients(self, result: BatchResult, value: float | None, parameters: dict[str, Array]) -> Gradients:
         from model_spec.protocol import Gradients
@@ -294,7 +337,8 @@ class NumpyModel:
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         checkpoints.check(checkpoint, resume)
-        return trainer.train(self, data, training, callbacks, shown, checkpoint, resume)
+        with self._training_lock:
+            return trainer.train(self, data, training, callbacks, shown, checkpoint, resume)
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
@@ -303,11 +347,12 @@ class NumpyModel:
         from model_spec import optimizers as optimizer_rules
 
         training = fitting.check_training(training)
-        self.loss = loss_rules.get(training.loss)
-        # One vector of all that is trained: the optimizer updates it as a whole
-        _, views = one_vector(self._trainable())
-        self.replace_variables(views)
-        self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), views)
+        with self._training_lock, self._running_engine().leases.writing():
+            self.loss = loss_rules.get(training.loss)
+            # One vector of all that is trained: the optimizer updates it as a whole
+            _, views = one_vector(self._trainable())
+            self.replace_variables(views)
+            self.optimizer = OptimizerState.start(optimizer_rules.get(training.optimizer), views)
 
     def _trainable(self) -> dict[str, Array]:
         parameters = flatten(self.params)
@@ -336,14 +381,17 @@ class NumpyModel:
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
         """One training step on checked data; return (loss, right predictions or None)."""
         optimizer = self._running()
-        self._folded = None
-        sources = self._masks(True, self.dropout_calls)
-        batch = Batch(x, y, self.loss, self.loss_functions, sources, True, sample_weight)
-        result = self._fast_tier().pull_loss(self.params, self.state, batch)
-        value, gradients = self._with_penalties(result.loss, flatten(result.gradients))
-        self.state = result.state
-        optimizer.step(self._trainable(), {name: gradients[name] for name in self.spec.trainable_parameters})
-        self.dropout_calls += 1
+        engine = self._running_engine()
+        with self._training_lock, engine.leases.reading() as plans:
+            self._folded = None
+            sources = self._masks(True, self.dropout_calls)
+            batch = Batch(x, y, self.loss, self.loss_functions, sources, True, sample_weight)
+            result = engine.tier.pull_loss(self.params, self.state, batch, plans)
+            value, gradients = self._with_penalties(result.loss, flatten(result.gradients))
+            with engine.leases.writing(held=1):
+                self.state = result.state
+                optimizer.step(self._trainable(), {name: gradients[name] for name in self.spec.trainable_parameters})
+            self.dropout_calls += 1
         return value, result.correct
 
     def training_state(self) -> dict[str, Array]:
@@ -359,4 +407,5 @@ class NumpyModel:
         """Take over what :meth:`training_state` gave, of this backend or the other; all or nothing."""
         from core_numpy import training_state
 
-        training_state.set_training_state(self, state)
+        with self._training_lock, self._running_engine().leases.writing():
+            training_state.set_training_state(self, state)

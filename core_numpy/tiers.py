@@ -10,6 +10,7 @@ import numpy as np
 
 from core_numpy import metrics
 from core_numpy.contract import Array, MaskSources
+from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import LAYERS
 from core_numpy.layers.dropout import Dropout
@@ -67,19 +68,26 @@ class Batch(NamedTuple):
 
 
 class Tier(Protocol):
-    """What a model asks of either way."""
+    """What a model asks of either way. ``plans`` is the caller's own until the result has been used or copied."""
 
-    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+    def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The output in inference mode, at most ``rows`` examples at once."""
 
-    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+    def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
         """(mean loss, right predictions or None) in inference mode, for any number of examples."""
 
-    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+    def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss and its gradients."""
 
     def pullback(
-        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+        self,
+        params: Params,
+        state: Params,
+        x: Array,
+        cotangent: Array,
+        masks: MaskSources | None,
+        training: bool,
+        plans: PlanCache,
     ) -> BatchResult:
         """Gradients of sum(cotangent * output), that of x included."""
 
@@ -98,16 +106,20 @@ def all_right(parts: Sequence[Array | None]) -> Array | None:
 
 @dataclass(frozen=True)
 class ReferenceTier:
-    """The layers of ``core_numpy.layers`` one after the other."""
+    """The layers of ``core_numpy.layers`` one after the other; they need no plans."""
 
     network: Network
 
-    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+    def infer(
+        self, params: Params, state: Params, x: Array, plans: PlanCache | None = None, rows: int | None = None
+    ) -> Array:
         """See :class:`Tier`."""
         rows = rows or _PREDICT_ROWS
         return np.concatenate([self.network.infer(params, state, x[at : at + rows]) for at in range(0, len(x), rows)])
 
-    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+    def evaluate(
+        self, params: Params, state: Params, batch: Batch, plans: PlanCache | None = None
+    ) -> tuple[float, Array | None]:
         """See :class:`Tier`."""
         total, rights = 0.0, []
         for at in range(0, len(batch.x), _PREDICT_ROWS):
@@ -123,7 +135,7 @@ class ReferenceTier:
         function = batch.functions(batch.rule, fused > 0 or getattr(batch.rule, "from_logits", False))
         return function(forward.values[-1 - fused], y)
 
-    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+    def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache | None = None) -> BatchResult:
         """See :class:`Tier`."""
         network, rule = self.network, batch.rule
         forward = network.forward(params, state, batch.x, batch.training, batch.masks)
@@ -137,7 +149,14 @@ class ReferenceTier:
         return BatchResult(value, backward.parameters, correct, new_state, backward.values)
 
     def pullback(
-        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+        self,
+        params: Params,
+        state: Params,
+        x: Array,
+        cotangent: Array,
+        masks: MaskSources | None,
+        training: bool,
+        plans: PlanCache | None = None,
     ) -> BatchResult:
         """See :class:`Tier`."""
         forward = self.network.forward(params, state, x, training, masks)

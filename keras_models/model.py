@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, checkpoints, fitting, inputs, losses
 from model_spec.schedules import Schedule
+from model_spec.training_lock import TrainingLock
 from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
 
 PREDICTION_BATCH_SIZE = 256
@@ -59,6 +62,37 @@ class KerasModel:
         self._loss: losses.Loss = losses.get(None)
         self._compiled: tuple[losses.Loss, bool, Any] | None = None
         self._schedule: Schedule | None = None
+        self._calls = threading.RLock()
+        self._training_lock = TrainingLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_calls"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _calls=threading.RLock())
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Keras may run this model: in its float width, one thread at a time, as Keras itself is not thread-safe."""
+        with floatx(self.dtype), self._calls:
+            yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Variables, counters or what is compiled may change: not while another thread trains the model."""
+        with self._reading(), self._training_lock:
+            yield
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """A training of many batches: others may predict meanwhile, and may not train."""
+        with floatx(self.dtype):
+            with self._calls:
+                self._training_lock.__enter__()
+            try:
+                yield
+            finally:
+                self._training_lock.__exit__()
 
     def __repr__(self) -> str:
         return f"KerasModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
@@ -86,8 +120,9 @@ class KerasModel:
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing; ValueError lists every name and shape that does not fit."""
         checked = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
-        for name, variable in self._variables.items():
-            variable.assign(checked[name])
+        with self._changing():
+            for name, variable in self._variables.items():
+                variable.assign(checked[name])
 
     def save_weights(self, path: str | Path) -> None:
         """Write the weights to a ``.weights.h5`` file, whole or not at all."""
@@ -115,7 +150,7 @@ class KerasModel:
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         if len(x) == 0:
             return np.zeros((0, *self.spec.output_shape), self.dtype)
-        with floatx(self.dtype):
+        with self._reading():
             return np.asarray(self.keras_model.predict(x, batch_size=size, verbose=0))
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
@@ -123,7 +158,7 @@ class KerasModel:
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
-        with floatx(self.dtype):
+        with self._changing():
             self._compile(self._loss, y)
             figures = self.keras_model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
         return {name: float(value) for name, value in figures.items()}
@@ -134,7 +169,7 @@ class KerasModel:
         """Return {layer name: output}, and {"dense/preactivation": value} of nonlinear layers where asked for."""
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
-        with floatx(self.dtype):
+        with self._changing():
             return gradients.activations(
                 self.keras_model,
                 x,
@@ -163,7 +198,7 @@ class KerasModel:
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
-        with floatx(self.dtype):
+        with self._changing():
             return gradients.loss_and_gradients(
                 self.keras_model,
                 x,
@@ -180,7 +215,7 @@ class KerasModel:
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
-        with floatx(self.dtype):
+        with self._changing():
             return gradients.pullback(
                 self.keras_model, x, cotangent, self._trainable, boolean("training", training), call, self.path
             )
@@ -225,7 +260,7 @@ class KerasModel:
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
         checkpoints.check(checkpoint, resume)
-        with floatx(self.dtype):
+        with self._training():
             self._prepare(training, data.y)
             progress = checkpoints.begin(checkpoint, resume, self, "keras", data, training, callbacks)
             self.history, self.stop_training = progress.history, progress.ended
@@ -235,7 +270,7 @@ class KerasModel:
     def start_training(self, training: TrainingSpec) -> None:
         """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
         training = fitting.check_training(training)
-        with floatx(self.dtype):
+        with self._changing():
             self._prepare(training, None)
 
     @property
@@ -262,7 +297,7 @@ class KerasModel:
         self._running()
         x = inputs.check_x(x, self.spec.input_shape, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
-        with floatx(self.dtype):
+        with self._changing():
             self._compile(self._loss, y)
             return trainer.train_on_batch(self.keras_model, x, y)
 
@@ -272,7 +307,8 @@ class KerasModel:
 
     def set_training_state(self, state: dict[str, Any]) -> None:
         """Put back what :meth:`training_state` gave, all or nothing; start the same training first."""
-        states.set_training_state(self.keras_model, state, self.dtype)
+        with self._changing():
+            states.set_training_state(self.keras_model, state, self.dtype)
 
     def _prepare(self, training: TrainingSpec, y: np.ndarray | None) -> None:
         """Compile with a fresh optimizer and make its slots, so that they can be read before the first step."""

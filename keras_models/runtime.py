@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,25 +46,79 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
+class _FloatWidth:
+    """Who is using Keras' default float width, which belongs to the whole process.
+
+    Threads of one width are inside together; one that wants the other width waits until they have left. A thread that
+    is inside already and wants the other width leaves until it is done with it, so that no two wait for each other.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._width: str | None = None
+        self._inside = 0
+        self._former: tuple[str, Any] | None = None
+        self._own = threading.local()
+
+    def enter(self, name: str) -> None:
+        mine: list[str] = self._own.__dict__.setdefault("widths", [])
+        with self._changed:
+            if mine:
+                self._leave()
+            try:
+                self._join(name)
+            except BaseException:
+                if mine:
+                    self._join(mine[-1])
+                raise
+            mine.append(name)
+
+    def leave(self) -> None:
+        mine: list[str] = self._own.widths
+        with self._changed:
+            mine.pop()
+            self._leave()
+            if mine:
+                self._join(mine[-1])
+
+    def _join(self, name: str) -> None:
+        while self._inside and self._width != name:
+            self._changed.wait()
+        if not self._inside:
+            # Keras makes its global policy from floatx when the first layer asks for it, and keeps it from then on:
+            # without this, a first model in float64 would turn the user's later layers into float64 ones.
+            self._former = keras.config.floatx(), keras.config.dtype_policy()
+            keras.config.set_floatx(name)
+            keras.config.set_dtype_policy(name)
+            self._width = name
+        self._inside += 1
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        if not self._inside:
+            former, former_policy = self._former  # type: ignore[misc]
+            keras.config.set_floatx(former)
+            keras.config.set_dtype_policy(former_policy)
+            self._changed.notify_all()
+
+
+_FLOAT_WIDTH = _FloatWidth()
+
+
 @contextmanager
 def floatx(dtype: Any) -> Iterator[str]:
     """Make ``dtype`` ("float32" or "float64") Keras' default float width, and restore the former one afterwards.
 
     Building, compiling, fitting and evaluating happen inside: with the layers' own ``dtype=`` alone, inputs, loss and
-    learning rate would stay float32.
+    learning rate would stay float32. The width is one setting of the process: another thread that needs the other one
+    waits.
     """
     name = str(floating_dtype(dtype))
-    former = keras.config.floatx()
-    # Keras makes its global policy from floatx when the first layer asks for it, and keeps it from then on: without
-    # this, a first model in float64 would turn the user's later layers into float64 ones.
-    former_policy = keras.config.dtype_policy()
-    keras.config.set_floatx(name)
-    keras.config.set_dtype_policy(name)
+    _FLOAT_WIDTH.enter(name)
     try:
         yield name
     finally:
-        keras.config.set_floatx(former)
-        keras.config.set_dtype_policy(former_policy)
+        _FLOAT_WIDTH.leave()
 
 
 @contextmanager

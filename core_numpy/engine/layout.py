@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +45,50 @@ class Layout(NamedTuple):
         return np.moveaxis(buffer, -1, 0) if self.batch_last else buffer
 
 
+LARGE_BYTES = 1 << 18
+"""Buffers of this size have memory of their own: malloc would keep the holes that plans of changing sizes leave."""
+
+_HUGE_PAGES_FROM = 1 << 22
+"""NumPy asks for huge pages from here on, too."""
+
+
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """An uninitialised array that starts at a cache line."""
     dtype = np.dtype(dtype)
     count = int(np.prod(shape))
-    memory = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
+    nbytes = count * dtype.itemsize
+    if nbytes >= LARGE_BYTES and hasattr(mmap, "MAP_ANONYMOUS"):
+        return _own_pages(nbytes)[:nbytes].view(dtype).reshape(shape)
+    memory = np.empty(nbytes + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+    return memory[start : start + nbytes].view(dtype).reshape(shape)
+
+
+def _own_pages(nbytes: int) -> Array:
+    """Bytes that go back to the operating system when the last array on them is dropped; private after a fork."""
+    pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if nbytes >= _HUGE_PAGES_FROM and hasattr(mmap, "MADV_HUGEPAGE"):
+        try:
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            pass  # a kernel without them
+    return np.frombuffer(pages, np.uint8)
+
+
+def owned_bytes(arrays: Iterable[Any]) -> int:
+    """Bytes of memory that these arrays, and the arrays they are views of, keep alive.
+
+    >>> a = np.zeros(100)
+    >>> owned_bytes([a, a[:10], a.reshape(10, 10)])
+    800
+    """
+    owners = {}
+    for array in arrays:
+        while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
+            array = array.base
+        if isinstance(array, np.ndarray):
+            owners[id(array)] = array.nbytes
+    return sum(owners.values())
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> Array:

@@ -13,7 +13,7 @@ from core_numpy.engine.block import Block, Room
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
-from core_numpy.engine.layout import Layout
+from core_numpy.engine.layout import Layout, owned_bytes
 from core_numpy.engine.meeting import OneShard, WholeBatch
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
@@ -66,6 +66,9 @@ class Plan:
     """All blocks for ``examples`` rows, or fewer; forward leaves in the buffers what backward reads.
 
     With fewer rows the other places of the buffers hold examples of zeros, whose gradients are zeros.
+
+    Attributes:
+        nbytes: bytes of all buffers.
     """
 
     def __init__(self, network: Network, layout: Layout, examples: int, dtype: np.dtype, training: bool) -> None:
@@ -82,6 +85,7 @@ class Plan:
         for at in range(len(steps)):
             source = _block(steps, at, source, Room(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
+        self.nbytes = owned_bytes(array for block in (self.entry, *self.blocks) for array in block.buffers())
 
     def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
         """Take these variables for the chunks to come, and forget all gradients.
@@ -96,6 +100,14 @@ class Plan:
                 block.begin({}, {})
             else:
                 block.begin(params[step.name], state[step.name])
+
+    def release(self) -> None:
+        """Give all buffers back; the plan is of no use afterwards.
+
+        Blocks know each other in both directions: without this, their memory would wait for the garbage collector.
+        """
+        for block in self.blocks:
+            vars(block).clear()
 
     def take_masks(self, sources: Mapping[int, MaskSource], rows: slice) -> None:
         """Let every Dropout layer, by its position in the specification, draw its mask for these rows of the batch."""

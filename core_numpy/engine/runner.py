@@ -1,8 +1,7 @@
-"""Runs a network by its plans: inference, and the loss with its gradients, for any batch."""
+"""Runs a network by plans: inference, and the loss with its gradients, for any batch."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +11,7 @@ from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.meeting import WholeBatch
 from core_numpy.engine.plan import Plan
+from core_numpy.engine.plan_cache import PlanCache, PlanKey
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.conv2d import Conv2D
@@ -38,7 +38,6 @@ _LEAST_CHUNK, _LARGEST_CHUNK = 64, 128
 _ROWS_AT_ONCE = 1024
 _REGISTER = 16
 """float32 numbers of the widest register."""
-_PLANS = 8
 
 
 Work = list[tuple[slice, Plan]]
@@ -46,7 +45,10 @@ Work = list[tuple[slice, Plan]]
 
 
 class Runner:
-    """The plans of one network in one precision, made when first needed and kept."""
+    """Runs one network in one precision, by plans from the cache that each caller brings.
+
+    It keeps nothing of a call itself, so any number of threads may use it, each with a cache of its own.
+    """
 
     def __init__(self, network: Network, dtype: str, threads: int | None = None, shards: int = SHARDS) -> None:
         self.network = network
@@ -56,12 +58,13 @@ class Runner:
         self.flops = sum(network.spec.flops.values())
         self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
-        self.plans: OrderedDict[tuple[int, int, bool, bool], Plan] = OrderedDict()
         owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
         trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
         self.first_trained = next(trained, len(network.steps))
 
-    def _work(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Work]:
+    def _work(
+        self, plans: PlanCache, examples: int, backward: bool, whole: bool = False, rows: int | None = None
+    ) -> list[Work]:
         """A batch as shards of chunks, at most ``rows`` examples a chunk; ``whole`` keeps each shard in one chunk.
 
         Only images are sharded, and not where they are few or the network is small.
@@ -79,26 +82,22 @@ class Runner:
                 chunk = even_chunk(count, largest) if batch_last else largest
             work.append(
                 [
-                    (slice(at, end), self._plan(number, chunk if batch_last else end - at, backward, batch_last))
+                    (slice(at, end), self._plan(plans, PlanKey(number, size, backward, batch_last)))
                     for at, end in chunk_bounds(start, stop, chunk)
+                    for size in (chunk if batch_last else end - at,)
                 ]
             )
         return work
 
-    def _plan(self, shard: int, examples: int, training: bool, batch_last: bool) -> Plan:
-        """The plan of this shard for chunks of this size; the least recently used one makes room."""
-        key = (shard, examples, training, batch_last)
-        if key not in self.plans:
-            while len(self.plans) >= _PLANS:
-                self.plans.popitem(last=False)
-            self.plans[key] = Plan(self.network, Layout(batch_last), examples, self.dtype, training)
-        self.plans.move_to_end(key)
-        return self.plans[key]
+    def _plan(self, plans: PlanCache, key: PlanKey) -> Plan:
+        return plans.get(
+            key, lambda: Plan(self.network, Layout(key.batch_last), key.examples, self.dtype, key.backward)
+        )
 
-    def infer(self, params: Params, state: Params, x: Array, rows: int | None = None) -> Array:
+    def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
         result = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
-        work = self._work(len(x), backward=False, rows=rows)
+        work = self._work(plans, len(x), backward=False, rows=rows)
 
         def run(shard: int) -> None:
             _begin(work[shard], params, state)
@@ -112,10 +111,10 @@ class Runner:
             self.workers.run(run, len(work))
         return result
 
-    def evaluate(self, params: Params, state: Params, batch: Batch) -> tuple[float, Array | None]:
+    def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
         """(mean loss, right predictions or None) in inference mode."""
         last, function = self._loss(batch)
-        work = self._work(len(batch.x), backward=False)
+        work = self._work(plans, len(batch.x), backward=False)
 
         def run(shard: int) -> tuple[float, list[Array | None]]:
             total, rights = 0.0, []
@@ -142,7 +141,7 @@ class Runner:
         predictions = output if isinstance(rule, CategoricalCrossentropy) else plan.finish(last)
         return metrics.correct(predictions, y, rule)
 
-    def pull_loss(self, params: Params, state: Params, batch: Batch) -> BatchResult:
+    def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss over the batch and its gradients."""
         last, function = self._loss(batch)
 
@@ -152,23 +151,31 @@ class Runner:
             value, gradient = mean_loss(losses, gradients, len(batch.y), weights)
             return value, gradient, self._right(output, plan, last, y, batch.rule)
 
-        return self._pull_back(params, state, batch.x, start, last, batch.masks, batch.training, batch.need_dx)
+        return self._pull_back(params, state, batch.x, plans, start, last, batch.masks, batch.training, batch.need_dx)
 
     def pullback(
-        self, params: Params, state: Params, x: Array, cotangent: Array, masks: MaskSources | None, training: bool
+        self,
+        params: Params,
+        state: Params,
+        x: Array,
+        cotangent: Array,
+        masks: MaskSources | None,
+        training: bool,
+        plans: PlanCache,
     ) -> BatchResult:
         """Gradients of sum(cotangent * output), that of x included."""
 
         def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
             return 0.0, cotangent[rows], None
 
-        return self._pull_back(params, state, x, start, len(self.network.steps), masks, training, need_dx=True)
+        return self._pull_back(params, state, x, plans, start, len(self.network.steps), masks, training, need_dx=True)
 
     def _pull_back(
         self,
         params: Params,
         state: Params,
         x: Array,
+        plans: PlanCache,
         begin: Callable[[slice, Array, Plan], tuple[float, Array, Array | None]],
         last: int,
         masks: MaskSources | None,
@@ -177,7 +184,7 @@ class Runner:
     ) -> BatchResult:
         """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
         coupled = training and self.network.couples_examples
-        work = self._work(len(x), backward=True, whole=coupled or not self.has_images)
+        work = self._work(plans, len(x), backward=True, whole=coupled or not self.has_images)
         sources = self._mask_sources(masks) if training else {}
         inputs = np.empty_like(x) if need_dx else None
         first = 0 if need_dx else self.first_trained

@@ -52,6 +52,8 @@ class Workers:
         self.threads = threads
         self.one_blas_thread = one_blas_thread
         self._pool: ThreadPoolExecutor | None = None
+        self._making = threading.Lock()
+        self._one_reduction = threading.Lock()
 
     def run(self, task: Callable[[int], Result], count: int) -> list[Result]:
         """Results of task(0), task(1), ..., in this order."""
@@ -72,7 +74,8 @@ class Workers:
             with meeting.place(shard) as place:
                 return task(shard, place)
 
-        with ExitStack() as stack:
+        # Shards of two batches at once could wait for each other's threads
+        with ExitStack() as stack, self._one_reduction:
             if self.one_blas_thread:
                 stack.enter_context(single_threaded_blas())
             pool = self._helpers() if self.threads >= count else stack.enter_context(_pool(count - 1))
@@ -81,9 +84,10 @@ class Workers:
 
     def _helpers(self) -> ThreadPoolExecutor:
         """The other threads, started when they are first needed: a program that shows one image does without."""
-        if self._pool is None:
-            self._pool = _pool(self.threads - 1)
-        return self._pool
+        with self._making:
+            if self._pool is None:
+                self._pool = _pool(self.threads - 1)
+            return self._pool
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
@@ -98,6 +102,7 @@ class SingleThreadedBlas:
 
     The number of threads belongs to the whole process, so those inside are counted: the first one in sets it, and the
     last one out gives back what was there. Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then.
+    A forked child has none of the threads that were inside: it starts anew, with BLAS as it was before them.
     """
 
     def __init__(self) -> None:
@@ -110,6 +115,15 @@ class SingleThreadedBlas:
             self._controller = None
         else:
             self._controller = ThreadpoolController().select(user_api="blas")
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_anew)
+
+    def _start_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
 
     def __enter__(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine import layout, runner
 from core_numpy.engine.plan import pooled_first
+from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size, even_chunk
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
 from core_numpy.layers.activation import Activation
@@ -139,6 +140,11 @@ def test_a_plan_equals_the_reference(spec):
         assert_equal_gradients(found, expected)
 
 
+def plans_of(model):
+    """The plans a model keeps between calls."""
+    return [plan for cache in model._running_engine().leases._idle for plan in cache.plans]
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "elu"])
 @pytest.mark.parametrize("shape", [IMAGE, VECTOR])
 def test_activations_go_by_pieces(name, shape, monkeypatch):
@@ -148,7 +154,7 @@ def test_activations_go_by_pieces(name, shape, monkeypatch):
     x, y, _ = batch(spec, 2 * FEW_IMAGES + 3)
     assert_same(fast.predict(x), reference.predict(x))
     assert_equal_gradients(fast.loss_and_gradients(x, y), reference.loss_and_gradients(x, y))
-    blocks = [block for plan in fast._fast_tier().plans.values() for block in plan.blocks]
+    blocks = [block for plan in plans_of(fast) for block in plan.blocks]
     assert any(len(block.pieces) > 1 for block in blocks if hasattr(block, "pieces"))
 
 
@@ -297,7 +303,7 @@ def test_a_model_that_has_run_can_be_copied(duplicate):
     model.train_on_batch(x, y)
     other = duplicate(model)
     np.testing.assert_array_equal(other.predict(x), model.predict(x))
-    assert other._tier is not model._tier
+    assert other._engine is not model._engine
 
 
 def test_a_pickled_model_goes_on_training():
@@ -328,7 +334,7 @@ def test_a_small_batch_is_not_split(monkeypatch):
     monkeypatch.setattr(runner, "LEAST_SHARED_FLOPS", 5e7)
     lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
     # 9 products of 9.6 million operations
-    assert [len(lenet._work(examples, backward=True)) for examples in (1, 5, 6, 100)] == [1, 1, 2, 2]
+    assert [len(lenet._work(PlanCache(), examples, backward=True)) for examples in (1, 5, 6, 100)] == [1, 1, 2, 2]
 
 
 def test_shards_and_chunks():
@@ -342,7 +348,7 @@ def test_one_plan_runs_all_chunks_of_a_shard():
     assert [even_chunk(*case) for case in cases] == [64, 128, 128, 33, 10, 64, 3, 1]
     lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
     for examples in (1000, 1001, 132):
-        for shard in lenet._work(examples, backward=True):
+        for shard in lenet._work(PlanCache(), examples, backward=True):
             assert len({plan for _, plan in shard}) == 1
 
 

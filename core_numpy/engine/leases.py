@@ -1,0 +1,150 @@
+"""Who may use a model at this moment: a few readers at once, each with buffers of its own, or one writer alone."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+
+from core_numpy.engine.plan_cache import PlanCache
+
+IDLE_BYTES = 64 << 20
+"""Bytes of buffers one model keeps between calls, where the plans of its last call do not need more by themselves."""
+
+_CHECK_SECONDS = 0.1
+
+
+class Leases:
+    """Lends plan caches to callers: each has one to itself, so no thread writes into another one's buffers.
+
+    Whoever comes while all are lent waits. The cache that was given back last is lent first: one thread alone always
+    works in the same, warm buffers.
+
+    Args:
+        readers: how many callers may compute at once.
+    """
+
+    def __init__(self, readers: int) -> None:
+        self._readers = readers
+        self._idle = [PlanCache() for _ in range(readers)]
+        self._everyone = [weakref.ref(cache) for cache in self._idle]
+        self._returned = threading.Condition()
+        self._waiting = 0
+
+    def reading(self) -> _Reading:
+        """``with leases.reading() as plans:`` - a plan cache for one call, while no writer is at work."""
+        return _Reading(self)
+
+    def writing(self, held: int = 0) -> _Writing:
+        """``with leases.writing():`` - wait until nobody reads, and keep readers out: variables may be changed.
+
+        There may be one writer at a time; a model's training lock takes care of that.
+
+        Args:
+            held: leases the calling thread holds itself.
+        """
+        return _Writing(self, self._readers - held)
+
+    def take(self) -> PlanCache:
+        """A cache nobody else uses, as soon as there is one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._wait()
+
+    def give_back(self, cache: PlanCache) -> None:
+        """Let others have this cache."""
+        grown = cache.end_call(IDLE_BYTES)
+        self._idle.append(cache)
+        if grown:
+            self._shrink()
+        if self._waiting:
+            self._wake()
+
+    def put_back(self, caches: Iterable[PlanCache]) -> None:
+        """Let others have these caches, which were taken and not used."""
+        self._idle.extend(caches)
+        if self._waiting:
+            self._wake()
+
+    def _wake(self) -> None:
+        with self._returned:
+            self._returned.notify_all()
+
+    def _wait(self) -> PlanCache:
+        with self._returned:
+            self._waiting += 1
+            try:
+                while True:
+                    try:
+                        return self._idle.pop()
+                    except IndexError:
+                        if not self._returned.wait(_CHECK_SECONDS):
+                            self._replace_lost()
+            finally:
+                self._waiting -= 1
+
+    def _replace_lost(self) -> None:
+        """A thread interrupted between taking a cache and using it (Ctrl-C) never gives it back: make another one."""
+        for at, known in enumerate(self._everyone):
+            if known() is None:
+                cache = PlanCache()
+                self._everyone[at] = weakref.ref(cache)
+                self._idle.append(cache)
+
+    def _shrink(self) -> None:
+        """Empty the caches that were not used for longest until all together hold no more than is allowed."""
+        for cache in list(self._idle)[:-1]:
+            if self.idle_bytes <= IDLE_BYTES:
+                return
+            try:
+                self._idle.remove(cache)
+            except ValueError:
+                continue  # another thread has taken it meanwhile
+            cache.clear()
+            self._idle.insert(0, cache)
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes of all buffers that are kept and not in use."""
+        return sum(cache.nbytes for cache in list(self._idle))
+
+
+class _Reading:
+    """One cache for one call. A class costs a third of what a generator does."""
+
+    __slots__ = ("_cache", "_leases")
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+
+    def __enter__(self) -> PlanCache:
+        self._cache = self._leases.take()
+        return self._cache
+
+    def __exit__(self, *error: object) -> None:
+        self._leases.give_back(self._cache)
+
+
+class _Writing:
+    """All caches, so that nobody else has one."""
+
+    __slots__ = ("_count", "_leases", "_taken")
+
+    def __init__(self, leases: Leases, count: int) -> None:
+        self._leases, self._count = leases, count
+
+    def __enter__(self) -> None:
+        leases = self._leases
+        taken: list[PlanCache] = []
+        self._taken = taken
+        try:
+            while len(taken) < self._count:
+                taken.append(leases.take())
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        # In the order they were in, the one used last on top
+        self._leases.put_back(reversed(self._taken))
