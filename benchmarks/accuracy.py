@@ -14,6 +14,7 @@ from benchmarks.tables import Table, as_html
 from bridge.progress import Show, silent
 from core_numpy import NumpyModel
 from model_spec import Callback, History, ModelSpec, TrainingSpec
+from model_spec.verdict import Verdict, combine
 
 Array = np.ndarray
 
@@ -67,9 +68,25 @@ class AccuracyComparison:
     largest_probability_difference: float
 
     @property
+    def diverged(self) -> tuple[str, ...]:
+        """Names of the backends whose probabilities or loss are not finite."""
+        return tuple(
+            backend.name
+            for backend in self.backends
+            if not (np.isfinite(backend.probabilities).all() and np.isfinite(backend.test["loss"]))
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE where the accuracies differ by no more than chance; BOTH DIVERGED where both backends did."""
+        if self.diverged:
+            return Verdict.BOTH_DIVERGED if len(self.diverged) == len(self.backends) else Verdict.DIFFER
+        return Verdict.AGREE if self.p_value >= SIGNIFICANCE else Verdict.DIFFER
+
+    @property
     def agrees(self) -> bool:
-        """True where the accuracies differ by no more than chance."""
-        return self.p_value >= SIGNIFICANCE
+        """True where the verdict is AGREE."""
+        return self.verdict == Verdict.AGREE
 
     @property
     def difference(self) -> float:
@@ -107,6 +124,8 @@ class AccuracyComparison:
 
     def word(self) -> str:
         """Whether the accuracies differ by more than chance."""
+        if self.diverged:
+            return f"  {self.verdict}: {' and '.join(self.diverged)} left the finite numbers; lower the learning rate"
         chance = "no more than chance" if self.agrees else "MORE than this test set explains"
         return (
             f"  difference {self.difference:+.4f}: right on one side only {self.only[0]} and {self.only[1]}, "
@@ -125,6 +144,7 @@ class AccuracyComparison:
             "different_answers": self.different_answers,
             "confusion": self.confusion(),
             "p_value": self.p_value,
+            "verdict": self.verdict,
             "agrees": self.agrees,
             "largest_probability_difference": self.largest_probability_difference,
         }
@@ -189,6 +209,12 @@ def paired_p_value(results: Sequence[AccuracyComparison]) -> float:
 
     differences = np.array([result.difference for result in results])
     return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+
+
+def accuracy_verdict(results: Sequence[AccuracyComparison]) -> Verdict:
+    """What :func:`agree` says of trainings that stayed finite; otherwise what became of those that did not."""
+    found = [result.verdict for result in results if result.verdict != Verdict.AGREE and result.diverged]
+    return combine(found or [Verdict.AGREE if agree(results) else Verdict.DIFFER])
 
 
 def agree(results: Sequence[AccuracyComparison]) -> bool:

@@ -13,11 +13,15 @@ from benchmarks.commands.common import CANNOT_COMPARE
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are one line: what came, what was probably meant, and an example."""
 
+    source: str | None = None
+    """The configuration file that some of the words come from."""
+
     def error(self, message: str) -> NoReturn:
         """Print the line and leave with exit code 2."""
         example = self.epilog.split(": ", 1)[1] if self.epilog else f"{self.prog} --help"
         hint = f" For example: {example}" if message.endswith("?") else f"; for example: {example}"
-        self.exit(CANNOT_COMPARE, f"{self.prog}: {message}{hint}\n")
+        place = f"{self.prog}, {self.source}" if self.source else self.prog
+        self.exit(CANNOT_COMPARE, f"{place}: {message}{hint}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = [] if action.choices is None else [str(choice) for choice in action.choices]

@@ -11,7 +11,7 @@ import bridge
 from benchmarks import datasets, environment
 from benchmarks.accuracy import (
     AccuracyComparison,
-    agree,
+    accuracy_verdict,
     blas_threads,
     paired_p_value,
     spread,
@@ -24,6 +24,7 @@ from benchmarks.tables import as_html
 from bridge import ParityReport, TrainingParityReport
 from bridge.progress import Show, silent
 from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, to_json, zoo
+from model_spec.verdict import Verdict, combine
 
 Array = np.ndarray
 
@@ -86,10 +87,15 @@ class Comparison:
         return self.accuracies[0] if self.accuracies else None
 
     @property
+    def verdict(self) -> Verdict:
+        """AGREE where parity holds, lock-step trainings stay together and accuracies differ by no more than chance."""
+        found = [self.parity.verdict, *(report.verdict for report in self.drift)]
+        return combine(found + ([accuracy_verdict(self.accuracies)] if self.accuracies else []))
+
+    @property
     def agrees(self) -> bool:
-        """True where parity holds, lock-step trainings stay together and accuracies differ by no more than chance."""
-        stays = all(report.passed for report in self.drift)
-        return self.parity.passed and stays and (not self.accuracies or agree(self.accuracies))
+        """True where the verdict is AGREE."""
+        return self.verdict == Verdict.AGREE
 
     @property
     def p_value(self) -> float | None:
@@ -99,14 +105,14 @@ class Comparison:
         return None if self.accuracy is None else self.accuracy.p_value
 
     def _repr_html_(self) -> str:
-        parts: list[Any] = [f"{'AGREE' if self.agrees else 'DIFFER'}: {self.spec.name}", self.parity, *self.drift]
+        parts: list[Any] = [f"{self.verdict}: {self.spec.name}", self.parity, *self.drift]
         parts += [one for one in (self.accuracy, self.speed) if one is not None]
         return as_html(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers, with the machine it was found on."""
         return {
-            "verdict": "AGREE" if self.agrees else "DIFFER",
+            "verdict": self.verdict,
             "spec": to_dict(self.spec),
             "configuration": self.configuration,
             "parity": self.parity.to_dict(),

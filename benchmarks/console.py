@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.tables import Table
 
 _GOOD = r"\b(AGREE|PASSED|HELD)\b"
-_BAD = r"\b(DIFFER|FAILED|BUG|NOTHING COMPARED)\b"
+_BAD = r"\b(DIFFER|FAILED|BUG|NOTHING COMPARED|BOTH DIVERGED)\b"
 
 
 def show(*parts: str | Table | object) -> None:
@@ -66,7 +66,7 @@ def without_import_chatter() -> Iterator[None]:
 
 def comparison_parts(result: Comparison) -> list[str | Table]:
     """One network's whole result, the verdict first, as text and tables."""
-    parts: list[str | Table] = [f"{'AGREE' if result.agrees else 'DIFFER'}: {result.spec.name}", "parity"]
+    parts: list[str | Table] = [f"{result.verdict}: {result.spec.name}", "parity"]
     parts += [f"  {line}" for line in str(result.parity).splitlines()]
     for report in result.drift:
         parts += ["lock-step training", *(f"  {line}" for line in str(report).splitlines())]

@@ -26,6 +26,7 @@ from model_spec import (
     schedules,
 )
 from model_spec.optimizers import Optimizer
+from model_spec.verdict import Verdict, combine, plain
 
 Array = np.ndarray
 
@@ -71,6 +72,7 @@ class OptimizerParity:
         worst: the tensor it belongs to.
         float32: the same after lock-step training in float32.
         control: how far one control (``bridge.controls``) is from Keras after the same steps.
+        diverged: the sides that carry a NaN or infinity after the run in float64.
     """
 
     spec: str
@@ -80,19 +82,30 @@ class OptimizerParity:
     worst: str
     float32: float
     control: float
+    diverged: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
         """True where the float64 distance keeps its limit."""
-        return self.float64 <= LIMIT
+        return self.verdict == Verdict.AGREE
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE where the float64 distance keeps its limit; BOTH DIVERGED where both sides left the finite numbers."""
+        if self.diverged:
+            return Verdict.BOTH_DIVERGED if len(self.diverged) == 2 else Verdict.DIFFER
+        return Verdict.AGREE if self.float64 <= LIMIT else Verdict.DIFFER
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers and strings."""
-        return asdict(self) | {"agrees": self.agrees}
+        entry: dict[str, Any] = plain(asdict(self) | {"verdict": self.verdict, "agrees": self.agrees})
+        return entry
 
 
-def fit_both(spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: int = 0) -> dict[str, float]:
-    """Train both backends with their own ``fit`` in float64, and return every carried tensor's distance.
+def fit_both(
+    spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: int = 0
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Train both backends with their own ``fit`` in float64; return every carried tensor's distance, and who diverged.
 
     One seed gives both the same weights; the weights are copied all the same, for initializers that are not uniform.
     """
@@ -108,7 +121,12 @@ def fit_both(spec: ModelSpec, x: Array, y: Array, training: TrainingSpec, seed: 
     if set(first) != set(second):
         raise ValueError(f"the two sides carry different state: {sorted(set(first) ^ set(second))}")
     rate = ours.optimizer.current_learning_rate() if ours.optimizer else 0.0
-    return {name: deviation(first[name], second[name], rate) for name in first if not name.endswith("/learning_rate")}
+    distances = {
+        name: deviation(first[name], second[name], rate) for name in first if not name.endswith("/learning_rate")
+    }
+    sides = {"NumPy": first, "Keras": second}
+    diverged = (side for side, carried in sides.items() if not all(np.isfinite(one).all() for one in carried.values()))
+    return distances, tuple(diverged)
 
 
 def check(spec: ModelSpec, x: Array, y: Array, steps: int, seed: int = 0, show: Show = silent) -> list[OptimizerParity]:
@@ -117,20 +135,19 @@ def check(spec: ModelSpec, x: Array, y: Array, steps: int, seed: int = 0, show: 
     for number, (name, optimizer) in enumerate(OPTIMIZERS.items()):
         show(f"{spec.name}: {name}", number, len(OPTIMIZERS))
         training = TrainingSpec(optimizer=optimizer, batch_size=32, steps=steps, seed=seed)
-        distances = fit_both(spec, x.astype(np.float64), y, training, seed)
+        distances, diverged = fit_both(spec, x.astype(np.float64), y, training, seed)
         worst = max(distances, key=lambda tensor: distances[tensor])
         lockstep = compare_training(spec, x, y, training, steps, seed, "float32", controls=1)
         last, control = lockstep.steps[-1].largest, lockstep.control[-1].largest
-        rows.append(OptimizerParity(spec.name, name, steps, distances[worst], worst, last, control))
+        rows.append(OptimizerParity(spec.name, name, steps, distances[worst], worst, last, control, diverged))
     return rows
 
 
 def parts(rows: Sequence[OptimizerParity]) -> list[str | Table]:
     """The verdict, then a table of all rows."""
-    agree = all(row.agrees for row in rows)
     worst = max(rows, key=lambda row: row.float64)
     verdict = (
-        f"{'AGREE' if agree else 'DIFFER'}: {len(rows)} trainings; float64 largest distance {worst.float64:.2e} "
+        f"{combine(row.verdict for row in rows)}: {len(rows)} trainings; float64 largest distance {worst.float64:.2e} "
         f"({worst.spec}, {worst.optimizer}, {worst.worst}), limit {LIMIT:g}"
     )
     table = Table(["network", "optimizer", "float64", "float32", "control", "worst in float64"])

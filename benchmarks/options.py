@@ -38,8 +38,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--epochs", type=int)
-    command.add_argument("--batch-size", type=int)
+    command.add_argument("--epochs", type=_positive)
+    command.add_argument("--batch-size", type=_positive)
     command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
 
 

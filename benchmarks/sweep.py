@@ -6,7 +6,7 @@ timed: a sweep shares its machine with itself.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from bridge.cells import Cell, Outcome, run_cells, source_version
 from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
 from model_spec.training import TrainingSpec
+from model_spec.verdict import Verdict, combine, json_text
 from model_spec.whole_files import write_whole
 
 BACKENDS = ("numpy", "keras")
@@ -46,18 +47,30 @@ class SweepResult:
         return [outcome for outcome in self.outcomes if outcome.error is not None]
 
     @property
-    def differing(self) -> list[Outcome]:
-        """Parity cells whose backends differ."""
-        return [outcome for outcome in self.outcomes if (outcome.result or {}).get("verdict", "AGREE") != "AGREE"]
+    def verdict(self) -> Verdict:
+        """That of all parity cells and diverged trainings; FAILED where a cell is missing or ended in an error."""
+        found = [Verdict(outcome.result["verdict"]) for outcome in self.outcomes if "verdict" in (outcome.result or {})]
+        if self.failed or len(self.outcomes) < self.total:
+            found.append(Verdict.FAILED)
+        for finite in self._finite_losses().values():
+            if not all(finite):
+                found.append(Verdict.DIFFER if any(finite) else Verdict.BOTH_DIVERGED)
+        return combine(found)
 
-    @property
-    def agrees(self) -> bool:
-        """True where every cell is there, none failed, and no parity cell differs."""
-        return len(self.outcomes) == self.total and not self.failed and not self.differing
+    def _finite_losses(self) -> dict[tuple[str, str, int], list[bool]]:
+        """{(network, data, seed): whether the test loss of each backend is finite}."""
+        found: dict[tuple[str, str, int], list[bool]] = {}
+        for outcome in self.outcomes:
+            if "loss" in (outcome.result or {}):
+                arguments = outcome.cell.arguments
+                place = arguments["name"], arguments["data"], arguments["seed"]
+                found.setdefault(place, []).append(math.isfinite(float(outcome.result["loss"])))
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Every cell's arguments and result: the same for the same sweep, however it was run."""
         return {
+            "verdict": self.verdict,
             "cells": [
                 {
                     "function": outcome.cell.function,
@@ -66,7 +79,7 @@ class SweepResult:
                     "failed": outcome.error is not None,
                 }
                 for outcome in self.outcomes
-            ]
+            ],
         }
 
     def parts(self) -> list[str | Table]:
@@ -79,7 +92,7 @@ class SweepResult:
                 continue
             place = arguments["name"], arguments["data"]
             if "accuracy" in outcome.result:
-                groups.setdefault((*place, arguments["backend"]), []).append(outcome.result["accuracy"])
+                groups.setdefault((*place, arguments["backend"]), []).append(float(outcome.result["accuracy"]))
             else:
                 verdicts.setdefault(place, []).append(outcome.result["verdict"])
         kept = sum(outcome.kept for outcome in self.outcomes)
@@ -90,7 +103,8 @@ class SweepResult:
         for (name, data), found in verdicts.items():
             table.rows.append([name, data, "parity", f"{found.count('AGREE')} agree", str(len(found))])
         parts: list[str | Table] = [
-            f"{len(self.outcomes)} of {self.total} cells, {kept} of them kept, {len(self.failed)} failed"
+            f"{self.verdict}: {len(self.outcomes)} of {self.total} cells, {kept} of them kept, "
+            f"{len(self.failed)} failed"
         ]
         if table.rows:
             parts.append(table)
@@ -125,15 +139,19 @@ def cells_of(
         limit: use only the first so many training rows.
 
     Raises:
-        ValueError: a network, data set or field that there is not; before anything is run.
+        ValueError: a network, data set or field that there is not, or one twice; before anything is run.
     """
     from benchmarks.compare import find_models, load_data
 
+    _refuse_repeated("data sets", list(data))
+    _refuse_repeated("backends", list(backends))
     checked = to_dict(TrainingSpec(**training))
     version = source_version()
     cells = []
     for name in data:
-        for spec in find_models(list(models), load_data(name, limit)):
+        specs = find_models(list(models), load_data(name, limit))
+        _refuse_repeated("networks", [spec.name for spec in specs])
+        for spec in specs:
             common = {"name": spec.name, "spec": to_json(spec), "data": name, "limit": limit}
             for seed in range(seeds):
                 for backend in backends:
@@ -141,6 +159,13 @@ def cells_of(
                     cells.append(Cell("benchmarks.sweep:train", arguments, version))
                 cells.append(Cell("benchmarks.sweep:parity", common | {"seed": seed}, version))
     return cells
+
+
+def _refuse_repeated(what: str, names: Sequence[str]) -> None:
+    """Results are kept and shown by name."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{what} {', '.join(map(repr, repeated))} are given more than once; give each another name")
 
 
 def run(
@@ -168,7 +193,7 @@ def run(
     except KeyboardInterrupt:
         result.interrupted = True
     result.outcomes = [found[cell.key] for cell in cells if cell.key in found]
-    write_whole(directory / "results.json", json.dumps(result.to_dict(), indent=1))
+    write_whole(directory / "results.json", json_text(result.to_dict()))
     return result
 
 

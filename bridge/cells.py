@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import Any
 
 from model_spec.validation import positive_integer
+from model_spec.verdict import json_text, plain
 from model_spec.whole_files import remove_leftovers, write_whole
 
 _OURS = ("model_spec", "core_numpy", "keras_models", "bridge", "benchmarks")
@@ -202,7 +203,7 @@ def _compute(cell: Cell, where: Path | None) -> Outcome:
         module, _, name = cell.function.partition(":")
         result = getattr(import_module(module), name)(**cell.arguments)
         # As a file would give it back, so that a first run and a resumed one see the same
-        result = json.loads(json.dumps(result))
+        result = plain(result)
     except Exception:
         error = traceback.format_exc()
     outcome = Outcome(cell, result, error, perf_counter() - started)
@@ -222,7 +223,7 @@ def _write(outcome: Outcome, where: Path | None) -> None:
         "error": outcome.error,
         "result": outcome.result,
     }
-    write_whole(where / f"{cell.key}.json", json.dumps(entry))
+    write_whole(where / f"{cell.key}.json", json_text(entry, indent=None))
 
 
 def kept(cell: Cell, where: Path | None) -> Outcome | None:

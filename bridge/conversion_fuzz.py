@@ -14,6 +14,7 @@ from bridge.cells import Cell, run_cells, source_version
 from bridge.conversion import to_keras, to_numpy
 from bridge.progress import Show, silent
 from bridge.random_keras_models import random_keras_model
+from model_spec.verdict import Verdict, combine
 
 DTYPES = ("float32", "float64")
 
@@ -86,18 +87,24 @@ class ConversionCampaign:
     @property
     def passed(self) -> bool:
         """True where something was converted and everything agrees."""
-        return bool(self.conversions) and not self.failed and not any(one.problem for one in self.conversions)
+        return self.verdict == Verdict.AGREE
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, FAILED where some chunk could not be run, or NOTHING COMPARED."""
+        found = [Verdict.DIFFER if one.problem else Verdict.AGREE for one in self.conversions]
+        return combine(found + [Verdict.FAILED for _ in self.failed])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
-        return {"conversions": [vars(one) for one in self.conversions], "failed": self.failed}
+        return {"verdict": self.verdict, "conversions": [vars(one) for one in self.conversions], "failed": self.failed}
 
     def lines(self) -> list[str]:
         """The verdict, the largest ratio and every model that failed."""
         problems = [one for one in self.conversions if one.problem]
         ratios = sorted(one.largest for one in self.conversions) or [0.0]
         lines = [
-            f"{'AGREE' if self.passed else 'DIFFER'}: {len(self.conversions)} conversions of random Keras models to "
+            f"{self.verdict}: {len(self.conversions)} conversions of random Keras models to "
             f"NumPy and back, {len(problems)} failed",
             f"largest error/bound {ratios[-1]:.3g}, median {ratios[len(ratios) // 2]:.3g}",
         ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from model_spec.verdict import Verdict, combine, largest, plain
+
 _BAR = 40
 _LOWEST_DECADE = -8
 
@@ -54,16 +56,14 @@ class FuzzSummary:
         return sum(count for _, _, count in self.kinds.values())
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """DIFFER, FAILED where some chunk could not be computed, AGREE, or NOTHING COMPARED."""
-        if self.kinds:
-            return "DIFFER"
-        return "FAILED" if self.failed else "AGREE" if self.networks else "NOTHING COMPARED"
+        found = [Verdict.DIFFER for _ in self.kinds] + [Verdict.FAILED for _ in self.failed]
+        return combine(found + [Verdict.AGREE] * bool(self.networks and self.ratios))
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain numbers and strings; a ratio that is not finite becomes a string."""
         single = self.ratios.get("float32", [])
-        largest = max(single, default=0.0)
         return {
             "verdict": self.verdict,
             "networks": self.networks,
@@ -75,7 +75,7 @@ class FuzzSummary:
             "ties": self.ties,
             "vacuous": self.vacuous,
             "float32_tensors": len(single),
-            "largest_error_over_bound": largest if math.isfinite(largest) else str(largest),
+            "largest_error_over_bound": plain(largest(single)),
             "median_error_over_bound": median(single) if single else 0.0,
             "histogram": self.histogram(),
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.bounds import SAFETY
 from bridge.verdict import BUG, Row
+from model_spec.verdict import Verdict, combine
 
 _TEXT_LIMIT = 600
 
@@ -68,12 +69,12 @@ class LayerReport:
     @property
     def passed(self) -> bool:
         """True where something was judged and every tensor agrees."""
-        return bool(self.rows) and not self.failures
+        return self.verdict == Verdict.AGREE
 
     @property
-    def verdict(self) -> str:
-        """AGREE, DIFFER, or NOTHING COMPARED."""
-        return "AGREE" if self.passed else "DIFFER" if self.failures else "NOTHING COMPARED"
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, NOTHING COMPARED (no tensor, or some that prove nothing), or BOTH DIVERGED."""
+        return combine([row.conclusion for row in self.rows] + [Verdict.DIFFER for _ in self.broken])
 
     @property
     def first_divergence(self) -> Row | Broken | None:

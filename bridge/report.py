@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from bridge.heat_map import heat_map
 from bridge.local import LocalRow, Observed, judge_alone
 from bridge.verdict import BUG, CONVENTION, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
+from model_spec.verdict import Verdict, combine, json_text
 
 _SHOWN_FAILURES = 12
 
@@ -53,12 +53,12 @@ class ParityReport:
     @property
     def passed(self) -> bool:
         """True where something was compared and every tensor agrees."""
-        return bool(self.rows) and not self.failures
+        return self.verdict == Verdict.AGREE
 
     @property
-    def verdict(self) -> str:
-        """AGREE, DIFFER, or NOTHING COMPARED."""
-        return "AGREE" if self.passed else "DIFFER" if self.rows else "NOTHING COMPARED"
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, NOTHING COMPARED (no tensor, or some that prove nothing), or BOTH DIVERGED."""
+        return combine(row.conclusion for row in self.rows)
 
     @property
     def first_divergence(self) -> Row | None:
@@ -128,7 +128,7 @@ class ParityReport:
 
     def to_json(self) -> str:
         """Everything as JSON text."""
-        return json.dumps(self.to_dict(), indent=1)
+        return json_text(self.to_dict())
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

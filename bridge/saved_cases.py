@@ -16,6 +16,7 @@ from bridge.fuzz import Finding, examine
 from bridge.random_cases import Case
 from bridge.report import ParityReport
 from bridge.weights import random_weights
+from model_spec.verdict import json_text
 from model_spec.whole_files import whole_file, write_whole
 
 Array = np.ndarray
@@ -23,6 +24,7 @@ Array = np.ndarray
 _PYTEST = '''"""{title}; written by crosscheck replay."""
 
 from bridge.fuzz import Case, check, failures
+from model_spec.verdict import json_text
 
 CASE = {case}
 
@@ -90,7 +92,7 @@ class SavedCase:
         weights = {f"weights/{name}": value for name, value in random_weights(self.case.spec, self.case.seed).items()}
         with whole_file(path.with_suffix(".npz")) as file:
             np.savez(file, x=x, y=y, **weights)  # type: ignore[arg-type]
-        write_whole(path, json.dumps(self.to_dict(), indent=1))
+        write_whole(path, json_text(self.to_dict()))
 
     @classmethod
     def load(cls, path: Path) -> tuple[SavedCase, tuple[Array, Array] | None]:

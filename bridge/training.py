@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from bridge.weights import copy_weights
 from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
 from model_spec.validation import positive_integer
+from model_spec.verdict import Verdict, combine, largest, plain
 
 Array = np.ndarray
 
@@ -43,26 +44,32 @@ def deviation(first: Array, second: Array, learning_rate: float) -> float:
     """``max|a - b| / max(max|a|, learning_rate)``: relative, but not below what one step moves.
 
     A parameter whose true gradient is zero (a bias in front of BatchNormalization) stays near zero on every backend,
-    so a purely relative distance would compare noise with noise.
+    so a purely relative distance would compare noise with noise. Infinite where one of them holds a NaN or infinity.
     """
     scale = max(float(np.abs(first).max(initial=0)), learning_rate)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return float("inf")
     return float(np.abs(np.asarray(first, np.float64) - second).max(initial=0)) / scale
 
 
 @dataclass(frozen=True)
 class Step:
-    """Distances after one step: of the losses, and the largest one over tensors of each kind; which is worst."""
+    """Distances after one step: of the losses, and the largest one over tensors of each kind; which is worst.
+
+    ``diverged`` names the sides, "NumPy" and "Keras", that carry a NaN or infinity after it.
+    """
 
     loss: float
     parameters: float
     slots: float
     statistics: float
     worst: str
+    diverged: tuple[str, ...] = ()
 
     @property
     def largest(self) -> float:
         """The largest distance: of the loss, parameters, slots and moving statistics."""
-        return max(self.loss, self.parameters, self.slots, self.statistics)
+        return largest((self.loss, self.parameters, self.slots, self.statistics))
 
 
 @dataclass
@@ -102,17 +109,24 @@ class TrainingParityReport:
 
     @property
     def passed(self) -> bool:
-        """True where steps were taken and none left the envelope."""
-        return bool(self.steps) and self.first_outside is None
+        """True where steps were taken, none left the envelope, and all numbers stayed finite."""
+        return self.verdict == Verdict.AGREE
 
     @property
-    def verdict(self) -> str:
-        """AGREE, DIFFER, or NOTHING COMPARED."""
-        return "AGREE" if self.passed else "DIFFER" if self.steps else "NOTHING COMPARED"
+    def diverged_at(self) -> int | None:
+        """The first step (from 1) after which a side carries a NaN or infinity, or None."""
+        return next((number for number, step in enumerate(self.steps, start=1) if step.diverged), None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, NOTHING COMPARED, or BOTH DIVERGED: together, as far as the controls' own, to NaN."""
+        if self.first_outside is not None:
+            return Verdict.DIFFER
+        return combine(Verdict.BOTH_DIVERGED if step.diverged else Verdict.AGREE for step in self.steps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists, numbers and strings."""
-        return {
+        """Everything as plain dicts, lists, numbers and strings; a distance that is not finite becomes a string."""
+        entry = {
             "verdict": self.verdict,
             "spec": to_dict(self.spec),
             "training": to_dict(self.training),
@@ -120,10 +134,13 @@ class TrainingParityReport:
             "resync": self.resync,
             "controls": self.controls,
             "first_outside": self.first_outside,
+            "diverged_at": self.diverged_at,
             "steps": [vars(step) | {"largest": step.largest} for step in self.steps],
             "control": [vars(step) | {"largest": step.largest} for step in self.control],
             "final": self.final,
         }
+        found: dict[str, Any] = plain(entry)
+        return found
 
     def __str__(self) -> str:
         mode = "resynchronised after each step" if self.resync else "free-running"
@@ -142,6 +159,11 @@ class TrainingParityReport:
         if self.first_outside is not None:
             step = self.steps[self.first_outside - 1]
             lines.append(f"first outside the envelope: step {self.first_outside}, {step.worst}, {step.largest:.3g}")
+        if self.diverged_at is not None:
+            sides = " and ".join(self.steps[self.diverged_at - 1].diverged)
+            lines.append(
+                f"not finite from step {self.diverged_at}: {sides}; take a smaller learning rate to compare more"
+            )
         return "\n".join(lines)
 
 
@@ -217,17 +239,26 @@ def _train_in_lock_step(
         expected = theirs.train_on_batch(x, y)
         right = theirs.weights | theirs.training_state()
         loss = ours.train_on_batch(x, y)
-        report.final = _distances(ours.weights | ours.training_state(), right, rate)
-        report.steps.append(_summary(report.final, loss, expected, spec))
+        carried = ours.weights | ours.training_state()
+        report.final = _distances(carried, right, rate)
+        sides = {"NumPy": (loss, carried), "Keras": (expected, right)}
+        diverged = tuple(side for side, values in sides.items() if not _is_finite(*values))
+        report.steps.append(replace(_summary(report.final, loss, expected, spec), diverged=diverged))
         summaries = [
             _summary(_distances(carried, right, rate), loss, expected, spec)
             for loss, carried in controls.train_on_batch(x, y)
         ]
         report.control.append(max(summaries, key=lambda step: step.largest))
+        if len(diverged) == 2 or (report.resync and diverged):
+            return  # there is nothing more to see, and no side that the other could take over
         if report.resync:
             copy_weights(theirs, ours)
             ours.set_training_state(theirs.training_state())
             controls.take_over(theirs.weights, theirs.training_state())
+
+
+def _is_finite(loss: float, carried: dict[str, Array]) -> bool:
+    return bool(np.isfinite(loss)) and all(bool(np.isfinite(value).all()) for value in carried.values())
 
 
 def _batches(training: TrainingSpec, examples: int) -> Iterator[Array]:
@@ -262,12 +293,12 @@ def _summary(distances: dict[str, float], first_loss: float, second_loss: float,
         name: value for name, value in distances.items() if name in spec.variable_shapes and name not in parameters
     }
     slots = {name: value for name, value in distances.items() if name not in spec.variable_shapes}
-    loss = abs(first_loss - second_loss) / max(abs(second_loss), 1.0)
+    loss = largest([abs(first_loss - second_loss) / max(abs(second_loss), 1.0)])
     everything = {**distances, "loss": loss}
     return Step(
         loss=loss,
-        parameters=max(parameters.values(), default=0.0),
-        slots=max(slots.values(), default=0.0),
-        statistics=max(statistics.values(), default=0.0),
+        parameters=largest(parameters.values()),
+        slots=largest(slots.values()),
+        statistics=largest(statistics.values()),
         worst=max(everything, key=lambda name: everything[name]),
     )

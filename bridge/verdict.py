@@ -1,4 +1,4 @@
-"""The verdict on one tensor: equal, within rounding, a tie, a convention or a bug, with the numbers that led to it."""
+"""The judgement of one tensor: equal, within rounding, a tie, a convention or a bug, with the numbers behind it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from bridge.bounds import KINK_SAFETY, SAFETY, UNDERFLOW, Expected
+from model_spec.verdict import Verdict, plain
 
 Array = np.ndarray
 
 EXACT, ROUNDING, TIE, CONVENTION, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "CONVENTION", "BUG", "VACUOUS"
+DIVERGED = "DIVERGED"
 SHARED_REACH = 1000.0
 """Errors shared by n terms make a sum at most sqrt(n) times as uncertain; no sum here has a million terms."""
 
@@ -44,7 +46,8 @@ class Row(Place):
         layer: the layer whose forward or backward produced it, or "loss".
         verdict: EXACT, ROUNDING, TIE, CONVENTION (a known one explains all that differs; given by the report, which
             searches for it), BUG, or VACUOUS (reference and both sides are all zero, so the
-            check proves nothing; where a side is not, it is judged by the bound).
+            check proves nothing; where a side is not, it is judged by the bound), or DIVERGED (both sides hold the
+            same NaN or infinity in the same places, and agree elsewhere).
         error: largest absolute difference.
         error_over_scale: that, over the reference's largest absolute value.
         error_over_bound: largest ratio of difference to derived bound; at most 1 is rounding.
@@ -74,14 +77,16 @@ class Row(Place):
         """True where the difference has an innocent explanation."""
         return self.verdict in AGREEING
 
+    @property
+    def conclusion(self) -> Verdict:
+        """What this tensor says about the comparison as a whole."""
+        if self.agrees:
+            return Verdict.AGREE
+        return {VACUOUS: Verdict.NOTHING_COMPARED, DIVERGED: Verdict.BOTH_DIVERGED}.get(self.verdict, Verdict.DIFFER)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers and strings; a ratio that is not finite becomes a string."""
-        entry = asdict(self)
-        for name in ("error", "error_over_scale", "error_over_bound", "distance_ratio"):
-            if not np.isfinite(entry[name]):
-                entry[name] = str(entry[name])
-        entry["values"] = [value if np.isfinite(value) else str(value) for value in self.values]
-        entry["index"] = list(self.index)
+        entry: dict[str, Any] = plain(asdict(self))
         return entry
 
 
@@ -103,7 +108,9 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
             f"{tensor}: the two sides have shapes {first.shape} and {second.shape}, "
             f"the specification says {truth.shape}; compare models of one specification"
         )
-    difference = np.abs(first - second)
+    same = _same_not_finite(first, second)
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0, np.abs(first - second))
     allowed = bound(expected, place.dtype)
     # What a tie explains asks for no other explanation
     unexplained = np.where(difference <= allowed + KINK_SAFETY * np.sqrt(expected.kink), 0, difference / allowed)
@@ -124,6 +131,8 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
         if verdict == BUG:
             failing = ~explained
             ratio = np.where(explained, 0, ratio)
+    if same.any() and verdict != BUG:
+        verdict = DIVERGED
     if scale == 0 and not first.any() and not second.any():
         verdict = VACUOUS
     worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.size else ()
@@ -144,6 +153,11 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
         failing=int(failing.sum()),
         size=first.size,
     )
+
+
+def _same_not_finite(first: Array, second: Array) -> Array:
+    """Where both sides are NaN, or infinite with one sign."""
+    return (np.isnan(first) & np.isnan(second)) | (np.isinf(first) & (first == second))
 
 
 def _nearer(first: Array, second: Array, truth: Array) -> tuple[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
     from model_spec.callbacks import Callback
@@ -62,7 +63,7 @@ class History:
 
     def to_json(self) -> str:
         """Everything as JSON text."""
-        return json.dumps(self.to_dict())
+        return json_text(self.to_dict(), indent=None)
 
 
 class Model(Protocol):

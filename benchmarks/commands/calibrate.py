@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, load_keras, progress, write_record
+from benchmarks.commands.common import INTERRUPTED, exit_code, load_keras, progress, write_record
+from model_spec.verdict import combine, json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,10 +16,10 @@ def run(options: argparse.Namespace) -> int:
     with progress(options) as show:
         result = calibration.run(options.count, options.seed, options.trainings, options.jobs, options.output, show)
     text = "\n".join(result.lines())
-    console.show(json.dumps(result.to_dict(), indent=1) if options.json else text)
+    console.show(json_text(result.to_dict()) if options.json else text)
     if options.record:
         command = f"crosscheck calibrate -n {options.count} --seed {options.seed} --trainings {options.trainings}"
         write_record(options.record, "How tight the bounds are", command, text)
     if result.interrupted:
         return INTERRUPTED
-    return AGREE if result.random.verdict == result.trained.verdict == "AGREE" else DIFFER
+    return exit_code(combine([result.random.verdict, result.trained.verdict]))

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_spec.verdict import Verdict
+
 if TYPE_CHECKING:
     from bridge.progress import Show
 
@@ -19,10 +21,18 @@ DIFFER = 1
 """They were compared and differ."""
 
 CANNOT_COMPARE = 2
-"""They could not be compared: wrong usage, bad input, something missing."""
+"""They could not be compared: wrong usage, bad input, something missing, or nothing that proves anything."""
+
+CRASHED = 70
+"""The program itself failed: an exception nobody expected."""
 
 INTERRUPTED = 130
 """Control-C, as shells have it."""
+
+
+def exit_code(verdict: Verdict) -> int:
+    """The exit code of a command that came to this verdict."""
+    return {Verdict.AGREE: AGREE, Verdict.DIFFER: DIFFER}.get(verdict, CANNOT_COMPARE)
 
 
 def prepare(options: argparse.Namespace) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, prepare, progress, run_directory
+from model_spec.verdict import combine, json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,12 +38,12 @@ def run(options: argparse.Namespace) -> int:
             show(f"{spec.name}: writing the report")
             report.save(result, directory)
         results.append(result)
+        verdict = combine(result.verdict for result in results)
         if not options.json:
             console.show(*console.comparison_parts(result), f"report: {directory / 'report.html'}\n")
     if options.json:
-        print(json.dumps([result.to_dict() for result in results], indent=1))
+        print(json_text([result.to_dict() for result in results]))
     else:
-        names = ", ".join(result.spec.name for result in results)
-        differing = [result.spec.name for result in results if not result.agrees]
-        console.show(f"DIFFER: {', '.join(differing)}" if differing else f"AGREE: {names} on {data.name}")
-    return AGREE if all(result.agrees for result in results) else DIFFER
+        names = ", ".join(result.spec.name for result in results if result.verdict == verdict)
+        console.show(f"{verdict}: {names} on {data.name}")
+    return exit_code(verdict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from benchmarks.commands.common import AGREE, DIFFER, progress, typed, write_record
+from model_spec.verdict import json_text
 
 STUDIES = ("kills", "memory", "together", "parsers")
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     text = "\n".join([f"{'HELD' if held else 'FAILED'}", *(_line(study, result) for study, result in found.items())])
     if options.record:
         write_record(options.record, "Endurance", typed(options), text)
-    console.show(json.dumps(found, indent=1) if options.json else text)
+    console.show(json_text(found) if options.json else text)
     return AGREE if held else DIFFER
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from benchmarks.commands.common import (
-    AGREE,
-    CANNOT_COMPARE,
-    DIFFER,
     INTERRUPTED,
+    exit_code,
     load_keras,
     progress,
     write_record,
 )
+from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         facts = {"seed": options.seed, "seconds": round(result.seconds, 1), "interrupted": result.interrupted}
         cases = {"cases": [str(path) for path in result.cases.values()], "errors": result.summary.failed}
-        print(json.dumps({**result.summary.to_dict(), **facts, **cases}, indent=1))
+        print(json_text({**result.summary.to_dict(), **facts, **cases}))
     else:
         for kind, path in result.cases.items():
             console.show(f"{result.texts[kind]}\ncase: {path}\n")
@@ -56,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         console.show(f"{result.seconds:.0f} s, {asked}")
     if result.interrupted:
         return INTERRUPTED
-    return {"AGREE": AGREE, "DIFFER": DIFFER}.get(result.summary.verdict, CANNOT_COMPARE)
+    return exit_code(result.summary.verdict)
 
 
 def _conversions(options: argparse.Namespace) -> int:
@@ -76,8 +74,8 @@ def _conversions(options: argparse.Namespace) -> int:
             show,
         )
     text = "\n".join(campaign.lines())
-    console.show(json.dumps(campaign.to_dict(), indent=1) if options.json else text)
+    console.show(json_text(campaign.to_dict()) if options.json else text)
     if options.record:
         command = f"crosscheck fuzz --conversions -n {options.count} --seed {options.seed}"
         write_record(options.record, "Conversions", command, text)
-    return AGREE if campaign.passed else DIFFER
+    return exit_code(campaign.verdict)

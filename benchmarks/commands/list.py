@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from benchmarks.commands.common import AGREE
+from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
         "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
     }
     if options.json:
-        print(json.dumps(lists, indent=1))
+        print(json_text(lists))
         return AGREE
     for title, entries in lists.items():
         console.show(Table(["name", ""], [[name, text] for name, text in entries.items()], title))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress
+from benchmarks.commands.common import exit_code, prepare, progress
+from model_spec.verdict import combine, json_text, largest
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,10 +37,10 @@ def run(options: argparse.Namespace) -> int:
                     floor = bridge.noise_floor(spec, x, y, seed)
                 console.show(f"{floor}\n")
     if options.json:
-        print(json.dumps([report.to_dict() for report in reports], indent=1))
+        print(json_text([report.to_dict() for report in reports]))
     else:
         console.show(_overall(reports))
-    return AGREE if all(report.passed for report in reports) else DIFFER
+    return exit_code(combine(report.verdict for report in reports))
 
 
 def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: Any) -> int:
@@ -54,20 +54,20 @@ def _training_parity(options: argparse.Namespace, specs: Sequence[Any], data: An
         with progress(options) as show:
             rows += check(spec, x, y, options.steps, options.seed, show)
     if options.json:
-        print(json.dumps([row.to_dict() for row in rows], indent=1))
+        print(json_text([row.to_dict() for row in rows]))
     else:
         console.show(*parts(rows))
-    return AGREE if all(row.agrees for row in rows) else DIFFER
+    return exit_code(combine(row.verdict for row in rows))
 
 
 def _overall(reports: Sequence[Any]) -> str:
     """The worst figures over all networks and seeds."""
     rows = [row for report in reports for row in report.rows]
     double = [row for row in rows if row.dtype == "float64"]
-    forward = max((row.error_over_scale for row in double if row.stage == "forward"), default=0.0)
-    backward = max((row.error_over_scale for row in double if row.stage != "forward"), default=0.0)
-    single = max((row.error_over_bound for row in rows if row.dtype == "float32"), default=0.0)
-    word = "AGREE" if all(report.passed for report in reports) else "DIFFER"
+    forward = largest(row.error_over_scale for row in double if row.stage == "forward")
+    backward = largest(row.error_over_scale for row in double if row.stage != "forward")
+    single = largest(row.error_over_bound for row in rows if row.dtype == "float32")
+    word = combine(report.verdict for report in reports)
     return (
         f"{word}: {len(reports)} comparisons, {len(rows)} tensors; float64 largest error/scale forward {forward:.2e}, "
         f"gradients {backward:.2e}; float32 largest error/bound {single:.3f}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from benchmarks.commands.common import AGREE, DIFFER
+from benchmarks.commands.common import AGREE, exit_code
+from model_spec.verdict import Verdict, json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,9 +22,12 @@ def run(options: argparse.Namespace) -> int:
     with console.without_import_chatter():
         import keras_models  # noqa: F401
     report, finding = saved.replay(arrays)
+    # Dead parts of a network drawn at random are no finding; where nothing at all was compared, nothing was shown
+    verdict = Verdict.NOTHING_COMPARED if report is not None and not any(row.agrees for row in report.rows) else None
+    verdict = Verdict.DIFFER if finding is not None else verdict or Verdict.AGREE
     if options.json:
         error = None if finding is None else finding.error
-        print(json.dumps({"error": error} if report is None else report.to_dict(), indent=1))
+        print(json_text({"error": error} if report is None else report.to_dict()))
     else:
         print(finding.error if report is None and finding is not None else report)
-    return DIFFER if finding is not None else AGREE
+    return exit_code(verdict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, prepare, progress
+from model_spec.verdict import json_text
 
 RECORD = Path("docs/records/reproduction.json")
 PAGE = Path("docs/reproduction.md")
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             "left_out": result.left_out,
             "interrupted": result.interrupted,
         }
-        print(json.dumps({"rows": [summary.to_dict() for summary in summaries], **facts}, indent=1))
+        print(json_text({"rows": [summary.to_dict() for summary in summaries], **facts}))
     else:
         for summary in summaries:
             console.show(*wording.text_lines(experiments[summary.row], summary))

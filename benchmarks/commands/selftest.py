@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from benchmarks.commands.common import AGREE, DIFFER, load_keras, progress
+from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -17,5 +17,5 @@ def run(options: argparse.Namespace) -> int:
 
     with progress(options) as show:
         report = judging.run(show, options.only)
-    console.show(json.dumps(report.to_dict(), indent=1) if options.json else report)
+    console.show(json_text(report.to_dict()) if options.json else report)
     return AGREE if report.passed else DIFFER

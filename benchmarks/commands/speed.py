@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress, typed, write_record
+from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
     from bridge.progress import Show
@@ -25,8 +25,8 @@ def run(options: argparse.Namespace) -> int:
     with progress(options) as show:
         entry, text, code = STUDIES[options.study](options, show)
     entry.setdefault("machine", environment.describe())
-    write_whole(options.output, json.dumps(entry, indent=1))
-    console.show(json.dumps(entry, indent=1) if options.json else "\n".join(text))
+    write_whole(options.output, json_text(entry))
+    console.show(json_text(entry) if options.json else "\n".join(text))
     if options.record:
         write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
@@ -52,7 +52,7 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
         options.peers,
         options.blocks or 15,
         show,
-        lambda table: write_whole(options.output, json.dumps(table.to_dict(), indent=1)),
+        lambda table: write_whole(options.output, json_text(table.to_dict())),
     )
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)

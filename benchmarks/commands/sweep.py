@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER, INTERRUPTED, load_keras, progress
+from benchmarks.commands.common import INTERRUPTED, exit_code, load_keras, progress
+from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,11 +18,9 @@ def run(options: argparse.Namespace) -> int:
     with progress(options) as show:
         result = sweep.run(cells, options.directory, options.jobs, options.dask, show)
     if options.json:
-        print(json.dumps(result.to_dict(), indent=1))
+        print(json_text(result.to_dict()))
     else:
         console.show(*result.parts(), f"results: {options.directory / 'results.json'}")
     if result.interrupted:
         return INTERRUPTED
-    if result.failed:
-        return CANNOT_COMPARE
-    return AGREE if result.agrees else DIFFER
+    return exit_code(result.verdict)

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, prepare, progress, run_directory
+from model_spec.verdict import combine, json_text
 
 if TYPE_CHECKING:
     from benchmarks.accuracy import AccuracyComparison
@@ -43,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
                 f"result: {directory / 'result.json'}",
             )
     if options.json:
-        print(json.dumps([result.to_dict() for result in results], indent=1))
-    return AGREE if all(result.agrees for result in results) else DIFFER
+        print(json_text([result.to_dict() for result in results]))
+    return exit_code(combine(result.verdict for result in results))
 
 
 def _begin(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec) -> Path:
@@ -54,7 +55,7 @@ def _begin(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec)
 
     directory = run_directory(options.output, f"{spec.name}-training")
     asked = {"spec": to_dict(spec), "training": to_dict(training), "configuration": _configuration(options)}
-    write_whole(directory / _ASKED, json.dumps(asked, indent=1))
+    write_whole(directory / _ASKED, json_text(asked))
     return directory
 
 
@@ -93,7 +94,7 @@ def _train(
         "accuracy": result.to_dict(),
         "environment": environment.describe(),
     }
-    write_whole(directory / "result.json", json.dumps(entry, indent=1))
+    write_whole(directory / "result.json", json_text(entry))
     return result
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model_spec.verdict import json_text
 from model_spec.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -66,5 +66,5 @@ def save(result: Comparison, directory: Path) -> None:
     """Write report.json and report.html; each file appears whole or not at all."""
     directory.mkdir(parents=True, exist_ok=True)
     entry = entry_of(result)
-    write_whole(directory / "report.json", json.dumps(entry, indent=1))
+    write_whole(directory / "report.json", json_text(entry))
     write_whole(directory / "report.html", render(result, entry))

@@ -77,6 +77,16 @@ def _training_frozen_layers(model: NumpyModel, right: Any) -> Any:
     return train_on_batch
 
 
+def _writing_nan(model: NumpyModel, right: Any) -> Any:
+    def train_on_batch(x: Any, y: Any) -> float:
+        loss: float = right(x, y)
+        own = model.params["dense_1"]
+        model.params["dense_1"] = {**own, "bias": np.full_like(own["bias"], np.nan)}
+        return loss
+
+    return train_on_batch
+
+
 def _summing_the_loss(model: NumpyModel, right: Any) -> Any:
     return lambda x, y: right(x, y) * len(x)
 
@@ -155,6 +165,14 @@ CARRIED_FAULTS = (
         training=training(SGD(0.1)),
         probe="frozen",
         blames="dense/bias",
+    ),
+    Fault(
+        "nan-after-the-step",
+        "a bias is not a number after the step, whose loss is right",
+        "training, parameters only",
+        methods={"train_on_batch": _writing_nan},
+        training=training(SGD(0.1)),
+        blames="dense_1/bias",
     ),
     Fault(
         "summed-training-loss",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -48,5 +49,5 @@ def _row(report: TrainingParityReport, name: str, kind: str, agrees: bool, dista
         "agrees": agrees,
         "verdict": "INSIDE" if agrees else "OUTSIDE",
         "ratio": min(distance, 1e300),
-        "finite": True,
+        "finite": math.isfinite(distance),
     }
