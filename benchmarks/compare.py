@@ -29,6 +29,7 @@ from model_spec.verdict import Verdict, combine
 Array = np.ndarray
 
 PARITY_ROWS = 32
+VALIDATION_SPLIT = 0.1
 DTYPES = ("float64", "float32")
 SEEDS_IN_DOUBT = 5
 """Seeds to train with where one seed's accuracies differ by more than a test set explains: training is chaotic."""
@@ -38,11 +39,18 @@ BEGINNING = {"batch": 128, "steps": 3}
 
 @dataclass(frozen=True)
 class Data:
-    """One data set, scaled to 0..1, images with their channel axis."""
+    """One data set, scaled to 0..1, images with their channel axis.
+
+    Attributes:
+        name: as it was asked for.
+        train, test: inputs and integer classes.
+        notes: what was done to the rows, and what looks wrong with them.
+    """
 
     name: str
     train: tuple[Array, Array]
     test: tuple[Array, Array]
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -132,9 +140,22 @@ class Comparison:
 
 
 def load_data(name: str, limit: int | None = None) -> Data:
-    """Load a data set by name or path; ``limit`` keeps the first rows of the training part."""
-    train, test = datasets.examples(name, limit=limit)
-    return Data(name, train, test)
+    """Load a data set by name or path; ``limit`` keeps the first rows of the training part.
+
+    Rows of a file that stand sorted or grouped by class are mixed first: a part of them would lack classes.
+    """
+    if name in datasets.DATASETS:
+        return Data(name, *datasets.examples(name, limit=limit))
+    (x, y), test = datasets.examples(name)
+    notes = datasets.doubts(x)
+    used = len(y) if limit is None else min(limit, len(y))
+    if datasets.is_grouped(y):
+        order = datasets.mixed_classes(y)
+        x, y = x[order], y[order]
+        notes += (
+            "the rows stand grouped by class: they were shuffled, each class in its share, before any are cut off",
+        )
+    return Data(name, (x[:used], y[:used]), test, notes)
 
 
 def find_models(names: list[str], data: Data) -> list[ModelSpec]:
@@ -173,7 +194,7 @@ def default_training(data: Data, epochs: int | None, batch_size: int | None, see
         batch_size=batch_size if batch_size is not None else (32 if small else 128),
         epochs=epochs if epochs is not None else (40 if small else 3),
         seed=seed,
-        validation_split=0.1,
+        validation_split=VALIDATION_SPLIT,
         early_stopping=EarlyStopping(patience=10 if small else 5, restore_best_weights=True),
     )
 
@@ -229,6 +250,7 @@ def run(
             }
     configuration = {
         "data": data.name,
+        "data_notes": list(data.notes),
         "training_rows": len(x),
         "test_rows": len(data.test[0]),
         "parity_rows": PARITY_ROWS,

@@ -107,6 +107,46 @@ def _ready(part: tuple[Array, Array], rows: int | None, label: str, dtype: str) 
     return clean[..., None] if x.ndim == 3 else clean, y.astype(np.int64)
 
 
+_BEYOND_SCALED = 16
+"""No image that was scaled to 0..1, or to mean 0 and deviation 1, has such a value."""
+
+
+def doubts(x: Array) -> tuple[str, ...]:
+    """What looks wrong with inputs as networks would get them, in words: images on the scale of bytes."""
+    largest = float(np.max(np.abs(x), initial=0))
+    if x.ndim == 4 and largest > _BEYOND_SCALED:
+        return (
+            f"images reach {largest:g}: only uint8 images are divided by 255, others are taken as they are; "
+            f"store them as uint8, or divide them in the file",
+        )
+    return ()
+
+
+def is_grouped(y: Array) -> bool:
+    """True where rows of one class stand together: neighbours differ less than half as often as by chance.
+
+    >>> is_grouped(np.repeat([0, 1, 2], 20)), is_grouped(np.tile([0, 1, 2], 20))
+    (True, False)
+    """
+    shares = np.unique(y, return_counts=True)[1] / max(len(y), 1)
+    expected = (1 - np.square(shares).sum()) * (len(y) - 1)
+    return bool(np.count_nonzero(np.diff(y)) < expected / 2)
+
+
+def mixed_classes(y: Array, seed: int = 0) -> Array:
+    """An order of rows in which every part holds each class in its share; within a class it is random.
+
+    >>> [int(label) for label in np.array([0, 0, 0, 0, 1, 1])[mixed_classes(np.array([0, 0, 0, 0, 1, 1]))]]
+    [0, 1, 0, 0, 1, 0]
+    """
+    random = np.random.default_rng(seed)
+    places = np.empty(len(y))
+    for label in np.unique(y):
+        rows = random.permutation(np.flatnonzero(y == label))
+        places[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.argsort(places, kind="stable")
+
+
 def class_data() -> Dataset:
     """The synthetic three-class set of the two-layer network: float64 points (100, 2) and int64 labels, twice.
 

@@ -206,14 +206,14 @@ def train(
     name: str, spec: str, data: str, limit: int | None, backend: str, seed: int, training: dict[str, Any]
 ) -> dict[str, float]:
     """One cell: train one backend with one seed; its figures on the test set."""
-    from benchmarks import datasets
+    from benchmarks.compare import load_data
     from model_spec.serialization import from_dict
 
-    train_part, test_part = datasets.examples(data, limit)
+    loaded = load_data(data, limit)
     with _one_thread(backend == "keras"):
         model = _model(backend, spec, seed)
-        history = model.fit(*train_part, from_dict(training), verbose=0, seed=seed)
-        return {**model.evaluate(*test_part), "epochs": len(history.epoch)}
+        history = model.fit(*loaded.train, from_dict(training), verbose=0, seed=seed)
+        return {**model.evaluate(*loaded.test), "epochs": len(history.epoch)}
 
 
 def parity(name: str, spec: str, data: str, limit: int | None, seed: int) -> dict[str, Any]:

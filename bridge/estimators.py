@@ -9,6 +9,7 @@ import numpy as np
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
@@ -36,7 +37,8 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: of an optimizer given by name; None takes its default.
         epochs: passes over the data.
         batch_size: examples a step.
-        validation_fraction: share of the examples held back to judge each epoch by; 0 for none.
+        validation_fraction: share of the examples held back to judge each epoch by; 0 for none. As in scikit-learn's
+            own networks they are drawn by ``random_state``, each class in its share.
         early_stopping: a :class:`model_spec.EarlyStopping`, or None.
         dtype: "float32" or "float64".
         random_state: seed of first weights, batch order and dropout; None draws one.
@@ -85,7 +87,13 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         spec = self._spec(X)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = self._build(spec, seed)
-        self.history_ = self.model_.fit(self._shaped(X), labels, self._training(seed), verbose=0)
+        X, held_out = self._shaped(X), None
+        if self.validation_fraction:
+            X, X_held_out, labels, labels_held_out = train_test_split(
+                X, labels, test_size=self.validation_fraction, random_state=seed, stratify=labels
+            )
+            held_out = X_held_out, labels_held_out
+        self.history_ = self.model_.fit(X, labels, self._training(seed), held_out, verbose=0)
         self.n_iter_ = len(self.history_.epoch)
         return self
 
@@ -126,7 +134,6 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             optimizer=rule,
             batch_size=self.batch_size,
             epochs=self.epochs,
-            validation_split=self.validation_fraction,
             early_stopping=self.early_stopping,
             seed=seed,
         )

@@ -23,6 +23,30 @@ Array = np.ndarray
 _CLIP = 1e-7  # keras.config.epsilon()
 
 
+def check_targets(outputs: Array, targets: Array, allow_classes: bool = False) -> None:
+    """Refuse targets whose shape would only broadcast.
+
+    Args:
+        outputs: shape (n, ...).
+        targets: the shape of outputs; or integer classes, shape (n,), where they are allowed.
+        allow_classes: whether they are.
+
+    Raises:
+        ValueError: other shapes, or classes that are no integers.
+    """
+    if targets.ndim == 1 and allow_classes and outputs.ndim == 2:
+        if len(targets) != len(outputs) or targets.dtype.kind not in "iu":
+            raise ValueError(
+                f"classes must be {len(outputs)} integers, one for each row of outputs {outputs.shape}, "
+                f"got {targets.dtype} {targets.shape}; give integer classes or rows like the outputs"
+            )
+    elif targets.shape != outputs.shape:
+        raise ValueError(
+            f"targets must have the shape of the outputs, {outputs.shape}, got {targets.shape}; "
+            f"for outputs (n, 1) write targets[:, None]"
+        )
+
+
 def smoothed(targets: Array, smoothing: float, share: float) -> Array:
     """``targets * (1 - smoothing) + smoothing * share``; the targets themselves where there is no smoothing."""
     kind = targets.dtype.type
@@ -34,6 +58,7 @@ def softmax_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0)
 
     Targets are integer classes (n,) or rows (n, classes).
     """
+    check_targets(logits, targets, allow_classes=True)
     log_probabilities = log_softmax(logits)
     gradients = np.exp(log_probabilities)
     if targets.ndim == 1:
@@ -58,6 +83,7 @@ def categorical_cross_entropy(probabilities: Array, targets: Array, smoothing: f
     Rows as targets: the output is divided by its sum first. Integer classes: the clipped output's logarithm is taken
     for logits, which renormalises after the clip.
     """
+    check_targets(probabilities, targets, allow_classes=True)
     if targets.ndim == 1:
         clipped, inside = _clipped(probabilities)
         losses, gradients = softmax_cross_entropy(np.log(clipped), targets)
@@ -82,6 +108,7 @@ def sigmoid_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0)
     For z > 0 the gradient is taken as ``(1 - t) - sigmoid(-z)``: a right and confident output (t = 1) keeps its small
     gradient, which ``sigmoid(z) - 1`` would round to zero.
     """
+    check_targets(logits, targets)
     targets = smoothed(targets, smoothing, 0.5)
     small = np.exp(-np.abs(logits))
     losses = np.maximum(logits, 0) - logits * targets + np.log1p(small)
@@ -92,6 +119,7 @@ def sigmoid_cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0)
 
 def binary_cross_entropy(probabilities: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
     """``-(t log p + (1 - t) log(1 - p))`` with p clipped at 1e-7, mean over outputs."""
+    check_targets(probabilities, targets)
     targets = smoothed(targets, smoothing, 0.5)
     clipped, inside = _clipped(probabilities)
     losses = -(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped))
@@ -100,12 +128,14 @@ def binary_cross_entropy(probabilities: Array, targets: Array, smoothing: float 
 
 def mean_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """``(output - target)**2``, mean over outputs."""
+    check_targets(outputs, targets)
     difference = outputs - targets
     return _mean_over_outputs(np.square(difference), 2 * difference)
 
 
 def half_sum_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """``0.5 * sum((output - target)**2)``: the course's form."""
+    check_targets(outputs, targets)
     difference = outputs - targets
     half = difference.dtype.type(0.5)
     return half * np.square(difference).reshape(len(difference), -1).sum(axis=1), difference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,27 @@ class FitData:
     validation: tuple[Array, Array] | None
 
 
+_ROWS_THAT_TELL = 20
+"""So many rows of one class in a row are no chance where there are two classes of equal size."""
+
+
+def _warn_of_missing_classes(y: Array, kept: int, loss: losses.Loss) -> None:
+    """Sorted data, cut as Keras cuts them, leave classes that are never trained on."""
+    if not losses.has_accuracy(loss) or not (y.ndim == 1 or y.shape[-1] > 1):
+        return
+    labels = y if y.ndim == 1 else y.argmax(axis=-1)
+    trained, judged = np.unique(labels[:kept]), np.unique(labels[kept:])
+    missing = [int(label) for label in judged if label not in trained]
+    rows = f"the last {len(labels) - kept} of {len(labels)} rows, which validation_split holds out,"
+    if missing:
+        problem = f"{rows} hold classes {', '.join(map(str, missing[:10]))}, which no other row has: never trained on"
+    elif len(judged) == 1 and len(trained) > 1 and len(labels) - kept >= _ROWS_THAT_TELL:
+        problem = f"{rows} are all of class {int(judged[0])}"
+    else:
+        return
+    warnings.warn(f"{problem}; shuffle the rows first, or give validation_data", UserWarning, stacklevel=4)
+
+
 def check_fit(
     spec: ModelSpec,
     training: TrainingSpec,
@@ -118,6 +140,7 @@ def check_fit(
         validation = (x_val, y_val)
     elif training.validation_split:
         kept = held_out(len(x), training.validation_split)
+        _warn_of_missing_classes(y, kept, loss)
         validation = (x[kept:], y[kept:])
         x, y = x[:kept], y[:kept]
         weights = None if weights is None else weights[:kept]

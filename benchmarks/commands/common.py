@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
+import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from model_spec.verdict import Verdict
 
 if TYPE_CHECKING:
+    from benchmarks.compare import Data
     from bridge.progress import Show
 
 AGREE = 0
@@ -55,6 +58,16 @@ def load_keras() -> None:
         import keras_models  # noqa: F401
 
 
+def load_data(options: argparse.Namespace) -> Data:
+    """The data set of ``--data``, its notes told on standard error."""
+    from benchmarks import compare
+
+    data = compare.load_data(options.data, options.limit)
+    for note in data.notes:
+        print(f"note: {data.name}: {note}", file=sys.stderr)
+    return data
+
+
 def run_directory(parent: Path, name: str) -> Path:
     """A new directory for one run: ``parent/name``, or ``name-2``, ``name-3``, ... where others have been.
 
@@ -69,6 +82,31 @@ def run_directory(parent: Path, name: str) -> Path:
             return directory
         except FileExistsError:
             number += 1
+
+
+_FOLDERS, _FILES = ("output", "directory"), ("record", "target", "pytest")
+
+
+def make_places_to_write(options: argparse.Namespace) -> None:
+    """Make the folders a command writes into, and see that it may: hours of work must not end in a missing place.
+
+    Raises:
+        ValueError: a folder that cannot be made or written into.
+    """
+    for name in (*_FOLDERS, *_FILES):
+        path = getattr(options, name, None)
+        if not isinstance(path, Path):
+            continue
+        is_file = name in _FILES or (options.command, name) == ("speed", "output")
+        folder = path.parent if is_file else path
+        try:
+            if is_file and path.is_dir():
+                raise IsADirectoryError(f"{path} is a folder, a file was expected")
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise ValueError(f"nothing can be written to {folder}: {error}; give --{name} another place") from None
 
 
 _OF_THIS_MACHINE = ("--record", "--output", "--python")

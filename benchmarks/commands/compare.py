@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import exit_code, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
 from model_spec.verdict import combine, json_text
 
 
@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.fault:
         find(options.fault)
-    data = job.load_data(options.data, options.limit)
+    data = load_data(options)
     specs = job.find_models(options.models, data)
     training = job.default_training(data, options.epochs, options.batch_size, options.seed)
     threads = prepare(options)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.commands.common import exit_code, prepare, progress
+from benchmarks.commands.common import exit_code, load_data, prepare, progress
 from model_spec.verdict import combine, json_text, largest
 
 
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console
     from benchmarks.accuracy import blas_threads
 
-    data = job.load_data(options.data, options.limit)
+    data = load_data(options)
     specs = job.find_models(options.models, data)
     threads = prepare(options)
     if options.steps:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import exit_code, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
 from model_spec.verdict import combine, json_text
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console
 
     if options.resume is None:
-        data = job.load_data(options.data, options.limit)
+        data = load_data(options)
         specs = job.find_models(options.models, data)
         training = job.default_training(data, options.epochs, options.batch_size, options.seed)
         runs = [(spec, training, None) for spec in specs]
     else:
         runs = [(*_take_up(options), options.resume)]
-        data = job.load_data(options.data, options.limit)
+        data = load_data(options)
     options.threads = prepare(options)
     results = []
     for spec, training, earlier in runs:

@@ -73,3 +73,30 @@ def test_a_seed_repeats_itself():
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
+
+
+def test_validation_fraction_holds_back_each_class_in_its_share():
+    """Iris stands sorted by class; scikit-learn's own networks draw what they hold back."""
+    X, y = load_iris(return_X_y=True)  # noqa: N806
+    seen = {}
+
+    class Spy(NumpyClassifier):
+        def _build(self, spec, seed):
+            model = super()._build(spec, seed)
+            right = model.fit
+
+            def fit(x, labels, training, held_out, verbose):
+                seen.update(train=np.bincount(labels), held_out=np.bincount(held_out[1]))
+                return right(x, labels, training, held_out, verbose=verbose)
+
+            model.fit = fit
+            return model
+
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    classifier = Spy((16,), validation_fraction=0.34, random_state=0, epochs=40).fit(scaled, y)
+    assert set(seen["train"]) <= {32, 33}
+    assert set(seen["held_out"]) <= {17, 18}
+    assert classifier.score(scaled, y) > 0.95
+    assert "val_loss" in classifier.history_.history
+    again = Spy((16,), validation_fraction=0.34, random_state=0, epochs=40).fit(scaled, y)
+    np.testing.assert_array_equal(classifier.predict_proba(scaled), again.predict_proba(scaled))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import model_spec as ms
-from core_numpy import NumpyModel
+from core_numpy import NumpyModel, losses, metrics
 from core_numpy.losses import (
     categorical_cross_entropy,
     loss_function,
@@ -18,6 +18,7 @@ from core_numpy.losses import (
 from core_numpy.ops import one_hot, softmax
 from core_numpy.ops.activations import sigmoid
 from model_spec import inputs
+from model_spec import losses as rules
 from model_spec.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -221,3 +222,33 @@ def test_which_losses_take_logits():
 def test_an_unknown_loss_is_named():
     with pytest.raises(ValueError, match="no loss for Loss.*known are categorical_crossentropy"):
         loss_function(Loss(), True)
+
+
+COLUMN_OUTPUTS = np.array([[0.9], [0.2], [0.7], [0.1]])
+COLUMN = np.array([[1.0], [0.0], [1.0], [0.0]])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        losses.binary_cross_entropy,
+        losses.sigmoid_cross_entropy,
+        losses.mean_squared_error,
+        losses.half_sum_squared_error,
+        losses.categorical_cross_entropy,
+        losses.softmax_cross_entropy,
+        lambda outputs, targets: metrics.correct(outputs, targets, rules.BinaryCrossentropy()),
+        lambda outputs, targets: metrics.correct(outputs, targets, rules.CategoricalCrossentropy()),
+        metrics.accuracy,
+        lambda outputs, targets: metrics.top_k_accuracy(outputs, targets, 1),
+    ],
+)
+@pytest.mark.parametrize("targets", [COLUMN[:, 0], COLUMN.T, COLUMN[:1], COLUMN[:, :, None], np.ones((4, 2))])
+def test_targets_that_only_broadcast_are_refused(function, targets):
+    with pytest.raises(ValueError, match=r"must have the shape of the outputs|must be 4 integers"):
+        function(COLUMN_OUTPUTS, targets)
+
+
+def test_classes_of_another_number_of_rows_are_refused():
+    with pytest.raises(ValueError, match=r"4 integers, one for each row of outputs \(4, 1\)"):
+        losses.softmax_cross_entropy(COLUMN_OUTPUTS, np.zeros(3, int))
