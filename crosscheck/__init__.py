@@ -1,0 +1,44 @@
+"""The front door: every public name in one place, ``import crosscheck as cc``. Names load when first asked for.
+
+    cc.compare(spec, x, y)          cc.NumpyModel(spec)          cc.convert("model.keras", "model.npz")
+
+The packages behind it may be imported by their own names as well; docs/stability.md says what may change.
+"""
+
+from importlib import import_module
+
+from crosscheck.ours import need_ours
+
+__version__ = "0.2.0"
+
+_WHERE = {
+    "bridge": (
+        "Certificate KerasClassifier LayerReport NoiseFloor NumpyClassifier ParityReport TrainingParityReport "
+        "check_layer compare compare_models compare_training convert copy_weights from_channels_first "
+        "model_from_layers noise_floor plant random_weights sensitivities"
+    ),
+    "core_numpy": "GradientReport NumpyModel WeightFileError gradient_check load",
+    "keras_models": "KerasModel ReadModel floatx read set_threads",
+    "model_spec": (
+        "Callback EarlyStopping EpochHook Gradients History Model ModelCheckpoint ModelSpec ReduceLROnPlateau "
+        "TrainingSpec load_model model_from_json to_json zoo"
+    ),
+}
+"""The package of each public name. Layers and optimizers are in ``model_spec``, under their Keras names."""
+
+__all__ = ["__version__", *sorted(" ".join(_WHERE.values()).split())]
+
+
+def __getattr__(name: str) -> object:
+    """Load the package a public name comes from, and keep the name."""
+    for package, names in _WHERE.items():
+        if name in names.split():
+            need_ours(package)
+            value: object = getattr(import_module(package), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'crosscheck' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,53 @@
+"""The pytest plugin: a fixture ``crosscheck`` that judges, records the verdict, and fails the test that disagrees.
+
+pytest loads this file at every start, so it imports nothing of Crosscheck; the judge is loaded when a test first asks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import crosscheck as front
+
+if TYPE_CHECKING:
+    from bridge import LayerReport, ParityReport
+
+
+class Crosscheck:
+    """The judge for one test. Every method returns the report where all agrees, and fails the test where not.
+
+    The verdict and the first divergence become properties of the test, which ``--junitxml`` writes out.
+    """
+
+    def __init__(self, properties: list[tuple[str, object]]) -> None:
+        self._properties = properties
+
+    def compare(self, spec: Any, x: Any, y: Any, **options: Any) -> ParityReport:
+        """``bridge.compare``: both backends on this network."""
+        return self._settled(front.compare(spec, x, y, **options))
+
+    def compare_models(self, a: Any, b: Any, x: Any, y: Any = None, **options: Any) -> ParityReport:
+        """``bridge.compare_models``: two models that hold the same weights."""
+        return self._settled(front.compare_models(a, b, x, y, **options))
+
+    def check_layer(self, my_layer: Any, spec_layer: Any, input_shape: Any, **options: Any) -> LayerReport:
+        """``bridge.check_layer``: one layer written elsewhere against its specification."""
+        return self._settled(front.check_layer(my_layer, spec_layer, input_shape, **options))
+
+    def _settled(self, report: Any) -> Any:
+        first = report.first_divergence
+        place = "none" if first is None else f"{first.tensor} ({first.dtype})"
+        self._properties.append(("crosscheck_verdict", str(report).partition("\n")[0]))
+        self._properties.append(("crosscheck_first_divergence", place))
+        if not report.passed:
+            pytest.fail(str(report), pytrace=False)
+        return report
+
+
+@pytest.fixture
+def crosscheck(request: pytest.FixtureRequest) -> Crosscheck:
+    """Judges models and layers by derived rounding bounds; a disagreement fails the test with the report."""
+    # Not record_property: under JUnit's default family it warns, and a suite may turn warnings into errors
+    return Crosscheck(request.node.user_properties)
