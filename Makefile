@@ -18,11 +18,11 @@ compare: .venv
 test: .venv
 	.venv/bin/python -m pytest -q -n 2 --dist worksteal
 
-# .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy model_spec core_numpy keras_models bridge benchmarks
+# .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy crosscheck model_spec core_numpy keras_models bridge benchmarks
 lint: .venv
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy model_spec core_numpy keras_models bridge benchmarks
+	.venv/bin/mypy crosscheck model_spec core_numpy keras_models bridge benchmarks
 
 # .venv/bin/mkdocs build --strict
 docs: .venv

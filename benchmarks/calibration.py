@@ -1,7 +1,7 @@
 """How tight the bounds are: error/bound over random networks and trained ones, and the smallest fault still seen.
 
-The judge's one constant, ``bridge.bounds.SAFETY``, was chosen on the networks of one seed and is tested on those of
-others: ``crosscheck calibrate`` measures any of them the same way.
+The judge's one constant, ``bridge.judge.bounds.SAFETY``, was chosen on the networks of one seed and is tested on those
+of others: ``crosscheck calibrate`` measures any of them the same way.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import datasets, fuzzing
-from bridge.bounds import SAFETY
-from bridge.cells import Cell, run_cells, source_version
-from bridge.comparison import compare_models
-from bridge.fuzz_cells import figures_of
-from bridge.fuzz_summary import FuzzSummary
+from bridge.fuzzing.summary import FuzzSummary
+from bridge.fuzzing.task_runner import Cell, run_cells, source_version
+from bridge.fuzzing.tasks import figures_of
+from bridge.judge.bounds import SAFETY
+from bridge.judge.comparison import compare_models
+from bridge.judge.sensitivity import Sensitivity, sensitivities
 from bridge.progress import Show, silent
-from bridge.sensitivity import Sensitivity, sensitivities
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
 from model_spec import TrainingSpec, zoo

@@ -228,7 +228,9 @@ def run(
     show(f"{spec.name}: comparing forward and backward")
     found: dict[str, Any] = {}
     with blas_threads(threads):
-        parity = bridge.compare(spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, fault=fault)
+        parity = bridge.compare(
+            spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, prepare=None if fault is None else bridge.plant(fault)
+        )
         if fault is None:
             found["drift"] = []
             for dtype in DTYPES if drift_steps else ():

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.console import without_import_chatter
-from bridge.cells import run_cells
-from bridge.fuzz_cells import CHUNK, chunk_cells, shrink_cell
-from bridge.fuzz_summary import FuzzSummary
+from bridge.fuzzing.saved_cases import SavedCase
+from bridge.fuzzing.summary import FuzzSummary
+from bridge.fuzzing.task_runner import run_cells
+from bridge.fuzzing.tasks import CHUNK, Planting, chunk_cells, shrink_cell
 from bridge.progress import Show, silent
-from bridge.saved_cases import SavedCase
 
 SHRINK_SECONDS = 30.0
 """How long to look for a smaller case of one kind of difference."""
@@ -75,8 +75,9 @@ def run(
     # Each network is traced anew, of which TensorFlow warns
     tensorflow.setLevel(logging.ERROR)
     try:
-        _compare(result, chunk_cells(count, seed, fault), count, jobs, output, show)
-        _shrink(result, seed, jobs, fault, output, show, shrink_seconds)
+        planting = None if fault is None else Planting("bridge.selftest.faults:plant", fault)
+        _compare(result, chunk_cells(count, seed, planting), count, jobs, output, show)
+        _shrink(result, seed, jobs, planting, output, show, shrink_seconds)
     except KeyboardInterrupt:
         result.interrupted = True
         for kind, (_, finding, _) in result.summary.kinds.items():
@@ -103,17 +104,18 @@ def _shrink(
     result: FuzzResult,
     seed: int,
     jobs: int,
-    fault: str | None,
+    planting: Planting | None,
     output: Path,
     show: Show,
     seconds: float,
 ) -> None:
     kinds = result.summary.kinds
-    cells = [shrink_cell(finding, seconds) for _, (_, finding, _) in sorted(kinds.items())]
+    cells = [shrink_cell(finding, seconds, planting) for _, (_, finding, _) in sorted(kinds.items())]
     if cells:
         show(f"{len(cells)} kinds of difference, looking for the smallest network of each")
     for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
         finding = outcome.cell.arguments["finding"]
+        fault = None if planting is None else planting.fault
         _save(result, outcome.result or {**finding, "text": outcome.error}, seed, fault, output)
         show("kinds of difference shrunk", len(result.cases), len(cells))
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table
+from bridge.lockstep.training import compare_training, deviation
 from bridge.progress import Show, silent
-from bridge.training import compare_training, deviation
 from core_numpy import NumpyModel
 from model_spec import (
     SGD,
@@ -31,7 +31,7 @@ from model_spec.verdict import Verdict, combine, plain
 Array = np.ndarray
 
 LIMIT = 1e-9
-"""Largest distance allowed in float64, as :func:`bridge.training.deviation` measures it."""
+"""Largest distance allowed in float64, as :func:`bridge.lockstep.training.deviation` measures it."""
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": SGD(0.05),
@@ -71,7 +71,7 @@ class OptimizerParity:
         float64: largest distance over weights, slots and moving statistics after both backends' own fit.
         worst: the tensor it belongs to.
         float32: the same after lock-step training in float32.
-        control: how far one control (``bridge.controls``) is from Keras after the same steps.
+        control: how far one control (``bridge.lockstep.controls``) is from Keras after the same steps.
         diverged: the sides that carry a NaN or infinity after the run in float64.
     """
 

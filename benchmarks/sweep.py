@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table, as_html
-from bridge.cells import Cell, Outcome, run_cells, source_version
+from bridge.fuzzing.task_runner import Cell, Outcome, run_cells, source_version
 from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
 from model_spec.training import TrainingSpec

@@ -12,10 +12,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
     from benchmarks import console, report
-    from bridge.faults import find
+    from bridge import plant
 
     if options.fault:
-        find(options.fault)
+        plant(options.fault)  # an unknown one is refused before the work
     data = load_data(options)
     specs = job.find_models(options.models, data)
     training = job.default_training(data, options.epochs, options.batch_size, options.seed)

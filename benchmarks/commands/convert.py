@@ -14,9 +14,8 @@ def run(options: argparse.Namespace) -> int:
     from bridge import conversion
 
     load_keras()
-    convert = conversion.to_keras if options.source.suffix == ".npz" else conversion.to_numpy
     samples = None if options.data is None else load_samples(options.data)
-    certificate = convert(options.source, options.target, samples, options.seed)
+    certificate = conversion.convert(options.source, options.target, samples, options.seed)
     if options.json:
         print(json.dumps(certificate.to_dict(), indent=1))
     else:

@@ -17,12 +17,12 @@ from model_spec.verdict import json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, fuzzing
-    from bridge.faults import find
+    from bridge import plant
 
     if options.conversions:
         return _conversions(options)
     if options.fault:
-        find(options.fault)
+        plant(options.fault)  # an unknown one is refused before the work
     if options.jobs == 1:
         load_keras()
     with progress(options) as show:
@@ -60,12 +60,12 @@ def run(options: argparse.Namespace) -> int:
 def _conversions(options: argparse.Namespace) -> int:
     """Random models written against Keras, converted to NumPy and back."""
     from benchmarks import console, fuzzing
-    from bridge import conversion_fuzz
+    from bridge.fuzzing import conversions
 
     if options.jobs == 1:
         load_keras()
     with progress(options) as show:
-        campaign = conversion_fuzz.run(
+        campaign = conversions.run(
             options.count,
             options.seed,
             options.jobs,

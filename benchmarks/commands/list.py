@@ -12,7 +12,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, datasets
     from benchmarks.tables import Table
-    from bridge.faults import FAULTS
+    from bridge.selftest.faults import FAULTS
     from model_spec import zoo
 
     lists = {

@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
     data = load_data(options)
     specs = job.find_models(options.models, data)
     threads = prepare(options)
+    prepare_model = bridge.plant(options.fault) if options.fault else None
     if options.steps:
         return _training_parity(options, specs, data)
     x, y = (part[: options.rows] for part in data.train)
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         for seed in range(options.seed, options.seed + options.seeds):
             with blas_threads(threads), showing as show:
                 show(f"{spec.name} {spec.input_shape}, seed {seed}", len(reports), len(specs) * options.seeds)
-                reports.append(bridge.compare(spec, x, y, seed=seed, fault=options.fault, paths=options.paths))
+                reports.append(bridge.compare(spec, x, y, seed=seed, prepare=prepare_model, paths=options.paths))
             if not options.json:
                 console.show(f"seed {seed}: {reports[-1]}\n")
             if options.noise_floor and not options.json:

@@ -11,7 +11,8 @@ from model_spec.verdict import Verdict, json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console
-    from bridge.saved_cases import SavedCase
+    from bridge import plant
+    from bridge.fuzzing.saved_cases import SavedCase
     from model_spec.whole_files import write_whole
 
     saved, arrays = SavedCase.load(options.case)
@@ -21,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         return AGREE
     with console.without_import_chatter():
         import keras_models  # noqa: F401
-    report, finding = saved.replay(arrays)
+    report, finding = saved.replay(arrays, plant(saved.fault) if saved.fault else None)
     # Dead parts of a network drawn at random are no finding; where nothing at all was compared, nothing was shown
     verdict = Verdict.NOTHING_COMPARED if report is not None and not any(row.agrees for row in report.rows) else None
     verdict = Verdict.DIFFER if finding is not None else verdict or Verdict.AGREE

@@ -43,7 +43,7 @@ def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
     except ImportError:
         raise ImportError('the HTML report needs jinja2: pip install "crosscheck[report]"') from None
     from benchmarks.report import pictures
-    from bridge.heat_map import heat_map
+    from bridge.judge.heat_map import heat_map
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("benchmarks", "report"),

@@ -12,7 +12,7 @@ from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
 from benchmarks.reproduction.experiment import FRESH_SEEDS, LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.more_seeds import doubted_variants, reason_for_more
 from benchmarks.reproduction.record import Record
-from bridge.cells import Cell, kept, run_cells
+from bridge.fuzzing.task_runner import Cell, kept, run_cells
 from bridge.progress import Show, silent
 
 THREADS = 2

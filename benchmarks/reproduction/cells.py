@@ -20,7 +20,7 @@ from benchmarks.reproduction.slices import DataSlice, Draw, Split
 from benchmarks.reproduction.toml_tables import record_from
 from benchmarks.reproduction.training import train
 from benchmarks.speed_studies.resident import SETTLE_SECONDS
-from bridge.cells import Cell
+from bridge.fuzzing.task_runner import Cell
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 from model_spec.validation import one_of

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bridge.conventions.layers import LAYER_CONVENTIONS
-from bridge.conventions.losses import LOSS_CONVENTIONS, LossConvention
-from bridge.local import LocalRow, Observed, judge_alone
-from bridge.verdict import Row
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A convention that explains one culprit.
-
-    Attributes:
-        side: the model that follows it.
-        layer: the layer, or "loss".
-        convention: its name.
-        who: where it is found.
-    """
-
-    side: str
-    layer: str
-    convention: str
-    who: str
-
-    def __str__(self) -> str:
-        return f"{self.layer!r} of {self.side} follows another convention: {self.convention} ({self.who})"
+from bridge.conventions.losses import LOSS_CONVENTIONS
+from bridge.judge.explanation import Explanation
+from bridge.judge.local import LocalRow, Observed, judge_alone
+from bridge.judge.loss_definition import LossDefinition
+from bridge.judge.tensor import Row
 
 
 def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
@@ -65,6 +46,6 @@ def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]
             yield loss.name, loss.who, [local.row for local in judged]
 
 
-def _applies(convention: LossConvention, layer: str) -> bool:
+def _applies(convention: LossDefinition, layer: str) -> bool:
     """Penalties show in the layers that have them and in the loss's value; the other conventions in the loss."""
     return convention.penalty != 1.0 or layer == "loss"

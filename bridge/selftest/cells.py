@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from bridge.comparison import DTYPES, compare_models
-from bridge.faults import FAULTS, Fault
-from bridge.faults.fault import COMPARE, COPY, TRAINING, Planted
-from bridge.faults.probes import PROBES
-from bridge.report import ParityReport
+from bridge.conventions.comparison import compare_models
+from bridge.judge.comparison import DTYPES
+from bridge.judge.report import ParityReport
+from bridge.judge.tensor import TIE, VACUOUS, Row
+from bridge.lockstep.training import compare_training
+from bridge.selftest.faults import FAULTS, Fault, plant
+from bridge.selftest.faults.fault import COMPARE, COPY, TRAINING, Planted
+from bridge.selftest.faults.probes import PROBES
 from bridge.selftest.training_rows import training_rows
+from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import SEED, WithoutWeights, Workbench, fresh_keras, fresh_numpy
-from bridge.training import compare_training
-from bridge.variants import VARIANTS
-from bridge.verdict import TIE, VACUOUS, Row
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 
@@ -102,7 +103,7 @@ def _trained(change: Planted, workbench: Workbench | None = None) -> Entry:
     probe = PROBES[change.probe]
     if change.training is None:
         raise ValueError(f"{change.name!r} has no training run; give it training=TrainingSpec(...)")
-    report = compare_training(probe.spec, probe.x, probe.y, change.training, change.steps, SEED, fault=change)
+    report = compare_training(probe.spec, probe.x, probe.y, change.training, change.steps, SEED, prepare=plant(change))
     rows = training_rows(report)
     failing = [row for row in rows if not row["agrees"]]
     return _entry(change, TRAINING, change.blames or "", failing, [], len(rows))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.faults.fault import COMPARE, TRAINING
-from bridge.verdict import VACUOUS
+from bridge.judge.tensor import VACUOUS
+from bridge.selftest.faults.fault import COMPARE, TRAINING
 
 Entry = dict[str, Any]
 

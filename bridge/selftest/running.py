@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from bridge.faults import FAULTS
-from bridge.faults.probes import PROBES
 from bridge.progress import Show, silent
 from bridge.selftest.cells import judge_fault, judge_probe, judge_variant
 from bridge.selftest.comparisons import Entry
+from bridge.selftest.faults import FAULTS
+from bridge.selftest.faults.probes import PROBES
 from bridge.selftest.report import SelftestReport
+from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
-from bridge.variants import VARIANTS
 
 CELLS: dict[str, Callable[[str, Workbench | None], Entry]] = {
     "fault": judge_fault,

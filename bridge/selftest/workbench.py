@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.faults.probes import PROBES, Probe
+from bridge.selftest.faults.probes import PROBES, Probe
 from bridge.weights import random_weights
 from core_numpy import NumpyModel
 from core_numpy.contract import Array

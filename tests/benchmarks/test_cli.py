@@ -14,12 +14,12 @@ import keras_models
 from benchmarks import calibration
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
 from benchmarks.commands import parity
-from bridge import keras_noise
-from bridge.bounds import SAFETY
-from bridge.cells import Outcome
-from bridge.faults import FAULTS
-from bridge.fuzz import Case
-from bridge.saved_cases import SavedCase
+from bridge.fuzzing.fuzz import Case
+from bridge.fuzzing.saved_cases import SavedCase
+from bridge.fuzzing.task_runner import Outcome
+from bridge.judge import keras_noise
+from bridge.judge.bounds import SAFETY
+from bridge.selftest.faults import FAULTS
 from core_numpy.ops.activations import FUNCTIONS, ActivationFunction
 from model_spec import losses, zoo
 

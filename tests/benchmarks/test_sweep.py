@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import sweep
 from benchmarks.cli import main
-from bridge.cells import Cell
+from bridge.fuzzing.task_runner import Cell
 
 PROJECT = Path(__file__).resolve().parents[2]
 TRAINING = {"epochs": 1, "batch_size": 32}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.bounds import SAFETY, RoundingModel
-from bridge.bounds.rounding import PRODUCT_BLOCK, Rounding
-from bridge.truth import as_float64
+from bridge.judge.bounds import SAFETY, RoundingModel
+from bridge.judge.bounds.rounding import PRODUCT_BLOCK, Rounding
+from bridge.judge.truth import as_float64
 from core_numpy import NumpyModel
 from core_numpy.network import Network
 from model_spec import BatchNormalization, Conv2D, Dense, Flatten, ModelSpec, zoo

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from bridge.training import deviation
+from bridge.lockstep.training import deviation
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import Adam, EpochHook, ModelCheckpoint, ReduceLROnPlateau, TrainingSpec, schedules, zoo

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bridge.cells import Cell, run_cells, source_version
+from bridge.fuzzing.task_runner import Cell, run_cells, source_version
 
 # A function of the standard library whose result is another one each time shows what was computed and what was read
 CELLS = [Cell("secrets:token_hex", {"nbytes": size}) for size in (8, 9, 10, 11)]

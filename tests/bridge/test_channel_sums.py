@@ -3,9 +3,9 @@
 import pytest
 
 import bridge
-from bridge.faults import find
-from bridge.faults.probes import PROBES
-from bridge.variants import VARIANTS
+from bridge.selftest.faults import find
+from bridge.selftest.faults.probes import PROBES
+from bridge.selftest.variants import VARIANTS
 
 ALL_OF_THEM = (
     "pooling-gradient-to-all-maxima",
@@ -22,7 +22,9 @@ SHARED_OUT = (
 
 def compared(change):
     probe = PROBES[change.probe]
-    return bridge.compare(probe.spec, probe.x, probe.y, dtype="float64", loss=probe.loss, fault=change, locate=False)
+    return bridge.compare(
+        probe.spec, probe.x, probe.y, dtype="float64", loss=probe.loss, prepare=bridge.plant(change), locate=False
+    )
 
 
 @pytest.mark.parametrize("name", ALL_OF_THEM)
@@ -32,7 +34,7 @@ def test_the_whole_gradient_for_each_maximum_is_a_bug_by_its_sums(name):
     # Each entry alone could be right at a tie: only their sum tells
     assert all(row.tensor.startswith("channel sums of gradient of ") for row in report.failures)
     assert {row.stage for row in report.failures} == {"loss gradient", "pullback"}
-    assert {row.layer for row in report.failures} == {report.fault.rpartition(" in ")[2]}
+    assert {row.layer for row in report.failures} == {report.prepared.rpartition(" in ")[2]}
     assert any(row.verdict == "TIE" for row in report.rows)
 
 

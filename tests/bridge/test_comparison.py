@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.bounds import SAFETY
+from bridge.judge.bounds import SAFETY
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
@@ -136,7 +136,7 @@ def test_float64_comparison_would_see_float32_arithmetic(digits):
 
 
 def test_report_as_text_and_json(digits):
-    report = bridge.compare(zoo.mlp((8, 8, 1)), *digits, fault="dropped-bias-gradient")
+    report = bridge.compare(zoo.mlp((8, 8, 1)), *digits, prepare=bridge.plant("dropped-bias-gradient"))
     text = str(report)
     assert text.startswith("DIFFER: mlp (8, 8, 1)")
     assert "first divergence: layer 'dense', loss gradient, gradient of dense/bias (float64, inference)" in text

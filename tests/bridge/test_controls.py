@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.controls import Controls, nudged
-from bridge.training import deviation
+from bridge.lockstep.controls import Controls, nudged
+from bridge.lockstep.training import deviation
 from keras_models import KerasModel
 from model_spec import Adam, Conv2D, Dense, Dropout, GlobalAveragePooling2D, ModelSpec, TrainingSpec, zoo
 

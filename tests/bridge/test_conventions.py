@@ -9,8 +9,8 @@ import bridge
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, RecordedStep, explain_steps
-from bridge.faults import find
-from bridge.faults.probes import PROBES
+from bridge.selftest.faults import find
+from bridge.selftest.faults.probes import PROBES
 from core_numpy import NumpyModel
 from core_numpy import optimizers as ours
 from core_numpy.losses import categorical_cross_entropy
@@ -162,7 +162,7 @@ def test_a_convention_differs_and_is_named_in_every_precision():
     """float32 is not searched again: what float64 has shown of a tensor holds for it too, and for no other tensor."""
     fault = find("average-counts-padding")
     probe = PROBES[fault.probe]
-    report = bridge.compare(probe.spec, probe.x, probe.y, loss=probe.loss, fault=fault)
+    report = bridge.compare(probe.spec, probe.x, probe.y, loss=probe.loss, prepare=bridge.plant(fault))
     assert (report.passed, report.verdict) == (False, "DIFFER")
     assert {row.verdict for row in report.failures} == {"CONVENTION"}
     assert {(row.dtype, row.mode) for row in report.failures} == {

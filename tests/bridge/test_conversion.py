@@ -10,8 +10,9 @@ import pytest
 
 import core_numpy
 from benchmarks import cli
-from bridge import conversion, conversion_fuzz, random_weights
-from bridge.random_keras_models import random_keras_model
+from bridge import conversion, random_weights
+from bridge.fuzzing import conversions as conversion_fuzz
+from bridge.fuzzing.random_keras_models import random_keras_model
 from core_numpy import NumpyModel
 from keras_models import KerasModel, ReadModel, read
 from keras_models.runtime import without_tracing_warnings

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.bounds import Expected, RoundingModel
-from bridge.bounds.ensemble import EnsembleBackward
-from bridge.bounds.repeats import ColumnGroups, RowGroups
-from bridge.bounds.rounding import Rounding
-from bridge.truth import as_float64
+from bridge.judge.bounds import Expected, RoundingModel
+from bridge.judge.bounds.ensemble import EnsembleBackward
+from bridge.judge.bounds.repeats import ColumnGroups, RowGroups
+from bridge.judge.bounds.rounding import Rounding
+from bridge.judge.truth import as_float64
 from core_numpy.network import Network
 from model_spec import (
     AveragePooling2D,
@@ -60,7 +60,7 @@ def test_shared_errors_are_no_bugs(spec, kind):
 def test_a_small_fault_is_still_found_where_errors_are_shared():
     spec = NETWORKS[0]
     report = bridge.compare(
-        spec, *images("constant background"), dtype="float32", fault="slightly-wrong-input-gradient"
+        spec, *images("constant background"), dtype="float32", prepare=bridge.plant("slightly-wrong-input-gradient")
     )
     assert not report.passed
 
@@ -71,7 +71,7 @@ def test_repeated_rows_are_needed_for_the_constant_background(monkeypatch):
     assert isinstance(found, property)
     monkeypatch.setattr(ColumnGroups, "of", classmethod(lambda cls, values: _all_different(values)))
     monkeypatch.setattr(RowGroups, "repeats", property(lambda self: False))
-    monkeypatch.setattr("bridge.bounds.network.Expected.with_correlations", lambda self: self)
+    monkeypatch.setattr("bridge.judge.bounds.network.Expected.with_correlations", lambda self: self)
     assert not bridge.compare(NETWORKS[1], *images("constant background"), seed=3, dtype="float32").passed
 
 

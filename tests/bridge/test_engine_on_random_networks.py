@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 import bridge
-from bridge.random_networks import specs
+from bridge.fuzzing.random_networks import specs
 from core_numpy import NumpyModel
 from core_numpy.engine import runner
 from core_numpy.network import Network

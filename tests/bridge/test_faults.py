@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.faults import find
+from bridge.selftest.faults import find
 from core_numpy import NumpyModel
 from model_spec import SGD, TrainingSpec, zoo
 
@@ -12,7 +12,7 @@ from model_spec import SGD, TrainingSpec, zoo
 def test_fault_is_caught_and_placed(usual_fault, digits):
     name, spec = usual_fault
     blamed = find(name).plant(NumpyModel(spec))
-    report = bridge.compare(spec, *digits, fault=name)
+    report = bridge.compare(spec, *digits, prepare=bridge.plant(name))
     assert not report.passed
     assert report.first_divergence.layer == blamed
     if "training only" in find(name).shows:
@@ -73,6 +73,8 @@ def test_a_planted_activation_is_still_seen_as_one():
 def test_fault_in_the_optimizer_is_caught_by_lock_step_training(digits):
     spec = zoo.mlp((8, 8, 1))
     training = TrainingSpec(optimizer=SGD(0.1, momentum=0.9), batch_size=4)
-    report = bridge.compare_training(spec, *digits, training, steps=2, controls=1, fault="momentum-sign")
+    report = bridge.compare_training(
+        spec, *digits, training, steps=2, controls=1, prepare=bridge.plant("momentum-sign")
+    )
     assert report.first_outside == 2
     assert bridge.compare_training(spec, *digits, training, steps=2, controls=1).passed

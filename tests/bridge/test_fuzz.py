@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bridge import fuzz, fuzz_cells
-from bridge.fuzz_summary import FuzzSummary
-from bridge.saved_cases import SavedCase
-from bridge.shrink import shrink
-from bridge.verdict import VACUOUS
+from bridge import plant
+from bridge.fuzzing import fuzz
+from bridge.fuzzing import tasks as fuzz_cells
+from bridge.fuzzing.saved_cases import SavedCase
+from bridge.fuzzing.shrink import shrink
+from bridge.fuzzing.summary import FuzzSummary
+from bridge.judge.tensor import VACUOUS
 from core_numpy.ops import windows
 from model_spec import Dense, ModelSpec
 from model_spec.layers import LAYERS
@@ -89,7 +91,7 @@ def test_every_layer_is_drawn():
 @settings(max_examples=150)
 @given(spec=fuzz.specs())
 def test_what_crashes_tensorflow_is_not_drawn(spec):
-    """A strided 1x1 convolution in float32: heap corruption, see bridge.random_networks."""
+    """A strided 1x1 convolution in float32: heap corruption, see bridge.fuzzing.random_networks."""
     for layer in spec.layers:
         assert not (getattr(layer, "kernel_size", None) == (1, 1) and layer.strides != (1, 1))
 
@@ -146,7 +148,7 @@ def test_an_error_of_a_backend_is_a_finding(monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("bridge.fuzz.compare", broken)
+    monkeypatch.setattr("bridge.fuzzing.fuzz.compare", broken)
     findings = fuzz.run(3, 0)
     assert len(findings) >= 1
     assert findings[0].error == "ZeroDivisionError: planted"
@@ -197,17 +199,19 @@ def test_without_hypothesis_the_error_says_what_to_install(monkeypatch):
 
 
 def test_import_loads_no_hypothesis():
-    program = "import sys, bridge.fuzz; sys.exit('hypothesis' in sys.modules)"
+    program = "import sys, bridge.fuzzing.fuzz; sys.exit('hypothesis' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_fault_is_planted_where_it_fits():
-    assert fuzz.check(CASE, "float64", "flipped-kernel", locate=False).fault == "flipped-kernel in dense"
-    report = fuzz.check(CASE, "float64", "uninverted-dropout", locate=False)
-    assert report.fault is None
+    assert fuzz.check(CASE, "float64", plant("flipped-kernel"), locate=False).prepared == (
+        "planted fault: flipped-kernel in dense"
+    )
+    report = fuzz.check(CASE, "float64", plant("uninverted-dropout"), locate=False)
+    assert report.prepared is None
     assert not fuzz.failures(report)
     with pytest.raises(ValueError, match="unknown fault 'typo'"):
-        fuzz.run(1, 0, fault="typo")
+        plant("typo")
 
 
 @pytest.mark.parametrize(
@@ -215,11 +219,13 @@ def test_a_fault_is_planted_where_it_fits():
 )
 def test_a_finding_shrinks_to_two_layers_and_the_output(fault, seed):
     drawn = []
-    (finding,) = fuzz.run(200, seed, lambda *_: drawn.append(_), dtypes="float64", most=1, fault=fault, locate=False)
+    (finding,) = fuzz.run(
+        200, seed, lambda *_: drawn.append(_), dtypes="float64", most=1, prepare=plant(fault), locate=False
+    )
     assert len(drawn) < 200
 
     def differs(case):
-        again = fuzz.examine(case, "float64", fault, locate=False)[1]
+        again = fuzz.examine(case, "float64", plant(fault), locate=False)[1]
         return again is not None and again.kind == finding.kind
 
     smallest = shrink(finding.case, differs, 200, seed, seconds=8)
@@ -283,7 +289,7 @@ def test_every_twentieth_network_is_compared_on_the_compiled_paths(monkeypatch):
         drawn.append((case, tuple(paths)))
         return None, None
 
-    monkeypatch.setattr("bridge.fuzz.examine", examine)
+    monkeypatch.setattr("bridge.fuzzing.fuzz.examine", examine)
     cells = fuzz_cells.chunk_cells(70, 0)
     assert [cell.arguments["count"] for cell in cells] == [20, 20, 20, 10]
     assert cells[:3] == fuzz_cells.chunk_cells(60, 0)
@@ -319,7 +325,7 @@ def test_summary_of_findings_and_failures_depends_on_no_order():
 
 @pytest.fixture(scope="module")
 def saved():
-    _, finding = fuzz.examine(CASE, fault="missing-bias")
+    _, finding = fuzz.examine(CASE, prepare=plant("missing-bias"))
     return SavedCase(CASE, fault="missing-bias", report=finding.report.to_dict())
 
 
@@ -330,7 +336,7 @@ def test_replay_gives_the_same_verdict(saved, tmp_path):
     assert again == SavedCase.from_dict(json.loads(json.dumps(saved.to_dict())))
     for ours, drawn in zip(arrays, CASE.arrays(), strict=True):
         np.testing.assert_array_equal(ours, drawn)
-    report, finding = again.replay(arrays)
+    report, finding = again.replay(arrays, plant(again.fault))
     assert finding.case == CASE
     assert report.to_dict()["rows"] == saved.report["rows"]
     assert report.verdict == again.verdict == "DIFFER"

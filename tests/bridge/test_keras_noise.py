@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.keras_noise import CONFIGURATIONS, MODES, RecordedModel
-from bridge.truth import random_cotangent
+from bridge.judge.keras_noise import CONFIGURATIONS, MODES, RecordedModel
+from bridge.judge.truth import random_cotangent
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import zoo

@@ -1,7 +1,7 @@
 """Teacher-forced judgement: the faulty layer is found on the right side, and no other layer is blamed."""
 
 import bridge
-from bridge.faults import find
+from bridge.selftest.faults import find
 from core_numpy import NumpyModel
 from model_spec import zoo
 

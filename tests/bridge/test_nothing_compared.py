@@ -15,12 +15,12 @@ from benchmarks.commands.common import CANNOT_COMPARE, CRASHED, exit_code
 from benchmarks.compare import Comparison
 from benchmarks.optimizer_parity import OptimizerParity
 from benchmarks.sweep import SweepResult
-from bridge.cells import Cell, Outcome
-from bridge.conversion_fuzz import ConversionCampaign
-from bridge.fuzz_summary import FuzzSummary
-from bridge.layer_report import LayerReport
-from bridge.report import ParityReport
-from bridge.training import Step, TrainingParityReport
+from bridge.fuzzing.conversions import ConversionCampaign
+from bridge.fuzzing.summary import FuzzSummary
+from bridge.fuzzing.task_runner import Cell, Outcome
+from bridge.judge.report import ParityReport
+from bridge.lockstep.training import Step, TrainingParityReport
+from bridge.outside.layer_report import LayerReport
 from core_numpy import NumpyModel
 from model_spec import SGD, Dense, ModelSpec, TrainingSpec
 from model_spec.verdict import Verdict, combine
@@ -192,7 +192,7 @@ def test_a_crash_has_an_exit_code_of_its_own_and_leaves_its_traceback(tmp_path, 
 
 def test_training_sees_nan_in_any_tensor_it_carries():
     for resync in (False, True):
-        report = bridge.compare_training(SPEC, X, Y, RUN, 2, resync=resync, fault="nan-after-the-step")
+        report = bridge.compare_training(SPEC, X, Y, RUN, 2, resync=resync, prepare=bridge.plant("nan-after-the-step"))
         assert report.verdict == Verdict.DIFFER
         assert report.steps[0].diverged == ("NumPy",)
         json.loads(json.dumps(report.to_dict(), allow_nan=False))

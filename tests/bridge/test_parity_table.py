@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.faults import Fault
-from bridge.fuzz import random_inputs, random_targets
-from bridge.verdict import TIE
+from bridge.fuzzing.fuzz import random_inputs, random_targets
+from bridge.judge.tensor import TIE
+from bridge.selftest.faults import Fault
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
@@ -53,7 +53,7 @@ class Case:
         layers: the network, most often the layer alone.
         shape: of one example.
         batch: number of examples.
-        data: kind of inputs, see ``bridge.fuzz.DATA``.
+        data: kind of inputs, see ``bridge.fuzzing.fuzz.DATA``.
         loss: judged besides the pulled-back random cotangent; None judges the cotangent alone.
         one_hot: whether the targets of a categorical cross-entropy are rows.
         ties: True where rounding decides which of several equal cells wins, so that the sides may choose differently.

@@ -47,13 +47,12 @@ def outcome(pytester):
 
 
 def test_plugin_is_installed():
-    assert [entry.value for entry in entry_points(group="pytest11", name="crosscheck")] == ["bridge.pytest_plugin"]
+    assert [entry.value for entry in entry_points(group="pytest11", name="crosscheck")] == ["crosscheck.pytest_plugin"]
 
 
 def test_importing_it_loads_nothing_heavy():
-    code = (
-        "import sys, bridge.pytest_plugin; print([n for n in ('numpy', 'keras', 'bridge.verdict') if n in sys.modules])"
-    )
+    heavy = ("numpy", "keras", "bridge", "core_numpy", "model_spec")
+    code = f"import sys, crosscheck.pytest_plugin; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout.strip() == "[]", run.stderr
 
@@ -90,7 +89,7 @@ def test_models_that_agree_and_that_do_not(outcome):
         """
 import numpy as np
 import bridge
-from bridge.faults import find
+from bridge.selftest.faults import find
 from core_numpy import NumpyModel
 from model_spec import zoo
 
@@ -122,6 +121,7 @@ def test_compare_runs_both_backends(outcome):
     result, properties = outcome(
         """
 import numpy as np
+from bridge import plant
 from model_spec import zoo
 
 X = np.random.default_rng(0).uniform(size=(2, 8, 8, 1))
@@ -130,7 +130,7 @@ def test_right(crosscheck):
     assert crosscheck.compare(zoo.mlp((8, 8, 1)), X, [1, 2], dtype="float64").passed
 
 def test_wrong(crosscheck):
-    crosscheck.compare(zoo.mlp((8, 8, 1)), X, [1, 2], dtype="float64", fault="dropped-bias-gradient")
+    crosscheck.compare(zoo.mlp((8, 8, 1)), X, [1, 2], dtype="float64", prepare=plant("dropped-bias-gradient"))
 """
     )
     result.assert_outcomes(passed=1, failed=1)

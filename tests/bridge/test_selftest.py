@@ -5,15 +5,15 @@ import json
 import pytest
 
 from bridge import selftest
-from bridge.faults import FAULTS
-from bridge.faults.fault import TRAINING
-from bridge.faults.probes import PROBES
 from bridge.selftest import cells
 from bridge.selftest.comparisons import COMPARISONS, blamed, escaping, is_caught, is_placed
+from bridge.selftest.faults import FAULTS
+from bridge.selftest.faults.fault import TRAINING
+from bridge.selftest.faults.probes import PROBES
 from bridge.selftest.report import SelftestReport
 from bridge.selftest.running import report_of
+from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
-from bridge.variants import VARIANTS
 
 # Each training cell builds and traces four models
 TRAINED = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.sensitivity import _smallest_caught
-from bridge.truth import true_loss_gradients, truth_of
-from bridge.verdict import Place, judge
+from bridge.judge.sensitivity import _smallest_caught
+from bridge.judge.tensor import Place, judge
+from bridge.judge.truth import true_loss_gradients, truth_of
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import losses, zoo
@@ -61,7 +61,7 @@ def test_planted_in_the_largest_entry_it_is_caught_and_less_is_not(found):
 def test_what_no_fault_makes_fail_is_infinite():
     """A tolerance without end would catch nothing, whatever is planted."""
     one = np.ones(2)
-    blind = bridge.bounds.Expected(one, np.full(2, np.inf), np.zeros(2))
+    blind = bridge.judge.bounds.Expected(one, np.full(2, np.inf), np.zeros(2))
     assert _smallest_caught(one, one, blind, 0, "float64", "t") == float("inf")
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import bridge
 from benchmarks import datasets
-from bridge import training as training_module
-from bridge.training import Step, TrainingParityReport, deviation
+from bridge.lockstep import training as training_module
+from bridge.lockstep.training import Step, TrainingParityReport, deviation
 from core_numpy import NumpyModel, update_rules
 from keras_models import KerasModel
 from model_spec import SGD, Adam, EarlyStopping, TrainingSpec, optimizers, zoo
@@ -88,7 +88,9 @@ def test_the_loss_a_step_returns_counts(data):
     """Everything the two carry is equal; only what the step says of its loss is wrong."""
     training = TrainingSpec(optimizer=SGD(0.1), batch_size=16)
     fault = "summed-training-loss"
-    report = bridge.compare_training(zoo.mlp((8, 8, 1)), *data, training, steps=1, controls=1, fault=fault)
+    report = bridge.compare_training(
+        zoo.mlp((8, 8, 1)), *data, training, steps=1, controls=1, prepare=bridge.plant(fault)
+    )
     assert report.first_outside == 1
     assert max(report.final.values()) < 1e-12
     assert report.steps[0].worst == "loss"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.bounds import UNDERFLOW
-from bridge.faults.probes import PROBES
-from bridge.truth import truth_of
+from bridge.judge.bounds import UNDERFLOW
+from bridge.judge.truth import truth_of
+from bridge.selftest.faults.probes import PROBES
 from core_numpy import NumpyModel
 
 # Where what is lost lies: in float64 only the squares of the values are too small
@@ -36,5 +36,7 @@ def test_a_bound_without_the_floor_would_call_them_a_bug(name, dtype, above, bel
 def test_the_floor_excuses_no_value_that_is_held():
     probe = PROBES["confident"]
     fault = "wrong-sign-input-gradient"
-    report = bridge.compare(probe.spec, probe.x, probe.y, dtype="float32", loss=probe.loss, fault=fault, locate=False)
+    report = bridge.compare(
+        probe.spec, probe.x, probe.y, dtype="float32", loss=probe.loss, prepare=bridge.plant(fault), locate=False
+    )
     assert not report.passed

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bridge.bounds import KINK_SAFETY, SAFETY, Expected
-from bridge.verdict import Place, judge
+from bridge.judge.bounds import KINK_SAFETY, SAFETY, Expected
+from bridge.judge.tensor import Place, judge
 
 PLACE = Place("float32", "inference", "eager", "forward")
 

@@ -14,7 +14,7 @@ import bridge
 from benchmarks import compare as job
 from benchmarks import report
 from benchmarks.accuracy import train_both
-from bridge.heat_map import heat_map
+from bridge.judge.heat_map import heat_map
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text())
 SECTIONS = (
@@ -118,7 +118,7 @@ def test_a_notebook_shows_the_same_as_tables(comparison):
 
 def test_a_fault_is_pointed_at(comparison, tmp_path):
     x, y = comparison.data.train
-    parity = bridge.compare(comparison.spec, x[:8], y[:8], fault="uninverted-dropout")
+    parity = bridge.compare(comparison.spec, x[:8], y[:8], prepare=bridge.plant("uninverted-dropout"))
     broken = replace(comparison, parity=parity, drift=[], accuracies=[], insides=None, speed=None, beginning=None)
     report.save(broken, tmp_path)
     page = (tmp_path / "report.html").read_text()

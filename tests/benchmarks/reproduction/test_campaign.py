@@ -10,7 +10,7 @@ from benchmarks.commands import reproduce
 from benchmarks.reproduction import campaign, cells, experiment, slices
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.summary import summarise
-from bridge.cells import run_cells
+from bridge.fuzzing.task_runner import run_cells
 
 
 class Computed(list):

@@ -1,0 +1,128 @@
+"""Random cases: a network drawn by Hypothesis with the recipe of its data, small enough to be written down.
+
+Hypothesis is imported only where cases are drawn, so a case can be checked again without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bridge.fuzzing.random_networks import Draw, need_hypothesis, specs
+from model_spec import ModelSpec, losses, model_from_dict, serialization, to_dict
+from model_spec.shapes import Shape
+from model_spec.validation import non_negative_integer, one_of, positive_integer
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+Array = np.ndarray
+
+DATA = ("normal", "integers", "background")
+"""Kinds of inputs: normal numbers; whole numbers 0..2 (ties); one constant with a few normal cells (images have it)."""
+
+_BATCH = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network with the recipe of its data.
+
+    Attributes:
+        spec: the network; its output is a row of classes.
+        batch: number of examples.
+        seed: of inputs, targets, weights, cotangents and dropout masks.
+        loss: what is differentiated besides the random cotangent.
+        data: kind of inputs, one of ``DATA``.
+        one_hot: True where targets of a categorical cross-entropy are rows, False where they are integer classes.
+    """
+
+    spec: ModelSpec
+    batch: int
+    seed: int
+    loss: losses.Loss
+    data: str = "normal"
+    one_hot: bool = False
+
+    def __post_init__(self) -> None:
+        positive_integer("batch", self.batch)
+        non_negative_integer("seed", self.seed)
+        one_of("data", self.data, DATA)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        return {
+            "spec": to_dict(self.spec),
+            "batch": self.batch,
+            "seed": self.seed,
+            "loss": to_dict(self.loss),
+            "data": self.data,
+            "one_hot": self.one_hot,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Case:
+        """Build the case that :meth:`to_dict` wrote."""
+        known = {"spec", "batch", "seed", "loss", "data", "one_hot"}
+        if not isinstance(entry, dict) or set(entry) != known:
+            found = sorted(entry) if isinstance(entry, dict) else repr(entry)
+            raise ValueError(f"a case must be a table with {', '.join(sorted(known))}, got {found}")
+        built = {"spec": model_from_dict(entry["spec"]), "loss": serialization.from_dict(entry["loss"])}
+        return cls(**{**entry, **built})
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Inputs and targets, the same for the same case."""
+        random = np.random.default_rng([self.seed, 2])
+        x = random_inputs(self.data, (self.batch, *self.spec.input_shape), random)
+        return x, random_targets(self.loss, (self.batch, *self.spec.output_shape), self.one_hot, random)
+
+
+def random_inputs(kind: str, shape: Shape, random: np.random.Generator) -> Array:
+    """Inputs of this kind and shape (examples, ...), float64; ``kind`` is one of ``DATA``."""
+    one_of("data", kind, DATA)
+    if kind == "integers":
+        return random.integers(0, 3, shape).astype(np.float64)
+    x = random.standard_normal(shape)
+    return np.where(random.random(shape) < 0.3, x, 0.5) if kind == "background" else x
+
+
+def random_targets(loss: losses.Loss, shape: Shape, one_hot: bool, random: np.random.Generator) -> Array:
+    """Targets for an output of this shape (examples, ...), in the form the loss takes."""
+    if losses.takes_classes(loss):
+        labels = random.integers(0, shape[-1], shape[0])
+        return np.eye(shape[-1])[labels] if one_hot else labels
+    if isinstance(loss, losses.BinaryCrossentropy):
+        return random.integers(0, 2, shape).astype(np.float64)
+    return random.standard_normal(shape)
+
+
+def cases(max_layers: int = 8) -> SearchStrategy[Case]:
+    """Strategy for cases: a network, its loss, and the recipe of its data."""
+    need_hypothesis()
+    from hypothesis import strategies
+
+    networks = specs(max_layers)
+
+    @strategies.composite
+    def draw_case(draw: DrawFn) -> Case:
+        some = Draw(draw)
+        # First of all a choice among many: Hypothesis avoids what it has drawn, and would else avoid half the networks
+        seed = some.integer(0, 2**16)
+        spec = draw(networks)
+        batch, data, one_hot = some.integer(1, _BATCH), some.of(DATA), some.boolean()
+        return Case(spec, batch, seed, _draw_loss(some, spec), data, one_hot)
+
+    return draw_case()
+
+
+def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
+    last = spec.layers[-1].activation  # type: ignore[attr-defined]
+    smoothing = some.of((0.0, 0.0, 0.1))
+    kind = some.of(("categorical", "binary", "squared", "half"))
+    if kind == "categorical":
+        return losses.CategoricalCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
+    if kind == "binary":
+        return losses.BinaryCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
+    return losses.MeanSquaredError() if kind == "squared" else losses.HalfSumSquaredError()

@@ -1,0 +1,151 @@
+"""Rounding in BatchNormalization: statistics of the batch carry errors of every row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bridge.judge.bounds.repeats import ColumnGroups
+from bridge.judge.bounds.rounding import Cotangent, Mode, Pulled, Rounding, Site
+from core_numpy.contract import Array
+
+
+class BatchNormalizationRule:
+    """y = (x - mean) s + beta, s = gamma / sqrt(variance + epsilon); mean and variance perhaps of the batch."""
+
+    def forward(self, rounding: Rounding, site: Site) -> Array:
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        scale = inverse * gamma
+        # (n, ..., c) -> (rows, c)
+        x, variance, y = (value.reshape(normalized.shape) for value in (site.x, site.x_variance, site.y))
+        carried = np.square(scale) * variance
+        # Computed as x s + (beta - mean s): the parts may cancel, and each of them is rounded
+        local = 4 * np.square(x * scale) + 4 * np.square(mean * scale) + 2 * np.square(y)
+        # The root and its argument
+        local = local + 8 * np.square(normalized * gamma) + np.square(site.params.get("beta", 0.0))
+        if of_batch:
+            groups = ColumnGroups.of(x)
+            carried = carried + np.square(scale) * self._mean_variance(rounding, groups, x, variance)
+            relative = self._deviation_variance(rounding, groups, x - mean, variance, inverse)
+            carried = carried + np.square(normalized * gamma) * relative
+        return (carried + rounding.unit * local).reshape(site.x.shape)
+
+    @staticmethod
+    def _mean_variance(rounding: Rounding, groups: ColumnGroups, x: Array, variance: Array) -> Array:
+        collected = rounding.column_sum(x, groups.drifting(x))
+        return (groups.carried(variance) + collected) / len(x) ** 2
+
+    @staticmethod
+    def _deviation_variance(
+        rounding: Rounding, groups: ColumnGroups, centred: Array, variance: Array, inverse: Array
+    ) -> Array:
+        """Relative variance of sqrt(var + epsilon): a fourth of that of its square."""
+        count = len(centred)
+        carried = groups.carried(variance, 2 * centred)
+        collected = rounding.column_sum(np.square(centred), groups.drifting(centred))
+        return (carried + collected) / count**2 * inverse**4 / 4
+
+    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        count = len(normalized)
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        squared_scale = np.square(inverse * gamma)
+        # (n, ..., c) -> (rows, c)
+        dy, variance, kink, y_variance, x_variance = (
+            value.reshape(normalized.shape)
+            for value in (cotangent.value, cotangent.variance, cotangent.kink, site.y_variance, site.x_variance)
+        )
+        normalized_variance = y_variance / np.square(gamma) + rounding.unit * np.square(mean * inverse)
+        of_dy, of_x = ColumnGroups.of(dy), ColumnGroups.of(normalized)
+        sums, sum_variances = self._sums(rounding, site, cotangent)
+        sum_kinks = {"beta": of_dy.carried(kink), "gamma": of_dy.carried(kink, normalized)}
+        carried, carried_kink, local = squared_scale * variance, squared_scale * kink, 4 * np.square(dy)
+        if of_batch:
+            # dx = s (dy - (sum(dy) + normalized sum(dy normalized)) / count)
+            carried = carried + squared_scale / count**2 * (
+                sum_variances["beta"]
+                + np.square(normalized) * sum_variances["gamma"]
+                + normalized_variance * np.square(sums["gamma"])
+            )
+            carried_kink = carried_kink + squared_scale / count**2 * (
+                sum_kinks["beta"] + np.square(normalized) * sum_kinks["gamma"]
+            )
+            local = local + 4 * (np.square(sums["beta"]) + np.square(normalized * sums["gamma"])) / count**2
+            relative = self._deviation_variance(rounding, of_x, normalized / inverse, x_variance, inverse)
+            carried = carried + np.square(dx.reshape(normalized.shape)) * relative
+        return Pulled(
+            (carried + rounding.unit * squared_scale * local).reshape(dx.shape),
+            carried_kink.reshape(dx.shape),
+            {name: sum_variances[name] for name in site.params},
+            {name: sum_kinks[name] for name in site.params},
+        )
+
+    def _sums(self, rounding: Rounding, site: Site, cotangent: Cotangent) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values and variances of sum(dy) and sum(dy * normalized), per channel.
+
+        They are the gradients of beta and gamma, and in training parts of dx.
+        """
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        # (n, ..., c) -> (rows, c)
+        dy, variance, y_variance, x, x_variance = (
+            value.reshape(normalized.shape)
+            for value in (cotangent.value, cotangent.variance, site.y_variance, site.x, site.x_variance)
+        )
+        normalized_variance = y_variance / np.square(gamma) + rounding.unit * np.square(mean * inverse)
+        sums = {"beta": dy.sum(axis=0), "gamma": (dy * normalized).sum(axis=0)}
+        of_dy, of_x = ColumnGroups.of(dy), ColumnGroups.of(normalized)
+        carried = {
+            "beta": of_dy.carried(variance),
+            "gamma": of_dy.carried(variance, normalized) + of_x.carried(normalized_variance, dy),
+        }
+        if of_batch:
+            # Every row has the same error of the mean and of the deviation
+            of_mean = self._mean_variance(rounding, of_x, x, x_variance)
+            relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse)
+            carried["gamma"] += np.square(sums["beta"] * inverse) * of_mean + np.square(sums["gamma"]) * relative
+        drifting = of_dy.drifting(dy)
+        own = {
+            "beta": rounding.column_sum(dy, drifting),
+            "gamma": rounding.column_sum(dy * normalized, np.minimum(drifting, of_x.drifting(normalized))),
+        }
+        # Some implementations sum dy * x, and take mean * sum(dy) off afterwards
+        own["gamma"] += 2 * np.square(mean * inverse) * own["beta"]
+        return sums, {name: carried[name] + own[name] for name in sums}
+
+    def forward_modes(self, rounding: Rounding, site: Site) -> tuple[Mode, ...]:
+        """What all rows of a channel share: the errors of its mean and of its deviation."""
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        if not of_batch:
+            return ()
+        gamma = site.params.get("gamma", np.ones_like(inverse))
+        x, variance = site.x.reshape(normalized.shape), site.x_variance.reshape(normalized.shape)
+        groups = ColumnGroups.of(x)
+        return (
+            Mode(inverse * gamma, self._mean_variance(rounding, groups, x, variance)),
+            Mode(
+                (normalized * gamma).reshape(site.x.shape),
+                self._deviation_variance(rounding, groups, x - mean, variance, inverse),
+            ),
+        )
+
+    def backward_modes(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> tuple[Mode, ...]:
+        """What all rows of dx share: the errors of both sums, and of the deviation."""
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        normalized, inverse, mean, _, of_batch = cache
+        if not of_batch:
+            return ()
+        count = len(normalized)
+        scale = inverse * site.params.get("gamma", np.ones_like(inverse))
+        x, variance = site.x.reshape(normalized.shape), site.x_variance.reshape(normalized.shape)
+        _, sum_variances = self._sums(rounding, site, cotangent)
+        relative = self._deviation_variance(rounding, ColumnGroups.of(x), x - mean, variance, inverse)
+        return (
+            Mode(scale / count, sum_variances["beta"]),
+            Mode((scale * normalized / count).reshape(dx.shape), sum_variances["gamma"]),
+            Mode(dx, relative),
+        )

@@ -1,0 +1,212 @@
+"""Expected values of a whole network on one batch, with the rounding error a correct implementation may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from bridge.judge.bounds.ensemble import Ensemble, EnsembleBackward
+from bridge.judge.bounds.losses import LossSite, loss_error
+from bridge.judge.bounds.rounding import Cotangent, Rounding, Site
+from bridge.judge.bounds.rules import RULES
+from core_numpy import losses
+from core_numpy.contract import Array, Context, MaskSources
+from core_numpy.layers.build import Step
+from core_numpy.layers.global_pooling import GlobalMaxPooling2D
+from core_numpy.layers.pooling import MaxPooling2D
+from core_numpy.network import Network, Params
+from core_numpy.regularizers import penalty, regularized_parameters
+from model_spec import losses as loss_rules
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a tensor should be.
+
+    Attributes:
+        value: the float64 value.
+        variance: of the rounding error of one implementation, same shape.
+        kink: sum of squares of what other valid subgradients could change, same shape; zero for forward values.
+        correlated: gives the variance with correlations between positions, which takes many runs of the network.
+    """
+
+    value: Array
+    variance: Array
+    kink: Array
+    correlated: Callable[[], Array] | None = None
+
+    def examples(self, count: int) -> Expected:
+        """The same for the first examples alone."""
+        return Expected(self.value[:count], self.variance[:count], self.kink[:count])
+
+    def with_correlations(self) -> Expected:
+        """The same with the greater of both variances."""
+        if self.correlated is None:
+            return self
+        return replace(self, variance=np.maximum(self.variance, self.correlated()), correlated=None)
+
+
+@dataclass
+class ExpectedGradients:
+    """Expected results of one backward pass, by the names both backends use.
+
+    Attributes:
+        loss: the scalar that is pulled back, or None where a cotangent was given.
+        parameters, activations: gradients by name.
+        conserved: of the gradients of images that a max pooling shares out: their sum over each image's channel.
+        inputs: gradient of x.
+        uncertain: number of kinks and ties.
+    """
+
+    loss: Expected | None = None
+    parameters: dict[str, Expected] = field(default_factory=dict)
+    activations: dict[str, Expected] = field(default_factory=dict)
+    conserved: dict[str, Expected] = field(default_factory=dict)
+    inputs: Expected | None = None
+    uncertain: int = 0
+
+
+SHARES_OUT = (MaxPooling2D, GlobalMaxPooling2D)
+"""Layers that share a gradient out among their input's cells."""
+
+
+def conserved(rounding: Rounding, cotangent: Cotangent, cells: int) -> Expected:
+    """What the cells of each channel of each image must add up to, (n, ..., c) -> (n, c).
+
+    Whichever cells of a tie get the gradient, and in which shares, they get all of it, and not more. The errors may be
+    the same in all cells, so they count in full.
+    """
+    axes = tuple(range(1, cotangent.value.ndim - 1))
+    deviation, kink = (np.sqrt(of).sum(axis=axes) for of in (cotangent.variance, cotangent.kink))
+    # Shares of a tie are rounded, and so are the partial sums of the cells
+    shares = rounding.unit * (1 + cells) * np.square(np.abs(cotangent.value).sum(axis=axes))
+    return Expected(cotangent.value.sum(axis=axes), np.square(deviation) + shares, np.square(kink))
+
+
+def channel_sums(gradient: Array) -> Array:
+    """The float64 sum over each channel of each image, (n, h, w, c) -> (n, c)."""
+    return np.asarray(np.asarray(gradient, np.float64).sum(axis=(1, 2)))
+
+
+def value_name(step: Step) -> str:
+    """Name of a step's output: the layer's, or "layer/preactivation" in front of a split-off activation."""
+    return step.name if step.ends_layer else f"{step.name}/preactivation"
+
+
+class RoundingModel:
+    """One network on one batch, run once forward in float64 with the variance of every error.
+
+    Args:
+        network: the network, as written in the specification.
+        params: parameters as the judged implementations hold them, cast up to float64.
+        state: moving statistics likewise.
+        dtype: precision of the judged implementations.
+        x: the batch as they get it, cast up to float64.
+        training: whether dropout and batch statistics are on.
+        masks: the very masks they drop by.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        params: Params,
+        state: Params,
+        dtype: str,
+        x: Array,
+        training: bool = False,
+        masks: MaskSources | None = None,
+    ) -> None:
+        self.network = network
+        self.params = params
+        self.rounding = Rounding.of(dtype)
+        self.sites: list[Site] = []
+        variance = np.zeros_like(x)
+        for step in network.steps:
+            own, own_state = ({}, {}) if step.is_activation else (params[step.name], state[step.name])
+            context = Context(training, masks(step.index) if masks else None)
+            y, _ = step.layer.forward(own, own_state, x, context)
+            site = Site(step.layer, own, own_state, context, x, variance, y, variance)
+            variance = RULES[type(step.layer)].forward(self.rounding, site) + self.rounding.floor
+            self.sites.append(replace(site, y_variance=variance))
+            x = y
+        self.ensemble = Ensemble(network.steps, self.sites, self.rounding)
+
+    def forward(self) -> dict[str, Expected]:
+        """Expected output of every step."""
+        return {
+            value_name(step): Expected(
+                site.y, site.y_variance, np.zeros_like(site.y), partial(self.ensemble.forward, at)
+            )
+            for at, (step, site) in enumerate(zip(self.network.steps, self.sites, strict=True))
+        }
+
+    def pullback(self, cotangent: Array) -> ExpectedGradients:
+        """Expected gradients of sum(cotangent * output)."""
+        exact = np.zeros_like(cotangent)
+        runs = EnsembleBackward(self.ensemble, len(self.sites), lambda output: (0.0, cotangent), exact)
+        return self._backward(Cotangent(cotangent, exact, exact), len(self.sites), runs)
+
+    def loss_gradients(self, y: Array, loss: loss_rules.Loss) -> ExpectedGradients:
+        """Expected loss and all its gradients, for checked targets y."""
+        activation, steps = self.network.last_activation([self.sites[0].x, *(site.y for site in self.sites)])
+        fused = losses.takes_logits(loss, activation)
+        count = len(self.sites) - (steps if fused else 0)
+        output, variance = self.sites[count - 1].y, self.sites[count - 1].y_variance
+        site = LossSite(loss, fused or getattr(loss, "from_logits", False), output, variance, y)
+        value, dy = losses.mean_loss(*site.function(output, y), len(y))
+        error = loss_error(self.rounding, site)
+        loss_variance = error.value
+
+        def start(output: Array) -> tuple[float, Array]:
+            return losses.mean_loss(*site.function(output, y), len(y))
+
+        alone = loss_error(self.rounding, replace(site, variance=np.zeros_like(variance)))
+        runs = EnsembleBackward(self.ensemble, count, start, alone.gradient)
+        start_of = Cotangent(dy, error.gradient + self.rounding.floor, error.kink)
+        expected = self._backward(start_of, count, runs)
+        expected.uncertain += error.uncertain
+        for name, rule in regularized_parameters(self.network.spec).items():
+            layer, _, variable = name.partition("/")
+            cost, gradient = penalty(rule, self.params[layer][variable])
+            value += cost
+            loss_variance = loss_variance + self.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
+            if name in expected.parameters:
+                expected.parameters[name] = self._with_penalty(expected.parameters[name], gradient)
+        own = np.asarray(loss_variance)
+        expected.loss = Expected(np.asarray(value), own, np.zeros(()), lambda: own + runs.variance_of("loss"))
+        return expected
+
+    def _with_penalty(self, tensor: Expected, gradient: Array) -> Expected:
+        value = tensor.value + gradient
+        added = self.rounding.unit * (2 * np.square(gradient) + np.square(value))
+        return Expected(value, tensor.variance + added, tensor.kink, tensor.correlated)
+
+    def _backward(self, cotangent: Cotangent, start: int, runs: EnsembleBackward) -> ExpectedGradients:
+        """Pull a cotangent of the output of step ``start - 1`` back to x."""
+        steps, floor = self.network.steps, self.rounding.floor
+        expected = ExpectedGradients()
+        for at in range(start - 1, -1, -1):
+            step, site = steps[at], self.sites[at]
+            given = Expected(
+                cotangent.value, cotangent.variance, cotangent.kink, partial(runs.variance_of, f"dy {at + 1}")
+            )
+            expected.activations[value_name(step)] = given
+            _, cache = step.layer.forward(site.params, site.state, site.x, site.context)
+            dx, grads = step.layer.backward(site.params, cache, cotangent.value)
+            pulled = RULES[type(step.layer)].backward(self.rounding, site, cotangent, np.asarray(dx))
+            expected.uncertain += pulled.uncertain
+            if self.network.spec.layers[step.index].trainable:
+                for name, value in grads.items():
+                    variance, kink = pulled.parameter_variances[name], pulled.parameter_kinks[name]
+                    correlated = partial(runs.variance_of, f"{at} {name}")
+                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
+            before = value_name(steps[at - 1]) if at else "x"
+            if isinstance(step.layer, SHARES_OUT):
+                expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
+            cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
+        correlated = partial(runs.variance_of, "dy 0")
+        expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)
+        return expected

@@ -1,0 +1,110 @@
+"""Rounding in poolings: the winner's error goes on, and where two cells are close either may win (a TIE)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bridge.judge.bounds.repeats import ColumnGroups
+from bridge.judge.bounds.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
+from core_numpy.contract import Array
+from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, real_cell_counts
+
+
+class MaxPoolingRule:
+    """y = max(x) over each window."""
+
+    def forward(self, rounding: Rounding, site: Site) -> Array:
+        windows = site.layer.windows(site.x)  # type: ignore[attr-defined]
+        padded, padded_variance = windows.pad(site.x, -np.inf), windows.pad(site.x_variance)
+        largest = np.zeros_like(site.y)
+        for _, _, seen in windows.taps():
+            near = site.y - padded[seen] < SAFETY * np.sqrt(2 * padded_variance[seen])
+            largest = np.maximum(largest, np.where(near, padded_variance[seen], 0))
+        return largest
+
+    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+        windows = site.layer.windows(site.x)  # type: ignore[attr-defined]
+        padded, padded_variance = windows.pad(site.x, -np.inf), windows.pad(site.x_variance)
+        close = []
+        for _, _, seen in windows.taps():
+            reach = SAFETY * np.sqrt(padded_variance[seen] + site.y_variance)
+            close.append(site.y - padded[seen] <= reach)
+        tied = np.sum(close, axis=0) > 1
+        possible = np.zeros_like(padded)
+        for (_, _, seen), near in zip(windows.taps(), close, strict=True):
+            possible[seen] += np.where(near & tied, np.square(cotangent.value), 0)
+        kink = site.pull(cotangent.kink) + windows.crop(possible)
+        # A cell that wins several overlapping windows adds up their gradients; the order is each implementation's own
+        overlapping = math.prod(-(-windows.window[axis] // windows.strides[axis]) for axis in (0, 1))
+        carried = site.pull(cotangent.variance)
+        if overlapping > 1:
+            carried = carried + rounding.sum_of(site.pull(np.square(cotangent.value)), dx, overlapping, PLAIN_BLOCK)
+        return Pulled(carried, kink, uncertain=int(tied.sum()))
+
+
+class AveragePoolingRule:
+    """y = sum(x) / count over the real cells of each window."""
+
+    def forward(self, rounding: Rounding, site: Site) -> Array:
+        windows = site.layer.windows(site.x)  # type: ignore[attr-defined]
+        counts = real_cell_counts(windows, site.x.dtype)
+        # sum(var) / count**2, and the same for the squares of the terms
+        carried = average_pooling2d(site.x_variance, windows) / counts
+        squares = average_pooling2d(np.square(site.x), windows) / counts
+        cells = windows.window[0] * windows.window[1]
+        return carried + rounding.sum_of(squares, site.y, cells, PLAIN_BLOCK) + rounding.unit * np.square(site.y)
+
+    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+        windows = site.layer.windows(site.x)  # type: ignore[attr-defined]
+        counts = real_cell_counts(windows, site.x.dtype)
+        cells = windows.window[0] * windows.window[1]
+        squares = average_pooling2d_backward(np.square(cotangent.value) / counts, windows)
+        carried = average_pooling2d_backward(cotangent.variance / counts, windows)
+        kink = average_pooling2d_backward(cotangent.kink / counts, windows)
+        return Pulled(carried + rounding.sum_of(squares, dx, cells, PLAIN_BLOCK), kink)
+
+
+class GlobalAveragePoolingRule:
+    """y = mean(x) over the image."""
+
+    def forward(self, rounding: Rounding, site: Site) -> Array:
+        cells = site.x.shape[1] * site.x.shape[2]
+        # (n, h, w, c) -> (h * w, n * c)
+        columns, variances = (
+            value.reshape(len(value), cells, -1).transpose(1, 0, 2).reshape(cells, -1)
+            for value in (site.x, site.x_variance)
+        )
+        groups = ColumnGroups.of(columns)
+        carried, own = (
+            value.reshape(site.y.shape)
+            for value in (groups.carried(variances), rounding.column_sum(columns, groups.drifting(columns)))
+        )
+        return (carried + own) / cells**2 + rounding.unit * np.square(site.y)
+
+    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+        cells = site.x.shape[1] * site.x.shape[2]
+        # (n, c) -> (n, h, w, c)
+        carried = np.broadcast_to(cotangent.variance[:, None, None, :] / cells**2, dx.shape)
+        kink = np.broadcast_to(cotangent.kink[:, None, None, :] / cells**2, dx.shape)
+        return Pulled(carried + 2 * rounding.unit * np.square(dx), kink)
+
+
+class GlobalMaxPoolingRule:
+    """y = max(x) over the image; exact equals share the gradient."""
+
+    def forward(self, rounding: Rounding, site: Site) -> Array:
+        near = site.y[:, None, None, :] - site.x < SAFETY * np.sqrt(2 * site.x_variance)
+        return np.where(near, site.x_variance, 0).max(axis=(1, 2))
+
+    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+        # (n, c) -> (n, 1, 1, c)
+        y, dy, kink = (value[:, None, None, :] for value in (site.y, cotangent.value, cotangent.kink))
+        reach = SAFETY * np.sqrt(site.x_variance + site.y_variance[:, None, None, :])
+        near = y - site.x <= reach
+        tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1)
+        possible = np.where(tied, np.square(dy), 0) + np.where(near, kink, 0)
+        share = np.where(near, cotangent.variance[:, None, None, :], 0)
+        uncertain = int(tied.any(axis=(1, 2)).sum())
+        return Pulled(share + rounding.unit * np.square(dx), possible, uncertain=uncertain)

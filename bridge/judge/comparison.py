@@ -1,0 +1,279 @@
+"""Compare two models on one batch: every activation, the loss and every gradient, against a derived bound."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bridge.judge.bounds import Expected, ExpectedGradients, RoundingModel, channel_sums, value_name
+from bridge.judge.explanation import Explain, explain_nothing
+from bridge.judge.local import Observed
+from bridge.judge.report import ParityReport
+from bridge.judge.tensor import Place, Row, judge
+from bridge.judge.truth import random_cotangent, true_loss_gradients, truth_of
+from bridge.weights import copy_weights, random_weights
+from core_numpy import NumpyModel
+from core_numpy.tiers import why_not_fast
+from model_spec import Gradients, ModelSpec, inputs
+from model_spec import losses as loss_rules
+
+Array = np.ndarray
+
+Prepare = Callable[[NumpyModel], str | None]
+"""Changes a NumPy model before it is compared, and returns what the report shall say of it."""
+
+DTYPES = ("float64", "float32")
+
+FAST = "fast"
+"""The path on which NumPy runs its plans of fused blocks; see ``core_numpy.engine``."""
+
+
+def compare(
+    spec: ModelSpec,
+    x: Any,
+    y: Any,
+    seed: int = 0,
+    dtype: str | Sequence[str] = DTYPES,
+    loss: Any = None,
+    prepare: Prepare | None = None,
+    paths: str | Sequence[str] = ("eager",),
+    locate: bool = True,
+    explain: Explain = explain_nothing,
+) -> ParityReport:
+    """Build the network on both backends and compare everything it computes.
+
+    The comparison is hard to pass by accident: every variable gets random values, the two models are built from
+    different seeds and get the same weights only through :func:`copy_weights`, cotangents are random, and inference
+    and training mode (dropout on) are both run.
+
+    Args:
+        spec: the network.
+        x: inputs (examples, *input shape).
+        y: targets in the form the loss needs.
+        seed: of the random variables and cotangents.
+        dtype: one precision or several; both by default. float64 proves the algorithm, float32 says which side is
+            nearer to the float64 truth.
+        loss: a loss or its name; cross-entropy by default.
+        prepare: called with each NumPy model before it is compared, to change it; what it returns is noted in the
+            report. ``bridge.plant("flipped-kernel")`` plants a known fault, to see it caught.
+        paths: Keras' numeric paths to compare with: "eager", "graph", "xla". XLA draws other dropout masks, so
+            networks with dropout are compared in inference mode only on it. "fast" compares NumPy's fast tier with
+            Keras' eager path; it shows no values between the layers, and networks it cannot run are left out.
+        locate: where they differ, judge every layer alone and look for a convention that explains it; takes seconds.
+        explain: who knows the conventions.
+    """
+    from keras_models import KerasModel
+
+    dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype)
+    paths = (paths,) if isinstance(paths, str) else tuple(paths)
+    report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
+    values = random_weights(spec, seed)
+    for precision, path in itertools.product(dtypes, paths):
+        ours = NumpyModel(spec, seed + 1, precision, dropout_seed=seed, engine="fast" if path == FAST else "reference")
+        ours.set_weights(values)
+        if prepare is not None:
+            report.prepared = prepare(ours) or report.prepared
+        if path == FAST and why_not_fast(ours.network):
+            continue
+        theirs = KerasModel(spec, seed + 2, precision, dropout_seed=seed, path="eager" if path == FAST else path)
+        copy_weights(ours, theirs)
+        # What is wrong in the algorithm shows in the first precision: one search for the culprit is enough
+        part = compare_models(ours, theirs, x, y, seed, loss, report.sides, locate and not report.culprits, explain)
+        report.rows += [replace(row, path=path) for row in part.rows]
+        report.uncertain += part.uncertain
+        report.local += part.local
+        report.explanations += [one for one in part.explanations if one not in report.explanations]
+    report.name_conventions_everywhere()
+    return report
+
+
+def compare_models(
+    a: Any,
+    b: Any,
+    x: Any,
+    y: Any = None,
+    seed: int = 0,
+    loss: Any = None,
+    names: tuple[str, str] | None = None,
+    locate: bool = True,
+    explain: Explain = explain_nothing,
+) -> ParityReport:
+    """Compare two models that hold the same weights, on everything both of them can do.
+
+    A model that has ``predict`` alone is compared on outputs. The float64 truth is computed from the first model's
+    specification and weights; so one side must have them.
+
+    Args:
+        a: the first model.
+        b: the second model.
+        x: inputs (examples, *input shape).
+        y: targets; None leaves the loss out.
+        seed: of the random cotangent.
+        loss: a loss or its name; cross-entropy by default.
+        names: what to call the two sides; their classes' names by default.
+        locate: where they differ, judge every layer of both sides alone, and look for a convention that explains it.
+        explain: who knows the conventions.
+
+    Raises:
+        ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
+    """
+    reference = next((model for model in (a, b) if hasattr(model, "spec") and hasattr(model, "weights")), None)
+    if reference is None:
+        raise ValueError("neither model has .spec and .weights, so there is no truth to judge by; give one that has")
+    _refuse_different_weights(a, b)
+    spec, dtype = reference.spec, str(reference.dtype)
+    rule = loss_rules.get(loss)
+    x = inputs.check_x(x, spec.input_shape, dtype)
+    y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
+    cotangent = random_cotangent(spec, len(x), seed, dtype)
+    report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
+    path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
+    drops = bool(spec.dropout_layers)
+    for mode in ("inference", "training"):
+        training = mode == "training"
+        if training and drops and path == "xla":
+            continue  # XLA draws its masks from another generator
+        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)}
+        if training and len(seeds) > 1 and drops:
+            raise ValueError(
+                f"the models drop by different seeds {sorted(seeds)}; "
+                f"build both with one dropout_seed to compare training mode"
+            )
+        model = truth_of(reference, x, training)
+        place = Place(dtype, mode, path, "forward")
+        first_row = len(report.rows)
+        report.rows += _compare_forward(a, b, x, model, training, place)
+        if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
+            sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
+            expected = true_loss_gradients(model, y, rule)
+            report.uncertain += expected.uncertain
+            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
+        if all(hasattr(side, "pullback") for side in (a, b)):
+            sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
+            expected = model.pullback(cotangent.astype(np.float64))
+            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
+        if locate and any(not row.agrees for row in report.rows[first_row:]):
+            for side, name in zip((a, b), report.sides, strict=True):
+                if hasattr(side, "activations"):
+                    observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
+                    report.add_local(observed, explain)
+            report.name_conventions(first_row)
+    return report
+
+
+def _observe(
+    side: Any,
+    name: str,
+    x: Array,
+    y: Array | None,
+    cotangent: Array,
+    rule: loss_rules.Loss,
+    model: RoundingModel,
+    training: bool,
+    place: Place,
+) -> Observed:
+    """Everything a model shows on the batch, for judging its layers one by one."""
+    loss = None
+    if y is not None and hasattr(side, "loss_and_gradients"):
+        targets = np.asarray(y, np.float64) if y.ndim > 1 else y
+        loss = (side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
+    return Observed(
+        side=name,
+        model=model,
+        network=model.network,
+        place=place,
+        activations=side.activations(x, training=training, preactivations=True),
+        loss=loss,
+        pullback=side.pullback(x, cotangent, training=training) if hasattr(side, "pullback") else None,
+    )
+
+
+def _refuse_different_weights(a: Any, b: Any) -> None:
+    if not (hasattr(a, "weights") and hasattr(b, "weights")):
+        return
+    first, second = a.weights, b.weights
+    differing = [name for name in first if name not in second or not np.array_equal(first[name], second[name])]
+    differing += [name for name in second if name not in first]
+    if differing:
+        raise ValueError(
+            f"the two models hold different weights ({', '.join(differing)}), so their results cannot be compared; "
+            f"call bridge.copy_weights(source, target) first"
+        )
+
+
+def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
+    expected = model.forward()
+    is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
+    rows = []
+    if not training and (is_fast or place.path != "eager"):
+        # Where nothing inside is looked at, a graph or a plan may melt operations together
+        last = model.network.steps[-1].name
+        rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
+        if is_fast:
+            # One image takes another way through the plans than a batch
+            of_one = expected[last].examples(1)
+            rows.append(judge(a.predict(x[:1]), b.predict(x[:1]), of_one, place, f"{last} of one example", last))
+    if is_fast:
+        return rows
+    if not all(hasattr(side, "activations") for side in (a, b)):
+        if training:
+            return []
+        last = model.network.steps[-1].name
+        return [judge(a.predict(x), b.predict(x), expected[last], place, last, last)]
+    sides = [side.activations(x, training=training, preactivations=True) for side in (a, b)]
+    for step in model.network.steps:
+        name = value_name(step)
+        if all(name in side for side in sides):
+            rows.append(judge(sides[0][name], sides[1][name], expected[name], place, name, step.name))
+    return rows
+
+
+def _compare_gradients(
+    sides: Sequence[Gradients],
+    expected: ExpectedGradients,
+    spec: ModelSpec,
+    model: RoundingModel,
+    place: Place,
+) -> list[Row]:
+    """Rows in the order in which a backward pass computes them, each blamed on the layer that computed it."""
+    rows = []
+    a, b = sides
+    if expected.loss is not None:
+        rows.append(judge(a.loss, b.loss, expected.loss, place, "loss", "loss"))
+    producer = "loss"
+    for step in reversed(model.network.steps):
+        name = value_name(step)
+        if expected.loss is None and producer == "loss":
+            # The cotangent of a pullback is given, not computed
+            producer = step.name
+        elif name in expected.activations and name in a.activations and name in b.activations:
+            tensors = (a.activations[name], b.activations[name], expected.activations[name])
+            rows.append(judge(*tensors, place, f"gradient of {name}", producer))
+            rows += _judge_sums(a.activations[name], b.activations[name], expected, name, place, producer)
+        for parameter in _parameters_of(step, expected.parameters):
+            tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
+            rows.append(judge(*tensors, place, f"gradient of {parameter}", step.name))
+        if name in expected.activations:
+            producer = step.name
+    if expected.inputs is not None:
+        rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producer))
+        rows += _judge_sums(a.inputs, b.inputs, expected, "x", place, producer)
+    return rows
+
+
+def _judge_sums(a: Any, b: Any, expected: ExpectedGradients, name: str, place: Place, producer: str) -> list[Row]:
+    """Where a max pooling shares a gradient out: which cells of a tie get it is free, how much they get is not."""
+    if name not in expected.conserved:
+        return []
+    sums = channel_sums(a), channel_sums(b), expected.conserved[name]
+    return [judge(*sums, place, f"channel sums of gradient of {name}", producer)]
+
+
+def _parameters_of(step: Any, expected: dict[str, Expected]) -> Iterable[str]:
+    if step.is_activation:
+        return []
+    return [name for name in expected if name.partition("/")[0] == step.name]

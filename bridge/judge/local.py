@@ -1,0 +1,211 @@
+"""Teacher-forced errors: each layer of one model judged alone, on the very numbers that model fed it.
+
+A comparison of two models shows where they part; it cannot say who is wrong, nor see a second fault behind the first.
+Here each side is held against the float64 layer, given that side's own input (and, backward, its own cotangent), with
+the bound of that one layer's rounding. The layer whose LOCAL error leaves its own bound is the culprit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bridge.judge.bounds import SHARES_OUT, Expected, RoundingModel, channel_sums, conserved, value_name
+from bridge.judge.bounds.losses import LossSite, loss_error
+from bridge.judge.bounds.rounding import Cotangent, Site
+from bridge.judge.bounds.rules import rule_of
+from bridge.judge.loss_definition import KERAS, LossDefinition
+from bridge.judge.tensor import Place, Row, judge
+from core_numpy import losses
+from core_numpy.contract import Array
+from core_numpy.network import Network
+from core_numpy.regularizers import penalty, regularized_parameters
+from model_spec import Gradients
+from model_spec import losses as loss_rules
+
+
+@dataclass(frozen=True)
+class LocalRow:
+    """One layer of one side: ``row`` compares what it gave with what the float64 layer gives from the same input."""
+
+    side: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything one model gave on one batch.
+
+    Attributes:
+        side: the model's name.
+        model: the float64 network on the batch, for parameters, masks and precision.
+        network: the layers it is held against: the model's own, or some of them replaced.
+        place: where in the comparison this is.
+        activations: its outputs, preactivations included.
+        loss: its gradients of the loss, with targets and the loss's rule, or None.
+        pullback: its pullback of the random cotangent, or None.
+    """
+
+    side: str
+    model: RoundingModel
+    network: Network
+    place: Place
+    activations: dict[str, Array]
+    loss: tuple[Gradients, Array, loss_rules.Loss] | None
+    pullback: Gradients | None
+
+    def with_network(self, network: Network) -> Observed:
+        """The same observations, held against other layers."""
+        return replace(self, network=network)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of every step's output."""
+        return [value_name(step) for step in self.network.steps]
+
+    @cached_property
+    def trail(self) -> list[Array]:
+        """x, then what each step gave."""
+        return [self.model.sites[0].x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
+
+    @property
+    def is_complete(self) -> bool:
+        """True where the model showed every step's output."""
+        return all(name in self.activations for name in self.names)
+
+    def site(self, at: int) -> Site:
+        """One layer with the model's own input, taken as exact."""
+        layer, x = self.network.steps[at].layer, self.trail[at]
+        return _exact_site(replace(self.model.sites[at], layer=layer), x, self.model)
+
+
+def _exact_site(site: Site, x: Array, model: RoundingModel) -> Site:
+    y, _ = site.layer.forward(site.params, site.state, x, site.context)
+    bare = replace(site, x=x, x_variance=np.zeros_like(x), y=y, y_variance=np.zeros_like(y))
+    return replace(bare, y_variance=rule_of(site.layer).forward(model.rounding, bare))
+
+
+def judge_alone(
+    observed: Observed, convention: LossDefinition = KERAS, layers: Collection[str] | None = None
+) -> list[LocalRow]:
+    """Judge every layer of one side alone, in computing order.
+
+    Args:
+        observed: what the side gave.
+        convention: how the loss is defined.
+        layers: only these layers ("loss" among them); all by default.
+    """
+    if not observed.is_complete:
+        return []
+    wanted = {step.name for step in observed.network.steps} | {"loss"} if layers is None else set(layers)
+    rows = list(_forward(observed, wanted))
+    if observed.loss is not None:
+        rows += _loss(observed, convention, wanted)
+    if observed.pullback is not None:
+        rows += _backward(observed, observed.pullback, len(observed.network.steps), {}, wanted)
+    return [LocalRow(observed.side, row) for row in rows]
+
+
+def _forward(observed: Observed, wanted: Collection[str]) -> Iterator[Row]:
+    """What each layer made of its own input."""
+    place = replace(observed.place, stage="local forward")
+    for at, step in enumerate(observed.network.steps):
+        if step.name in wanted:
+            site = observed.site(at)
+            expected = Expected(site.y, site.y_variance, np.zeros_like(site.y))
+            yield judge(observed.trail[at + 1], site.y, expected, place, value_name(step), step.name)
+
+
+def _loss(observed: Observed, convention: LossDefinition, wanted: Collection[str]) -> Iterator[Row]:
+    """What the loss made of the network's output, then the backward pass from there."""
+    if observed.loss is None:
+        return
+    gradients, y, rule = observed.loss
+    activation, skipped = observed.network.last_activation(observed.trail)
+    fused = losses.takes_logits(rule, activation)
+    at = len(observed.network.steps) - (skipped if fused else 0)
+    terms = _penalties(observed)
+    if "loss" in wanted:
+        yield from _loss_itself(observed, convention, at, fused, terms)
+    scaled = {parameter: gradient * convention.penalty for parameter, (_, gradient) in terms.items()}
+    yield from _backward(observed, gradients, at, scaled, wanted)
+
+
+def _loss_itself(
+    observed: Observed, convention: LossDefinition, at: int, fused: bool, terms: dict[str, tuple[float, Array]]
+) -> Iterator[Row]:
+    """The loss's value, and its gradient with respect to what it was computed from, the output of step ``at`` - 1."""
+    if observed.loss is None:
+        return
+    gradients, y, rule = observed.loss
+    place = replace(observed.place, stage="local backward")
+    from_logits = (fused or getattr(rule, "from_logits", False)) and not convention.clipped
+    output = observed.trail[at] if from_logits or not fused else observed.trail[at + 1]
+    site = LossSite(rule, from_logits, output, np.zeros_like(output), y)
+    value, dy = losses.mean_loss(*site.function(output, y), len(y))
+    error, scale = loss_error(observed.model.rounding, site), convention.scale(len(y))
+    expected = Expected(dy * scale, error.gradient * scale**2, error.kink * scale**2)
+    factor = convention.penalty if convention.penalty_value is None else convention.penalty_value
+    cost = sum(own for own, _ in terms.values()) * factor
+    variance = error.value * scale**2 + observed.model.rounding.sum_of(np.asarray(cost**2), np.asarray(cost), 64)
+    total = np.asarray(value * scale + cost)
+    yield judge(gradients.loss, total, Expected(total, variance, np.zeros(())), place, "loss", "loss")
+    if fused and convention.clipped:
+        last = observed.site(at)
+        dx = last.pull(expected.value)
+        pulled = rule_of(last.layer).backward(
+            observed.model.rounding, last, Cotangent(expected.value, expected.variance, expected.kink), dx
+        )
+        expected = Expected(dx, pulled.variance, pulled.kink)
+    name = observed.names[at - 1]
+    if name in gradients.activations:
+        yield judge(gradients.activations[name], expected.value, expected, place, f"gradient of {name}", "loss")
+
+
+def _penalties(observed: Observed) -> dict[str, tuple[float, Array]]:
+    terms = {}
+    for name, rule in regularized_parameters(observed.network.spec).items():
+        layer, _, variable = name.partition("/")
+        terms[name] = penalty(rule, observed.model.params[layer][variable])
+    return terms
+
+
+def _backward(
+    observed: Observed, gradients: Gradients, start: int, penalties: dict[str, Array], wanted: Collection[str]
+) -> Iterator[Row]:
+    """What each layer made of the side's own cotangent, from step ``start`` - 1 back to x."""
+    place = replace(observed.place, stage="local backward")
+    rounding = observed.model.rounding
+    for at in range(start - 1, -1, -1):
+        step, name = observed.network.steps[at], observed.names[at]
+        if name not in gradients.activations or step.name not in wanted:
+            continue
+        site = observed.site(at)
+        dy = np.asarray(gradients.activations[name], np.float64)
+        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
+        dx, grads = site.layer.backward(site.params, cache, dy)
+        cotangent = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
+        pulled = rule_of(site.layer).backward(rounding, site, cotangent, np.asarray(dx))
+        for variable, value in grads.items():
+            full = f"{step.name}/{variable}"
+            if full not in gradients.parameters:
+                continue
+            variance = pulled.parameter_variances[variable]
+            if full in penalties:
+                value = value + penalties[full]
+                variance = variance + rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
+            expected = Expected(value, variance, pulled.parameter_kinks[variable])
+            yield judge(gradients.parameters[full], value, expected, place, f"gradient of {full}", step.name)
+        before = observed.names[at - 1] if at else "x"
+        found = gradients.activations.get(before) if at else gradients.inputs
+        if found is not None:
+            expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
+            yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
+            if isinstance(site.layer, SHARES_OUT):
+                sums = conserved(rounding, cotangent, site.x[0, ..., 0].size)
+                yield judge(
+                    channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name
+                )

@@ -1,0 +1,137 @@
+"""LayerReport: what was found about one foreign layer, the verdict first, as text, JSON and HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.judge.bounds import SAFETY
+from bridge.judge.tensor import BUG, Row
+from model_spec.verdict import Verdict, combine
+
+_TEXT_LIMIT = 600
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A tensor that could not be judged because the layer failed: it raised, gave a wrong shape, or nothing."""
+
+    tensor: str
+    dtype: str
+    message: str
+    raised: bool = False
+    verdict: str = BUG
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.dtype}: {self.tensor}: {self.message}"
+
+
+@dataclass(frozen=True)
+class KerasBeside:
+    """What real Keras gave for the same tensor: its own error over the bound, and its value at the row's index."""
+
+    error_over_bound: float
+    value: float
+
+
+@dataclass
+class LayerReport:
+    """Everything one check of a foreign layer found.
+
+    Attributes:
+        layer: the foreign layer's class.
+        claim: the specification it was held against, as one would write it, and the input shape.
+        mode: "inference" or "training".
+        rows: one per tensor and precision, in computing order; first side the layer, second side the float64 truth.
+        broken: what could not be judged because the layer failed.
+        notes: what a reader should know about the check, e.g. that there was no backward.
+        keras: real Keras' figures for the rows, by (dtype, tensor), where asked for.
+    """
+
+    layer: str
+    claim: str
+    mode: str
+    rows: list[Row] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    keras: dict[tuple[str, str], KerasBeside] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[Row | Broken]:
+        """What no rounding and no tie explains: for each precision rows in computing order, then what broke."""
+        found: list[Row | Broken] = []
+        for dtype in dict.fromkeys([row.dtype for row in self.rows] + [broken.dtype for broken in self.broken]):
+            found += [row for row in self.rows if row.dtype == dtype and not row.agrees]
+            found += [broken for broken in self.broken if broken.dtype == dtype]
+        return found
+
+    @property
+    def passed(self) -> bool:
+        """True where something was judged and every tensor agrees."""
+        return self.verdict == Verdict.AGREE
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, NOTHING COMPARED (no tensor, or some that prove nothing), or BOTH DIVERGED."""
+        return combine([row.conclusion for row in self.rows] + [Verdict.DIFFER for _ in self.broken])
+
+    @property
+    def first_divergence(self) -> Row | Broken | None:
+        """The first failing tensor in computing order: y, the gradients of parameters, the gradient of x."""
+        return next(iter(self.failures), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        first = self.first_divergence
+        return {
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "layer": self.layer,
+            "claim": self.claim,
+            "mode": self.mode,
+            "safety": SAFETY,
+            "first_divergence": None if first is None else first.tensor,
+            "rows": [row.to_dict() | self._keras_entry(row) for row in self.rows],
+            "broken": [vars(broken) for broken in self.broken],
+            "notes": list(self.notes),
+        }
+
+    def _keras_entry(self, row: Row) -> dict[str, Any]:
+        beside = self.keras.get((row.dtype, row.tensor))
+        return {} if beside is None else {"keras": vars(beside)}
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.layer} as {self.claim}, {self.mode}, {len(self.rows)} tensors judged"]
+        first = self.first_divergence
+        if first is not None:
+            lines.append(f"first failing tensor: {first.tensor} ({first.dtype})")
+        lines += [f"note: {note}" for note in self.notes]
+        lines.append(f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding")
+        heading = f"{'':30}{'verdict':>10}{'error/scale':>13}{'error/bound':>13}"
+        lines.append(heading + (f"{'Keras':>10}" if self.keras else ""))
+        for row in self.rows:
+            label = f"{row.dtype} {row.tensor}"
+            line = f"{label:<30}{row.verdict:>10}{row.error_over_scale:>13.2e}{row.error_over_bound:>13.3g}"
+            beside = self.keras.get((row.dtype, row.tensor))
+            lines.append(line + ("" if beside is None else f"{beside.error_over_bound:>10.3g}"))
+        if self.failures:
+            lines.append(f"{len(self.failures)} failing tensors:")
+            lines += [f"  {self._failure(failure)}" for failure in self.failures]
+        return "\n".join(lines)
+
+    def _failure(self, failure: Row | Broken) -> str:
+        if isinstance(failure, Broken):
+            return str(failure)[:_TEXT_LIMIT]
+        given, _, truth = failure.values
+        beside = self.keras.get((failure.dtype, failure.tensor))
+        keras = "" if beside is None else f", Keras {beside.value:.9g}"
+        index = list(failure.index) if failure.index else ""
+        return (
+            f"{failure.verdict} {failure.dtype} {failure.stage}: {failure.tensor}{index} = {given:.9g}{keras}, "
+            f"truth {truth:.9g}; error/bound {failure.error_over_bound:.3g}, "
+            f"{failure.failing} of {failure.size} entries"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"

@@ -1,0 +1,73 @@
+"""All faults by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import overload
+
+from bridge.selftest.faults.backwards import BACKWARD_FAULTS
+from bridge.selftest.faults.carried import CARRIED_FAULTS
+from bridge.selftest.faults.change import Change
+from bridge.selftest.faults.descent_updates import DESCENT_FAULTS
+from bridge.selftest.faults.fault import Fault
+from bridge.selftest.faults.forwards import FORWARD_FAULTS
+from bridge.selftest.faults.function_forwards import FUNCTION_FAULTS
+from bridge.selftest.faults.linear_backwards import LINEAR_BACKWARD_FAULTS
+from bridge.selftest.faults.objectives import OBJECTIVE_FAULTS
+from bridge.selftest.faults.precision import PRECISION_FAULTS
+from bridge.selftest.faults.reported import REPORTED_FAULTS
+from bridge.selftest.faults.updates import UPDATE_FAULTS
+from core_numpy import NumpyModel
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        *FORWARD_FAULTS,
+        *FUNCTION_FAULTS,
+        *LINEAR_BACKWARD_FAULTS,
+        *BACKWARD_FAULTS,
+        *OBJECTIVE_FAULTS,
+        *PRECISION_FAULTS,
+        *DESCENT_FAULTS,
+        *UPDATE_FAULTS,
+        *CARRIED_FAULTS,
+        *REPORTED_FAULTS,
+    )
+}
+
+
+def plant(fault: str | Change) -> Callable[[NumpyModel], str]:
+    """What plants a fault in a NumPy model: the ``prepare`` of :func:`bridge.compare`, to see the fault caught.
+
+    Args:
+        fault: its name (``crosscheck list``), or a change of your own.
+
+    Returns:
+        a function of the model that says what was planted where; it raises a ValueError where nothing fits.
+
+    Raises:
+        ValueError: no such fault.
+    """
+    change = find(fault)
+    return lambda model: f"planted fault: {change.name} in {change.plant(model)}"
+
+
+@overload
+def find(fault: str | Fault) -> Fault: ...
+
+
+@overload
+def find(fault: Change) -> Change: ...
+
+
+def find(fault: str | Change) -> Change:
+    """Return the fault of that name, or the change itself.
+
+    Raises:
+        ValueError: no such fault; the known ones are listed.
+    """
+    if isinstance(fault, Change):
+        return fault
+    if fault not in FAULTS:
+        raise ValueError(f"unknown fault {fault!r}; known are {', '.join(FAULTS)}")
+    return FAULTS[fault]
