@@ -9,6 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from bridge.moved import keep_former_names
+
+keep_former_names()
+
 _WHERE = {
     "conventions.comparison": "compare compare_models",
     "conversion.channels_first": "from_channels_first",

@@ -227,13 +227,23 @@ def test_a_climbing_arrow_is_seen():
     assert climbing_arrows([("bridge.selftest.cells", planted)], "bridge") == []
 
 
+def targets(tree):
+    """Every module an import may mean: ``from a import b`` is a module a.b, or else a name in a."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            is_package = any((ROOT / name.replace(".", "/")).with_suffix(".py").is_file() for name in inside)
+            found |= inside if is_package else {node.module}
+    return found
+
+
 def circles(package):
     """Modules of a package that import each other in a circle, imports inside functions included."""
     sources = dict(modules(package))
-    arrows = {
-        module: {name for name in (found for found, _, _ in imports(ast.parse(source))) if name in sources}
-        for module, source in sources.items()
-    }
+    arrows = {module: targets(ast.parse(source)) & set(sources) for module, source in sources.items()}
     found = []
     for start in arrows:
         reached, front = set(), {start}
