@@ -1,4 +1,6 @@
-"""What holds for every test: property tests repeat exactly, and nobody touches NumPy's global random state."""
+"""What holds for every test: property tests repeat exactly, quick ones are marked, NumPy's random state stays."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,17 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
+
+
+TESTS = Path(__file__).resolve().parent
+WITHOUT_TENSORFLOW = tuple(TESTS / name for name in ("model_spec", "core_numpy", "test_architecture.py"))
+"""What is tested here starts no TensorFlow: these are the quick tests."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if any(path == item.path or path in item.path.parents for path in WITHOUT_TENSORFLOW):
+            item.add_marker(pytest.mark.quick)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,90 @@
+"""The front package: its names, what it loads, and projects that have packages of the same names."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import crosscheck as cc
+from crosscheck.ours import PACKAGES, ShadowedPackageError, need_ours
+
+PROJECT = Path(cc.__file__).resolve().parent.parent
+
+
+def python(*arguments, cwd, path=()):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize("package", ["crosscheck", "bridge"])
+def test_the_stub_names_what_there_is(package):
+    module = sys.modules[package] if package in sys.modules else __import__(package)
+    tree = ast.parse((PROJECT / package / "__init__.pyi").read_text())
+    named = {alias.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert named == set(module.__all__) - {"__version__"}
+    assert dir(module) == sorted(module.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in cc.__all__ if name != "__version__"])
+def test_every_name_leads_somewhere(name):
+    assert getattr(cc, name) is getattr(
+        __import__(next(p for p, names in cc._WHERE.items() if name in names.split())), name
+    )
+
+
+def test_the_version_is_that_of_the_distribution():
+    import importlib.metadata
+
+    assert cc.__version__ == importlib.metadata.version("crosscheck")
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'never_was'"):
+        cc.never_was  # noqa: B018
+
+
+def test_importing_it_loads_nothing(tmp_path):
+    code = f"import sys, crosscheck; print([name for name in {(*PACKAGES, 'numpy', 'keras')!r} if name in sys.modules])"
+    run = python("-c", code, cwd=tmp_path, path=[PROJECT])
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """Somebody's project, with packages called bridge and benchmarks and a test of them."""
+    for package in ("bridge", "benchmarks"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("VALUE = 'mine'\n")
+    (tmp_path / "test_mine.py").write_text(
+        "import benchmarks, bridge\n\ndef test_mine():\n    assert bridge.VALUE == benchmarks.VALUE == 'mine'\n\n"
+        "def test_asked(crosscheck):\n    crosscheck.compare(None, None, None)\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [("-m", "pytest"), ("-c", "import sys, pytest; sys.exit(pytest.main())")])
+def test_a_project_with_packages_of_our_names_runs_its_own(foreign, command):
+    run = python(*command, "-q", "-p", "no:cacheprovider", cwd=foreign, path=[foreign, PROJECT])
+    assert "1 failed, 1 passed" in run.stdout, run.stdout + run.stderr
+    expected = f"the name 'bridge' leads to {foreign / 'bridge' / '__init__.py'}, not to Crosscheck's own package"
+    assert expected in run.stdout
+
+
+def test_the_command_says_which_file_answers(foreign):
+    run = python("-m", "crosscheck", "list", cwd=foreign, path=[foreign, PROJECT])
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert f"leads to {foreign / 'bridge' / '__init__.py'}" in run.stderr
+
+
+def test_our_own_packages_are_ours(monkeypatch):
+    for package in PACKAGES:
+        need_ours(package)
+    monkeypatch.setitem(sys.modules, "bridge", pytest)
+    with pytest.raises(ShadowedPackageError, match="the name 'bridge' leads to"):
+        need_ours("bridge")
