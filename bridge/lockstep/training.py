@@ -22,6 +22,7 @@ import numpy as np
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.judge.comparison import Prepare
 from bridge.lockstep.controls import Controls
+from bridge.lockstep.step_recorder import StepRecorder
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
@@ -85,6 +86,7 @@ class TrainingParityReport:
         control: the largest distance of a control from Keras after each step.
         controls: how many controls trained along.
         final: {tensor: distance} after the last step.
+        explanation: the convention by which NumPy's optimizer takes its steps, where it is another one (float64 only).
     """
 
     spec: ModelSpec
@@ -95,6 +97,7 @@ class TrainingParityReport:
     steps: list[Step] = field(default_factory=list)
     control: list[Step] = field(default_factory=list)
     final: dict[str, float] = field(default_factory=dict)
+    explanation: str | None = None
 
     @property
     def first_outside(self) -> int | None:
@@ -138,6 +141,7 @@ class TrainingParityReport:
             "steps": [vars(step) | {"largest": step.largest} for step in self.steps],
             "control": [vars(step) | {"largest": step.largest} for step in self.control],
             "final": self.final,
+            "explanation": self.explanation,
         }
         found: dict[str, Any] = plain(entry)
         return found
@@ -159,6 +163,8 @@ class TrainingParityReport:
         if self.first_outside is not None:
             step = self.steps[self.first_outside - 1]
             lines.append(f"first outside the envelope: step {self.first_outside}, {step.worst}, {step.largest:.3g}")
+        if self.explanation is not None:
+            lines.append(f"explained: the optimizer of NumPy follows another convention: {self.explanation}")
         if self.diverged_at is not None:
             sides = " and ".join(self.steps[self.diverged_at - 1].diverged)
             lines.append(
@@ -233,6 +239,21 @@ def _train_in_lock_step(
         model.start_training(training)
     if prepare is not None:
         prepare(ours)
+    recorder = StepRecorder(ours.optimizer) if ours.optimizer is not None and dtype == "float64" else None
+    _take_steps(report, data, ours, theirs, controls)
+    if recorder is not None and report.first_outside is not None:
+        report.explanation = recorder.explanation()
+
+
+def _take_steps(
+    report: TrainingParityReport,
+    data: Sequence[tuple[Array, Array]],
+    ours: NumpyModel,
+    theirs: Any,
+    controls: Controls,
+) -> None:
+    """Let all take the same steps, and note every distance."""
+    spec, training = report.spec, report.training
     rate = _learning_rate(training)
     for x, y in data:
         expected = theirs.train_on_batch(x, y)

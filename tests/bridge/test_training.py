@@ -141,3 +141,23 @@ def test_a_rough_step_excuses_no_later_one_after_resync(resync, outside):
 def test_different_state_is_refused():
     with pytest.raises(ValueError, match="the two sides carry different state"):
         training_module._distances({"a": np.zeros(1)}, {"b": np.zeros(1)}, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "fault", "convention"),
+    [
+        (Adam(0.01), "adam-epsilon-of-the-paper", "Adam epsilon after the correction"),
+        (Adam(0.01), "adam-without-bias-correction", "Adam without bias correction"),
+        (SGD(0.1, momentum=0.9, nesterov=True), "nesterov-without-look-ahead", "Nesterov flag ignored"),
+        (SGD(0.1), "summed-training-loss", None),
+    ],
+)
+@pytest.mark.parametrize("resync", [False, True])
+def test_the_convention_of_an_optimizer_is_named(data, optimizer, fault, convention, resync):
+    training = TrainingSpec(optimizer=optimizer, batch_size=16)
+    report = bridge.compare_training(
+        SPEC, *data, training, steps=3, controls=1, resync=resync, prepare=bridge.plant(fault)
+    )
+    assert report.verdict == "DIFFER"
+    assert report.explanation == convention
+    assert (f"follows another convention: {convention}" in str(report)) is (convention is not None)
