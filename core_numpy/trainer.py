@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -18,14 +18,31 @@ from model_spec.progress import print_epoch
 from model_spec.protocol import History
 from model_spec.training import TrainingSpec
 
-if TYPE_CHECKING:
-    from core_numpy.model import NumpyModel
-
 Array = np.ndarray
 
 
+class TrainableModel(Protocol):
+    """What the loop asks of a model: steps and figures on data that has been checked."""
+
+    history: History | None
+    stop_training: bool
+
+    @property
+    def weights(self) -> dict[str, Array]: ...
+
+    def set_weights(self, weights: dict[str, Array]) -> None: ...
+
+    def start_training(self, training: TrainingSpec) -> None: ...
+
+    def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:
+        """Take one training step; return (loss, right predictions or None)."""
+
+    def evaluate_checked(self, x: Array, y: Array) -> dict[str, float]:
+        """{"loss": ..., "accuracy": ...} in inference mode."""
+
+
 def train(
-    model: NumpyModel,
+    model: TrainableModel,
     data: FitData,
     training: TrainingSpec,
     callbacks: Iterable[Callback] = (),
@@ -89,7 +106,7 @@ def train(
     return history
 
 
-def _watch(model: NumpyModel, stopping: EarlyStoppingState, progress: Progress, epoch: int) -> None:
+def _watch(model: TrainableModel, stopping: EarlyStoppingState, progress: Progress, epoch: int) -> None:
     """Let early stopping look at the epoch's figures."""
     if stopping.update(epoch, progress.logs[stopping.rule.monitor]):
         progress.snapshot = model.weights if stopping.rule.restore_best_weights else None
@@ -97,7 +114,7 @@ def _watch(model: NumpyModel, stopping: EarlyStoppingState, progress: Progress, 
     model.stop_training |= stopping.stopped_epoch is not None
 
 
-def _run_epoch(model: NumpyModel, data: FitData, training: TrainingSpec, epoch: int) -> dict[str, float]:
+def _run_epoch(model: TrainableModel, data: FitData, training: TrainingSpec, epoch: int) -> dict[str, float]:
     """One pass over the epoch's batches; the figures are those of the changing weights, as Keras reports them."""
     total, right, examples, judged = 0.0, 0, 0, 0
     for rows in streams.batch_indices(training, len(data.x), epoch):

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from core_numpy.network import flatten
+from core_numpy.network import Params, flatten
+from core_numpy.optimizers import OptimizerState
 from model_spec import ModelSpec, inputs
-
-if TYPE_CHECKING:
-    from core_numpy.model import NumpyModel
 
 Array = np.ndarray
 
 
-def training_state(model: NumpyModel) -> dict[str, Array]:
+class ModelInTraining(Protocol):
+    """What carries a training run: variables, optimizer and dropout counter."""
+
+    spec: ModelSpec
+    dtype: str
+    state: Params
+    optimizer: OptimizerState | None
+    dropout_calls: int
+
+    def replace_variables(self, variables: dict[str, Array]) -> None: ...
+
+
+def training_state(model: ModelInTraining) -> dict[str, Array]:
     """Copies of optimizer slots, iterations, moving statistics and dropout counters."""
     state = model.optimizer.to_dict() if model.optimizer is not None else {}
     state |= {name: value.copy() for name, value in flatten(model.state).items()}
     return state | {name: np.array(model.dropout_calls) for name in _counters(model.spec)}
 
 
-def set_training_state(model: NumpyModel, state: dict[str, Any]) -> None:
+def set_training_state(model: ModelInTraining, state: dict[str, Any]) -> None:
     """Put back what :func:`training_state` gave, of this backend or the other, all or nothing.
 
     Raises:

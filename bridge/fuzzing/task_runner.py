@@ -203,7 +203,7 @@ def _compute(cell: Cell, where: Path | None) -> Outcome:
         module, _, name = cell.function.partition(":")
         result = getattr(import_module(module), name)(**cell.arguments)
         # As a file would give it back, so that a first run and a resumed one see the same
-        result = plain(result)
+        result = plain(json.loads(json.dumps(result)))
     except Exception:
         error = traceback.format_exc()
     outcome = Outcome(cell, result, error, perf_counter() - started)

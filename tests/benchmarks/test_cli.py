@@ -14,6 +14,7 @@ import keras_models
 from benchmarks import calibration
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
 from benchmarks.commands import parity
+from bridge import plant
 from bridge.fuzzing.fuzz import Case
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.task_runner import Outcome
@@ -67,7 +68,6 @@ def test_list_names_everything(capsys):
         (["compare", "none.toml"], "no file none.toml"),
         (["compare", "mlp", "--data", "typo"], "unknown data set 'typo'"),
         (["compare", "mlp", "--fault", "typo"], "unknown fault 'typo'; known are"),
-        (["compare", "mlp", "--epochs", "-1"], "epochs must be an integer of at least 0, got -1"),
         (["compare", "mlp", "--config", "none.toml"], "no file none.toml"),
         (["replay", "none.json"], "no file none.json; give a case that crosscheck fuzz has saved"),
         (["fuzz", "--fault", "typo"], "unknown fault 'typo'; known are"),
@@ -187,16 +187,19 @@ def test_calibrate_prints_and_records_how_tight_the_bounds_are(tmp_path, capsys)
 
 
 def test_calibrate_is_exit_code_1_and_says_why_where_a_trained_network_differs(tmp_path, capsys, monkeypatch):
-    def differing(network, seed):
-        raise ValueError(f"{network} trained from seed {seed} differs: loss: 1.5")
+    right = calibration.compare_models
 
-    monkeypatch.setattr(calibration, "compare_trained", differing)
+    def wrong(ours, *rest, **options):
+        plant("dropped-bias-gradient")(ours)
+        return right(ours, *rest, **options)
+
+    monkeypatch.setattr(calibration, "compare_models", wrong)
     monkeypatch.setattr(calibration, "sensitivities", lambda *arguments: [])
     arguments = ["-n", "1", "--trainings", "1", "--output", str(tmp_path), "--quiet"]
     assert main(["calibrate", *arguments]) == 1
-    assert "ValueError: mlp trained from seed 0 differs: loss: 1.5" in capsys.readouterr().out
+    assert "mlp trained from seed 0, gradient of dense/bias: " in capsys.readouterr().out
     assert main(["calibrate", *arguments, "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["trained"]["verdict"] == "FAILED"
+    assert json.loads(capsys.readouterr().out)["trained"]["verdict"] == "DIFFER"
 
 
 def test_fuzz_counts_and_replay_gives_the_same_verdict(tmp_path, capsys):

@@ -156,6 +156,7 @@ LINES = {
 def test_a_line_that_compares_nothing_is_exit_code_2(way, tmp_path, monkeypatch, capsys):
     line, configuration, words = LINES[way]
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras_models.set_threads", lambda threads: None)  # TensorFlow has run in this process
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     if configuration is not None:
