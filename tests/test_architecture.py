@@ -49,7 +49,7 @@ RULES_OF_FILES = {
     "benchmarks/parser_fuzzing.py": Rule(
         frozenset({"model_spec", "core_numpy", "bridge", "numpy"}), frozenset({"atheris"})
     ),
-    "benchmarks/samples.py": Rule(frozenset({"numpy"}), frozenset({"PIL"})),
+    "benchmarks/pictures.py": Rule(frozenset({"numpy"}), frozenset({"PIL"})),
     "benchmarks/speed_studies/peers.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),
