@@ -55,13 +55,19 @@ class Predictions:
 
     def lines(self, top: int) -> list[str]:
         """One line for each input; ``top`` classes of each."""
-        say = {
-            CLASSES: lambda at: self._best(at, top),
-            BINARY: self._one_of_two,
-            LABELS: self._yes_or_no,
-            VALUES: lambda at: _shortened([f"{value:.6g}" for value in self.outputs[at].reshape(-1)]),
-        }.get(self.kind, self._summary)
-        return [f"{at}: {say(at)}" for at in range(len(self.outputs))]
+        return [f"{at}: {self._line(at, top)}" for at in range(len(self.outputs))]
+
+    def _line(self, at: int, top: int) -> str:
+        match self.kind:
+            case "classes":
+                return self._best(at, top)
+            case "binary":
+                return self._one_of_two(at)
+            case "labels":
+                return self._yes_or_no(at)
+            case "values":
+                return _shortened([f"{value:.6g}" for value in self.outputs[at].reshape(-1)])
+        return self._summary(at)
 
     def _best(self, at: int, top: int) -> str:
         of_one = (self.outputs if self.probabilities is None else self.probabilities)[at]

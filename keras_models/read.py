@@ -193,7 +193,8 @@ def _input_dtype(model: Any, dtype: str) -> str | None:
         return None
     if found not in INPUT_DTYPES:
         raise ValueError(
-            f"model {model.name!r} casts its inputs to {found}; supported are float32, float64, {', '.join(INPUT_DTYPES)}"
+            f"model {model.name!r} casts its inputs to {found}; "
+            f"supported are float32, float64, {', '.join(INPUT_DTYPES)}"
         )
     return found
 

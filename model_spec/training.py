@@ -53,8 +53,8 @@ class TrainingSpec:
 
     Args:
         optimizer: a name such as "adam" or an object of ``model_spec.optimizers``.
-        loss: a name such as "categorical_crossentropy" or an object of ``model_spec.losses``. None is the loss the model
-            was compiled with, where it is a converted one that was, else categorical cross-entropy.
+        loss: a name such as "categorical_crossentropy" or an object of ``model_spec.losses``. None is the loss a
+            converted model was compiled with in Keras, and categorical cross-entropy for all others.
         batch_size: examples in a batch; the last batch of an epoch may be smaller.
         epochs: passes over the data; ignored where ``steps`` is given.
         steps: number of batches in all; an "epoch" of the history is then as many batches as the data fills.
