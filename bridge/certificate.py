@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.bounds import Expected, RoundingModel, value_name
+from bridge.bounds import Expected, value_name
 from bridge.drawn_inputs import SAMPLES, draw_for
 from bridge.repeatable import Repeatable
 from bridge.truth import truth_of
@@ -147,7 +147,7 @@ def certify(ours: NumpyModel, theirs: Any, samples: Any, seed: int, facts: dict[
     # Keras casts what its inputs are cast to by itself
     x = check_x(x, ours.spec.input_shape, ours.dtype)
     check_inputs(x, ours.spec, ours.dtype)
-    comparison = _Comparison(ours, theirs, x)
+    comparison = _Comparison(ours, theirs, x, rows)
     for at in range(0, len(x), rows):
         comparison.compare(slice(at, at + rows))
     found, unmoved = comparison.result()
@@ -194,11 +194,11 @@ class _Moving:
 class _Comparison:
     """Both sides on slice after slice of the inputs."""
 
-    def __init__(self, ours: NumpyModel, theirs: Any, x: Array) -> None:
+    def __init__(self, ours: NumpyModel, theirs: Any, x: Array, rows: int) -> None:
         self.ours, self.theirs, self.x = ours, theirs, x
         self.predicting = NumpyModel(ours.spec, dtype=ours.dtype, weights=ours.weights)
         self.predicting.fold_for_inference()
-        self.repeatable = Repeatable.of(ours, x)
+        self.repeatable = Repeatable.of(ours, x, rows)
         self.rows: dict[str, list[Row]] = {}
         self.moving: dict[str, _Moving] = {}
         # The others hand on what they get
@@ -209,14 +209,17 @@ class _Comparison:
         x, dtype = self.x[part], self.ours.dtype
         truth = truth_of(self.ours, check_inputs(x, self.ours.spec, dtype), training=False)
         place = Place(dtype, "inference", "eager", "forward")
-        mine, others = self.ours.activations(x), self.theirs.activations(x)
-        expected = _ending_layers(truth)
-        for name, value in expected.items():
-            self._judge(mine.pop(name), others.pop(name), value, place, name, name, part)
-        graph = replace(place, path="graph")
+        mine, others = self.ours.activations(x, preactivations=True), self.theirs.activations(x)
+        expected = truth.forward()
+        self.repeatable.keep(expected, mine, part, dtype)
         last = truth.network.steps[-1]
+        for step in truth.network.steps:
+            if step.ends_layer:
+                name = step.name
+                self._judge(mine.pop(name), others.pop(name), expected[value_name(step)], place, name, name, part)
         sides = self.predicting.predict(x), self.theirs.predict(x)
-        self._judge(*sides, expected[last.name], graph, PREDICTION, last.name, part)
+        self._judge(*sides, expected[value_name(last)], replace(place, path="graph"), PREDICTION, last.name, part)
+        self.repeatable.keep_outputs(sides[1], expected[value_name(last)], part, dtype)
 
     def _judge(
         self, mine: Array, other: Array, expected: Expected, place: Place, tensor: str, layer: str, part: slice
@@ -226,7 +229,6 @@ class _Comparison:
         row = replace(row, index=(row.index[0] + part.start, *row.index[1:])) if row.index else row
         self.rows.setdefault(tensor, []).append(row)
         self.moving.setdefault(tensor, _Moving.of(expected.value)).see(expected, place.dtype)
-        self.repeatable.keep(tensor, mine, other, expected, part)
 
     def result(self) -> tuple[list[Row], dict[str, tuple[int, int]]]:
         """One row for each tensor, and the units no input has moved."""
@@ -239,11 +241,6 @@ class _Comparison:
                 row = replace(row, verdict=VACUOUS)
             found.append(row)
         return found, unmoved
-
-
-def _ending_layers(truth: RoundingModel) -> dict[str, Expected]:
-    expected = truth.forward()
-    return {step.name: expected[value_name(step)] for step in truth.network.steps if step.ends_layer}
 
 
 def combined(rows: list[Row]) -> Row:

@@ -74,9 +74,10 @@ class Verification:
 def verify(path: str | Path) -> Verification:
     """Repeat the certificate of a converted model on this machine, without TensorFlow.
 
-    The file keeps a few of the inputs both sides were compared on, with what Keras gave, and how far rounding may carry
-    another implementation from it. All predictions are compared, and some values of every layer; and the hash of every
-    array, which costs too much for every load.
+    The file keeps a few of the inputs both sides were compared on, with what Keras predicted, and how far rounding may
+    carry another implementation from it; and for every layer, in front of its activation and behind it, the sum of all
+    its values with random signs, which any value that is wrong changes. The hash of every array is compared, too: that
+    costs too much for every load.
 
     Args:
         path: an ``.npz`` file of ``crosscheck convert``.
@@ -102,19 +103,27 @@ def repeat(model: NumpyModel, file: weight_files.WeightFile, path: str | Path) -
             f"{path} has no certificate that could be repeated; convert the Keras model again with crosscheck convert"
         )
     try:
-        looked_at: dict[str, int] = certificate["looked_at"]
-        outputs = model.activations(kept["x"])
-        errors, start = {}, 0
-        for name, count in looked_at.items():
-            part = slice(start, start + count)
-            values = outputs[name].reshape(-1)[kept["places"][part]]
-            errors[name] = _largest(values, kept["values"][part], kept["bounds"][part])
-            start += count
+        outputs = model.activations(kept["x"], preactivations=True)
+        errors = {}
+        for name, of_samples in zip(certificate["repeated"], kept["sums"], strict=True):
+            found = np.array([signed_sum(example) for example in outputs[name]])
+            errors[name] = _largest(found, of_samples[:, 0], of_samples[:, 1])
         prediction = model.predict(kept["x"])
         errors[PREDICTION] = _largest(prediction, kept["outputs"], kept["output_bounds"])
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise weight_files.WeightFileError(f"{path} has a certificate that cannot be repeated: {error}") from None
     return Verification(errors, len(kept["x"]))
+
+
+def signs(count: int) -> Array:
+    """Random signs that are the same everywhere: the top bit of the places' numbers times 2**32 / golden ratio."""
+    return np.where(np.arange(count, dtype=np.uint32) * np.uint32(2654435769) >> 31, 1.0, -1.0)
+
+
+def signed_sum(values: Array) -> float:
+    """The sum of all values with random signs, in float64: one number that no wrong value leaves as it is."""
+    flat = values.reshape(-1)
+    return float(np.dot(flat.astype(np.float64), signs(len(flat))))
 
 
 def _largest(found: Array, expected: Array, bounds: Array) -> float:

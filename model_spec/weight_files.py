@@ -182,12 +182,20 @@ def _arrays(content: bytes, with_samples: bool) -> tuple[dict[str, Array], dict[
         huge = [entry.filename for entry in archive.infolist() if entry.file_size > len(content)]
         if huge:
             raise ValueError(f"entries {huge} claim to be larger than the file")
-        checksums = {entry.filename.removesuffix(".npy"): entry.CRC for entry in archive.infolist()}
-    with np.load(io.BytesIO(content), allow_pickle=False) as entries:
-        for name in entries.files:
+        for entry in archive.infolist():
+            name = entry.filename.removesuffix(".npy")
             if not name.startswith(_SAMPLES):
-                arrays[name], sums[name] = entries[name], checksums[name]
+                arrays[name], sums[name] = _array(archive, entry), entry.CRC
             elif with_samples:
-                samples[name.removeprefix(_SAMPLES)] = entries[name]
+                samples[name.removeprefix(_SAMPLES)] = _array(archive, entry)
     sums.pop(_META, None)
     return arrays, sums, samples
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
+    """One array, read as ``np.load`` reads it, from an archive that is opened once for all of them."""
+    with archive.open(entry) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError(f"{entry.filename} goes on behind its array")
+    return array
