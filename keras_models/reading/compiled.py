@@ -98,8 +98,11 @@ def compile_as(model: Any, spec: ModelSpec, training: TrainingSpec, meta: dict[s
     one_hot = bool(meta.get("one_hot_targets"))
     with floatx(dtype):
         loss = None if training.loss is None else losses.get(training.loss)
+        optimizer = keras_optimizer(optimizers.get(training.optimizer), dtype)
+        # Keras cannot read a file again whose optimizer has no slots
+        optimizer.build(model.trainable_variables)
         model.compile(
-            optimizer=keras_optimizer(optimizers.get(training.optimizer), dtype),
+            optimizer=optimizer,
             loss=None if loss is None else keras_loss(loss, one_hot, spec),
             metrics=None if loss is None else keras_metrics(loss, one_hot),
         )
