@@ -91,7 +91,8 @@ def _opened(path: Path, use: Callable[[Any], Any]) -> Any:
             warnings.simplefilter("ignore")
             # More pixels than any network here takes
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
+            # By a file, not by its name: Pillow maps what it knows by name, and turned TIFF files in wrong rows
+            with open(path, "rb") as file, Image.open(file) as picture:
                 return use(picture)
     except _Refused as error:
         raise ValueError(f"{path} {error}") from None

@@ -18,7 +18,7 @@ Array = np.ndarray
 KEPT = 4
 """Inputs at most."""
 
-_SHARE, _FREE = 0.02, 1 << 14
+_SHARE, _FREE = 0.02, 1 << 15
 """Of the bytes of the weights, what the inputs may take, and how many bytes they may take in any case."""
 
 

@@ -21,6 +21,8 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.predictions import interpret
     from benchmarks.samples import load_samples
 
+    if options.output is not None and not options.output.parent.is_dir():
+        raise ValueError(f"no folder {options.output.parent} to write {options.output.name} into; make it first")
     model = core_numpy.load(options.model)
     samples = load_samples(options.images, model.spec, model.weights, options.divide_by, options.ground, options.limit)
     loss = None if model.compiled_as is None else model.loss

@@ -84,6 +84,19 @@ READ = {
         np.asarray(Image.fromarray(RGB).convert("CMYK").convert("RGB").convert("L")) / 255,
         "CMYK turned to RGB",
     ),
+    # Pillow turns these by itself
+    **{
+        f"turned_{compression}.tif": (
+            lambda path, compression=compression: (
+                Image.fromarray(GREY)
+                .transpose(Image.Transpose.ROTATE_90)
+                .save(path, exif=exif(6), compression=compression)
+            ),
+            GREY / 255,
+            "",
+        )
+        for compression in ("raw", "tiff_lzw")
+    },
     **{
         f"turned_{orientation}.png": (
             lambda path, orientation=orientation, turn=turn: (

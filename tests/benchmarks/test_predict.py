@@ -219,6 +219,7 @@ def test_images_are_written(tmp_path, capsys):
         (["wide.npy"], "x must have shape (examples, *(4, 6, 1))"),
         (["x.npy", "--output", "o.png"], "are no picture"),
         (["x.npy", "--output", "o.xyz"], "are no picture"),
+        (["x.npy", "--output", "none/o.npz"], "no folder none to write o.npz into"),
         (["bomb.npz"], "claims to unpack"),
     ],
 )
