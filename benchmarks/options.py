@@ -152,18 +152,33 @@ def _reproduce_options(command: argparse.ArgumentParser) -> None:
 def _convert_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("source", type=Path, help="model.keras, model.h5 or model.npz")
     command.add_argument("target", type=Path, help="model.npz; or model.keras where the source is .npz")
-    command.add_argument("--data", type=Path, help="an .npz file with inputs to compare on; drawn by default")
+    command.add_argument("--data", type=Path, help="an .npz or .npy file with inputs to compare on; drawn by default")
     command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
 
 
 def _predict_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", type=Path, help="an .npz file written by convert or save_weights")
-    command.add_argument("images", type=Path, help="an .npz file with inputs x, or a picture")
+    command.add_argument("images", type=Path, help="an .npz file with inputs x, an .npy file, or a picture")
     command.add_argument("--limit", type=_positive, help="only the first N inputs")
     command.add_argument("--top", type=_positive, default=3, help="classes shown of each (default: 3)")
     command.add_argument(
-        "--divide-by", type=float, help="divide the inputs by this (default: 255 for pictures, 1 for .npz files)"
+        "--divide-by",
+        type=_divisor,
+        help="divide the inputs by this (default: for pictures what the network's Rescaling, inputs and statistics "
+        "tell, else 255; arrays are taken as they are)",
     )
+    command.add_argument(
+        "--ground",
+        choices=["white", "black"],
+        help="what transparent pictures are laid on (default: white, or black where nothing would be seen)",
+    )
+    command.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the predictions: .npz, .npy, or a picture of an image"
+    )
+
+
+def _verify_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, help="an .npz file written by convert")
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:
@@ -199,6 +214,16 @@ def _calibrate_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of finished parts")
     command.add_argument("--jobs", type=_positive, default=1, help="processes")
     command.add_argument("--record", type=Path, metavar="FILE", help="write the result there too, as Markdown")
+
+
+def _divisor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not 0 < abs(value) < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a finite number other than 0, got {text}")
+    return value
 
 
 def _positive(text: str) -> int:
@@ -247,8 +272,13 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "convert model.keras model.npz --data samples.npz",
         (_convert_options,),
     ),
+    "verify": (
+        "the certificate of a converted model repeated here, on NumPy alone",
+        "verify model.npz",
+        (_verify_options,),
+    ),
     "predict": (
-        "classes and probabilities of images, on NumPy alone",
+        "classes, values or images a model gives for inputs, on NumPy alone",
         "predict model.npz digit.png --top 3",
         (_predict_options,),
     ),

@@ -1,63 +1,177 @@
-"""Inputs of a network from a file: an array of an ``.npz`` file, or one picture."""
+"""Inputs of a network from a file: an array of an ``.npz`` or ``.npy`` file, or one picture."""
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.pictures import picture_size, read_picture
+from core_numpy.input_range import input_range
+from model_spec import Activation, Dropout, ModelSpec, Rescaling, Reshape
+
 Array = np.ndarray
+
+ARRAYS = (".npz", ".npy")
+"""Endings of the files that hold arrays."""
 
 _NAMES = ("x", "images", "x_test", "x_train")
 """What the array with the inputs is looked for as, in this order."""
 
+_PLAUSIBLE_RATIO, _HARMLESS = 100, 1 << 28
+"""How much larger than its file an array may be, and how many bytes are never too many."""
 
-def load_samples(path: Path, input_shape: tuple[int, ...] | None = None) -> Array:
-    """Inputs (examples, ...) from a ``.npz`` file or a picture.
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs of a network, ready for ``predict``.
+
+    Attributes:
+        x: (examples, *input shape).
+        divided_by: what the numbers in the file were divided by.
+        notes: what was done to them, a sentence each.
+    """
+
+    x: Array
+    divided_by: float
+    notes: tuple[str, ...]
+
+
+def load_samples(
+    path: Path,
+    spec: ModelSpec,
+    weights: Mapping[str, Array] | None = None,
+    divide_by: float | None = None,
+    ground: str | None = None,
+    limit: int | None = None,
+) -> Samples:
+    """Inputs for a network from an array file or a picture.
+
+    Pictures are scaled to what the network takes (see ``core_numpy.input_range``); arrays are taken as they are.
 
     Args:
         path: of the file.
-        input_shape: of the network, channels last: a picture is read in as many channels, and grey images without a
-            channel axis get one.
+        spec: the network.
+        weights: its variables.
+        divide_by: divide the numbers in the file by this instead.
+        ground: what a transparent picture is laid on; see :func:`benchmarks.pictures.read_picture`.
+        limit: only so many rows of an array.
 
     Raises:
-        ValueError: the file cannot be read, or holds nothing that could be the inputs.
+        ValueError: the file cannot be read, or holds nothing that could be the inputs of this network.
         ImportError: a picture, and no Pillow.
     """
+    if path.suffix.lower() in ARRAYS:
+        array = load_array(path)[:limit]
+        x, notes = _fitted(array, spec)
+        expected = input_range(spec, weights).largest
+        if divide_by is None and expected == 1 and len(spec.input_shape) > 1 and _whole_pixels(x):
+            notes.append("whole numbers up to 255 taken as they are; --divide-by 255 makes them 0..1")
+        with np.errstate(over="ignore"):
+            return Samples(x if divide_by is None else x / divide_by, divide_by or 1.0, tuple(notes))
+    return _from_picture(path, spec, weights, divide_by, ground)
+
+
+def load_array(path: Path) -> Array:
+    """The array with the inputs in an ``.npz`` or ``.npy`` file.
+
+    Raises:
+        ValueError: no such file, another kind of file, or nothing in it that could be the inputs.
+    """
     if not path.is_file():
-        raise ValueError(f"no file {path}; give the path of an .npz file or a picture")
-    array = _from_archive(path) if path.suffix == ".npz" else _from_picture(path, input_shape)
-    if input_shape is not None and array.shape[1:] == tuple(input_shape[:-1]) and input_shape[-1] == 1:
-        # (n, h, w) -> (n, h, w, 1)
-        array = array[..., None]
-    return array
-
-
-def _from_archive(path: Path) -> Array:
+        raise ValueError(f"no file {path}; give the path of an .npz or .npy file")
+    if path.suffix.lower() not in ARRAYS:
+        raise ValueError(f"{path} is no file of arrays; give an .npz or .npy file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            name = next((name for name in _NAMES if name in archive.files), None)
-            if name is None and len(archive.files) == 1:
-                name = archive.files[0]
-            if name is None:
-                raise ValueError(f"it holds {', '.join(archive.files) or 'nothing'}; name the array with the inputs x")
-            array: Array = archive[name]
+        if path.suffix.lower() == ".npy":
+            # Mapped: a header that claims more than the file holds takes no memory
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        else:
+            array = _from_archive(path)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
         raise ValueError(f"{path} cannot be read as inputs: {error}") from None
     return array
 
 
-def _from_picture(path: Path, input_shape: tuple[int, ...] | None) -> Array:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise ImportError('reading pictures needs Pillow: pip install "crosscheck[report]"') from None
-    mode = "RGB" if input_shape is None or input_shape[-1] == 3 else "L"
-    try:
-        with Image.open(path) as picture:
-            values: Any = np.asarray(picture.convert(mode))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from None
-    # (h, w) or (h, w, 3) -> (1, h, w, channels)
-    return np.atleast_3d(values)[None]
+def _from_archive(path: Path) -> Array:
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+    name = next((name for name in _NAMES if name in entries), None)
+    if name is None and len(entries) == 1:
+        name = next(iter(entries))
+    if name is None:
+        raise ValueError(f"it holds {', '.join(entries) or 'nothing'}; name the array with the inputs x")
+    claimed, stored = entries[name].file_size, entries[name].compress_size
+    if claimed > _HARMLESS and claimed > _PLAUSIBLE_RATIO * stored:
+        raise ValueError(f"{name} claims to unpack {stored:,} bytes to {claimed:,}; store it uncompressed (np.savez)")
+    with np.load(path, allow_pickle=False) as arrays:
+        array: Array = arrays[name]
+    return array
+
+
+def _fitted(array: Array, spec: ModelSpec) -> tuple[Array, list[str]]:
+    """The array with the axes the network wants, where there is one way only, and what was done."""
+    shape, found = spec.input_shape, array.shape
+    if found == shape:
+        return array[None], ["one example without an axis for examples"]
+    if found[1:] == shape:
+        return array, []
+    if len(found) > 1 and (found[1:] == shape[:-1] and shape[-1] == 1 or found[1:] == (*shape, 1)):
+        # (n, h, w) -> (n, h, w, 1), or back
+        return array.reshape(len(array), *shape), []
+    if len(shape) == 1 and len(found) in (3, 4) and int(np.prod(found[1:])) == shape[0]:
+        # (n, h, w) -> (n, h * w)
+        return array.reshape(len(array), -1), [f"images {found[1:]} laid out row by row as {shape[0]} numbers"]
+    return array, []
+
+
+def _whole_pixels(x: Array) -> bool:
+    return bool(x.dtype.kind in "ui" and x.size and 2 < x.max() <= 255)
+
+
+def _from_picture(
+    path: Path, spec: ModelSpec, weights: Mapping[str, Array] | None, divide_by: float | None, ground: str | None
+) -> Samples:
+    if not path.is_file():
+        raise ValueError(f"no file {path}; give the path of an .npz or .npy file or of a picture")
+    (height, width, channels), notes = _picture_shape(path, spec)
+    picture = read_picture(path, (height, width), channels, ground, any_float=divide_by is not None)
+    expected = input_range(spec, weights)
+    divisor = picture.white / expected.largest if divide_by is None else divide_by
+    reason = f" (this network takes 0..{expected.largest:g}: {expected.reason})" if expected.reason else ""
+    scaled = f"its pixels, 0..{picture.white:g}, divided by {divisor:g}" + (reason if divide_by is None else "")
+    x = picture.values.reshape(1, *spec.input_shape) / divisor
+    return Samples(x, divisor, (*notes, *picture.notes, scaled))
+
+
+def _picture_shape(path: Path, spec: ModelSpec) -> tuple[tuple[int, int, int], list[str]]:
+    """(height, width, channels) a picture for this network must have, and what is to be said of it."""
+    shape = spec.input_shape
+    if len(shape) == 1:
+        # What flat inputs are made into first says which images they are
+        shape = next((layer.target_shape for layer in _first_layers(spec) if isinstance(layer, Reshape)), shape)
+    if len(shape) in (2, 3):
+        return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1), []
+    if len(shape) != 1:
+        raise ValueError(f"{path}: a picture is no input of shape {shape}; give an .npz or .npy file")
+    height, width = picture_size(path)
+    for channels in (1, 3):
+        if height * width * channels == shape[0]:
+            return (height, width, channels), [f"{height} x {width} pixels laid out row by row as {shape[0]} numbers"]
+    raise ValueError(
+        f"{path} is {height} x {width} pixels (height x width), the network takes {shape[0]} numbers; "
+        f"nothing is resized here"
+    )
+
+
+def _first_layers(spec: ModelSpec) -> list[object]:
+    """The layers up to the first that does more than hand on or scale what it gets."""
+    found: list[object] = []
+    for layer in spec.layers:
+        found.append(layer)
+        if not isinstance(layer, (Rescaling, Dropout, Activation)):
+            break
+    return found

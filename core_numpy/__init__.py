@@ -10,13 +10,26 @@ if TYPE_CHECKING:
     from core_numpy.gradients_by_differences import GradientReport, gradient_check
     from core_numpy.model import NumpyModel
     from core_numpy.saved_model import load
+    from core_numpy.verification import Verification, VerificationError, verify
     from model_spec.weight_files import WeightFileError
 
-__all__ = ["GradientReport", "NumpyModel", "WeightFileError", "gradient_check", "load"]
+__all__ = [
+    "GradientReport",
+    "NumpyModel",
+    "Verification",
+    "VerificationError",
+    "WeightFileError",
+    "gradient_check",
+    "load",
+    "verify",
+]
 
 _WHERE = {
     "NumpyModel": "core_numpy.model",
     "load": "core_numpy.saved_model",
+    "Verification": "core_numpy.verification",
+    "VerificationError": "core_numpy.verification",
+    "verify": "core_numpy.verification",
     "WeightFileError": "model_spec.weight_files",
     "GradientReport": "core_numpy.gradients_by_differences",
     "gradient_check": "core_numpy.gradients_by_differences",

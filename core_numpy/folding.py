@@ -39,7 +39,7 @@ def folded(spec: ModelSpec, weights: dict[str, Array]) -> tuple[ModelSpec, dict[
                 layers.append(layer)
     if not layers:
         return spec, weights
-    small = ModelSpec(spec.name, spec.input_shape, tuple(layers))
+    small = dataclasses.replace(spec, layers=tuple(layers))
     return small, {name: result[name] for name in small.variable_shapes}
 
 

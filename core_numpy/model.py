@@ -107,6 +107,7 @@ class NumpyModel:
         self.loss: loss_rules.Loss = loss_rules.get(None)
         self.optimizer: OptimizerState | None = None
         self.history: History | None = None
+        self.compiled_as: dict[str, Any] | None = None
         self.stop_training = False
         self._penalties = regularized_parameters(spec)
         self._folded: NumpyModel | None = None
@@ -132,6 +133,16 @@ class NumpyModel:
 
     def __repr__(self) -> str:
         return f"NumpyModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
+
+    @property
+    def compiled(self) -> TrainingSpec | None:
+        """The loss and optimizer a converted model was compiled with in Keras, or None: ``fit(x, y, model.compiled)``.
+
+        ``compiled_as`` is the same as the file has it.
+        """
+        from model_spec.serialization import from_dict
+
+        return None if self.compiled_as is None else from_dict(self.compiled_as)
 
     # Variables
 
@@ -183,7 +194,8 @@ class NumpyModel:
         """Write all variables to an ``.npz`` file; a full disk or a kill leaves an old file as it was."""
         from model_spec import weight_files
 
-        weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype)
+        facts = {} if self.compiled_as is None else {"training": self.compiled_as}
+        weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype, **facts)
 
     def load_weights(self, path: str | Path) -> None:
         """Read all variables from an ``.npz`` file; everything is checked before the model is touched."""
@@ -196,7 +208,7 @@ class NumpyModel:
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
         """The network's output in inference mode, shape (examples, *output shape)."""
         rows = None if batch_size is None else inputs.check_batch_size(batch_size, 1)
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype, allow_empty=True)
+        x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
         return self._infer(x, rows)
 
     def _infer(self, x: Array, rows: int | None) -> Array:
@@ -214,8 +226,11 @@ class NumpyModel:
 
         ``batch_size`` is taken for Keras' sake and changes nothing: the engine cuts the examples as the cache wants.
         """
+        from model_spec import fitting
+
+        fitting.warn_of_logits(self.spec, self.loss)
         inputs.check_batch_size(batch_size, 1)
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.evaluate_checked(x, y)
 
@@ -234,7 +249,7 @@ class NumpyModel:
         self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
     ) -> dict[str, Array]:
         """{layer name: output}, and {"dense/preactivation": value} where asked for."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         with self._running_engine().leases.reading():
             forward = self.network.forward(self.params, self.state, x, training, sources)
@@ -254,7 +269,7 @@ class NumpyModel:
     ) -> Gradients:
         """The loss (with regularization penalties) and all its gradients."""
         rule = self.loss if loss is None else loss_rules.get(loss)
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         batch = Batch(x, y, rule, self.loss_functions, sources, training, need_dx=True)
@@ -265,7 +280,7 @@ class NumpyModel:
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         engine = self._running_engine()
@@ -332,7 +347,7 @@ class NumpyModel:
         from core_numpy import trainer
         from model_spec import checkpoints, fitting
 
-        training = fitting.check_training(training).replace(**overrides)
+        training = fitting.own_loss(fitting.check_training(training).replace(**overrides), self.compiled)
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
@@ -346,7 +361,7 @@ class NumpyModel:
         from model_spec import fitting
         from model_spec import optimizers as optimizer_rules
 
-        training = fitting.check_training(training)
+        training = fitting.own_loss(fitting.check_training(training), self.compiled)
         with self._training_lock, self._running_engine().leases.writing():
             self.loss = loss_rules.get(training.loss)
             # One vector of all that is trained: the optimizer updates it as a whole
@@ -374,7 +389,7 @@ class NumpyModel:
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one step on one batch; return the batch's loss before the step."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.step(x, y)[0]
 

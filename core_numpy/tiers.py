@@ -132,7 +132,7 @@ class ReferenceTier:
 
     def _losses(self, forward: ForwardPass, y: Array, batch: Batch) -> tuple[Array, Array]:
         fused = fused_steps(self.network, forward, batch.rule)
-        function = batch.functions(batch.rule, fused > 0 or getattr(batch.rule, "from_logits", False))
+        function = batch.functions(batch.rule, fused > 0 or bool(getattr(batch.rule, "from_logits", False)))
         return function(forward.values[-1 - fused], y)
 
     def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache | None = None) -> BatchResult:

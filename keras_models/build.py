@@ -152,7 +152,9 @@ def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) 
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
         layers = [build_layer(layer, i, seed, dropout_seed, dtype) for i, layer in enumerate(spec.layers)]
-        model = keras.Sequential([keras.Input(spec.input_shape, dtype=dtype), *layers], name=f"model_{name}")
+        model = keras.Sequential(
+            [keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype), *layers], name=f"model_{name}"
+        )
     found = {f"{layer.name}/{variable.name}": tuple(variable.shape) for layer in layers for variable in layer.weights}
     if list(found.items()) != list(spec.variable_shapes.items()):
         raise ValueError(

@@ -35,13 +35,13 @@ def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
     # in front of the categorical one is ignored in favour of a softmax), and warns where from_logits says so too.
     fused = _last_activation(spec) in ("softmax", "sigmoid")
     if isinstance(loss, losses.CategoricalCrossentropy):
-        from_logits = loss.from_logits and not fused
+        from_logits = bool(loss.from_logits) and not fused
         if not one_hot:
             return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
         return keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=loss.label_smoothing)
     if isinstance(loss, losses.BinaryCrossentropy):
         return keras.losses.BinaryCrossentropy(
-            from_logits=loss.from_logits and not fused, label_smoothing=loss.label_smoothing
+            from_logits=bool(loss.from_logits) and not fused, label_smoothing=loss.label_smoothing
         )
     if isinstance(loss, losses.MeanSquaredError):
         return keras.losses.MeanSquaredError()

@@ -146,7 +146,7 @@ class KerasModel:
 
     def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Return the network's output in inference mode, shape (examples, *output shape), by Keras' own predict."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype, allow_empty=True)
+        x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         if len(x) == 0:
             return np.zeros((0, *self.spec.output_shape), self.dtype)
@@ -155,7 +155,8 @@ class KerasModel:
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
         """Return {"loss": ..., "accuracy": ...} by Keras' own evaluate; no accuracy for losses on values."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        fitting.warn_of_logits(self.spec, self._loss)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         with self._changing():
@@ -167,7 +168,7 @@ class KerasModel:
         self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
     ) -> dict[str, np.ndarray]:
         """Return {layer name: output}, and {"dense/preactivation": value} of nonlinear layers where asked for."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
             return gradients.activations(
@@ -195,7 +196,7 @@ class KerasModel:
         softmax or sigmoid there is no gradient of the last output; "dense/preactivation" is that of the logits.
         """
         rule = self._loss if loss is None else losses.get(loss)
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
@@ -212,7 +213,7 @@ class KerasModel:
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Return all gradients of ``sum(cotangent * output)``; ``cotangent`` has shape (examples, *output shape)."""
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
@@ -255,7 +256,7 @@ class KerasModel:
             ValueError: for anything in the data or the options that cannot be trained on.
             KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
         """
-        training = fitting.check_training(training).replace(**overrides)
+        training = fitting.own_loss(fitting.check_training(training).replace(**overrides), None)
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
@@ -269,7 +270,7 @@ class KerasModel:
 
     def start_training(self, training: TrainingSpec) -> None:
         """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
-        training = fitting.check_training(training)
+        training = fitting.own_loss(fitting.check_training(training), None)
         with self._changing():
             self._prepare(training, None)
 
@@ -295,7 +296,7 @@ class KerasModel:
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one training step on one batch; return the batch's loss before the step, penalties included."""
         self._running()
-        x = inputs.check_x(x, self.spec.input_shape, self.dtype)
+        x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         with self._changing():
             self._compile(self._loss, y)

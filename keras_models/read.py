@@ -21,6 +21,7 @@ from keras_models.weight_files import SUFFIX
 from model_spec import ModelSpec
 from model_spec.inputs import check_weights, check_x
 from model_spec.layers import Dropout
+from model_spec.model import INPUT_DTYPES
 
 Array = np.ndarray
 
@@ -53,6 +54,7 @@ class ReadModel:
 
     path = "eager"
     dropout_seed = 0
+    shows_dropout = False
 
     def __init__(self, model: Any) -> None:
         layers = chain(model)
@@ -82,7 +84,8 @@ class ReadModel:
             raise ValueError(
                 f"model {model.name!r} ends with channels-first values; end it with a Dense or global pooling layer"
             )
-        self.spec = ModelSpec(_clean(model.name), self._entry.example_shape(), tuple(specs))
+        input_dtype = _input_dtype(model, self.dtype)
+        self.spec = ModelSpec(_clean(model.name), self._entry.example_shape(), tuple(specs), input_dtype)
         self.weights = check_weights(variables, self.spec.variable_shapes, self.dtype)
 
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
@@ -108,6 +111,8 @@ class ReadModel:
         found = {}
         with floatx(self.dtype):
             values: Any = keras.ops.convert_to_tensor(self._as_keras(x))
+            if self.spec.input_dtype is not None:
+                values = keras.ops.cast(values, self.spec.input_dtype)
             for place in self._places:
                 options = {"training": training} if place.layer._call_has_training_arg else {}
                 layer = partial(place.layer, **options)
@@ -179,6 +184,19 @@ def _one_dtype(layers: list[Any]) -> str:
     if dtype not in ("float32", "float64"):
         raise ValueError(f"the model computes in {dtype}; supported are float32 and float64")
     return str(dtype)
+
+
+def _input_dtype(model: Any, dtype: str) -> str | None:
+    """What the model casts its inputs to, or None where that is a precision that holds them."""
+    found = str(model.inputs[0].dtype)
+    if found in ("float32", "float64", dtype):
+        return None
+    if found not in INPUT_DTYPES:
+        raise ValueError(
+            f"model {model.name!r} casts its inputs to {found}; "
+            f"supported are float32, float64, {', '.join(INPUT_DTYPES)}"
+        )
+    return found
 
 
 def _clean(name: str) -> str:

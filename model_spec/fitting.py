@@ -10,8 +10,9 @@ import numpy as np
 
 from model_spec import losses
 from model_spec.callbacks import Callback
-from model_spec.inputs import check_x, check_y, floating_dtype, numeric, refuse_nonfinite
+from model_spec.inputs import check_inputs, check_y, floating_dtype, numeric, refuse_nonfinite
 from model_spec.model import ModelSpec
+from model_spec.outputs import final_activation
 from model_spec.streams import held_out
 from model_spec.training import TrainingSpec
 from model_spec.validation import non_negative_integer, real
@@ -24,6 +25,31 @@ def check_training(training: Any) -> TrainingSpec:
     if not isinstance(training, TrainingSpec):
         raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
     return training
+
+
+def own_loss(training: TrainingSpec, compiled: TrainingSpec | None) -> TrainingSpec:
+    """The training run with its loss named: the model's own where none is given, cross-entropy where it has none.
+
+    Args:
+        training: the run.
+        compiled: what the model was compiled with, or None.
+    """
+    if training.loss is not None:
+        return training
+    return training.replace(loss=losses.get(None if compiled is None else compiled.loss))
+
+
+def warn_of_logits(spec: ModelSpec, loss: losses.Loss, stacklevel: int = 3) -> None:
+    """Warn where a cross-entropy takes the values of a linear output for probabilities and nobody has said it shall."""
+    if getattr(loss, "from_logits", False) is None and final_activation(spec) == "linear":
+        kind = type(loss).__name__
+        warnings.warn(
+            f"{kind} takes the output of model {spec.name!r} for probabilities, but it ends without softmax or "
+            f"sigmoid: training on logits needs loss={kind}(from_logits=True); from_logits=False says that the "
+            f"outputs are probabilities",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
@@ -120,7 +146,8 @@ def check_fit(
 ) -> FitData:
     """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
     loss = losses.get(training.loss)
-    x = check_x(x, spec.input_shape, dtype)
+    warn_of_logits(spec, loss, stacklevel=4)
+    x = check_inputs(x, spec, dtype)
     y = check_y(y, len(x), spec.output_shape, loss, dtype)
     # One output tells two classes apart
     weights = check_sample_weight(sample_weight, class_weight, y, dtype, max(spec.output_shape[-1], 2))
@@ -128,7 +155,7 @@ def check_fit(
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
             raise ValueError("validation_data must be a pair (x, y)")
-        x_val = check_x(validation_data[0], spec.input_shape, dtype, name="validation x")
+        x_val = check_inputs(validation_data[0], spec, dtype, name="validation x")
         y_val = check_y(
             validation_data[1],
             len(x_val),

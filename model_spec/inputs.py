@@ -78,6 +78,35 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
     return array
 
 
+def check_inputs(x: Any, spec: ModelSpec, dtype: Any, *, name: str = "x", allow_empty: bool = False) -> Array:
+    """Return x as :func:`check_x` does, with the values a network's inputs are cast to (``spec.input_dtype``).
+
+    Whole numbers are cut off towards zero, as Keras' cast does. Values the type does not reach are refused: what a cast
+    makes of them depends on the processor.
+    """
+    array = check_x(x, spec.input_shape, dtype, name=name, allow_empty=allow_empty)
+    if spec.input_dtype is None:
+        return array
+    kind = np.dtype(spec.input_dtype)
+    if kind.kind == "b":
+        return (array != 0).astype(array.dtype)
+    if kind.kind == "f":
+        with np.errstate(over="ignore"):
+            cast = array.astype(kind)
+        outside, reach = ~np.isfinite(cast), f"+-{np.finfo(kind).max:g}"
+    else:
+        cast = np.trunc(array)
+        least, largest = np.iinfo(kind).min, np.iinfo(kind).max
+        outside, reach = (cast < least) | (cast >= largest + 1), f"{least}..{largest}"
+    if outside.any():
+        first = tuple(int(i) for i in np.argwhere(outside)[0])
+        raise ValueError(
+            f"{name} must lie in {reach}, for this network casts its inputs to {kind}: "
+            f"got {array[first]:g} at {list(first)}; scale or clip the values"
+        )
+    return cast.astype(array.dtype)
+
+
 def check_classes(y: Any, examples: int, classes: int, dtype: Any, *, name: str = "y") -> Array:
     """Return labels as int64 classes, shape (examples,), or as rows, shape (examples, classes): whichever form came."""
     array = numeric(name, y)

@@ -22,15 +22,16 @@ class CategoricalCrossentropy(Loss):
     Args:
         from_logits: True where the network's last layer gives logits instead of probabilities. A last softmax (or
             sigmoid) is recognised and its input taken for the logits whatever this says, as Keras' TensorFlow path
-            does.
+            does. None is False that nobody has said: training a network with a linear output warns.
         label_smoothing: targets become ``target * (1 - s) + s / classes``.
     """
 
-    from_logits: bool = False
+    from_logits: bool | None = None
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        boolean("from_logits", self.from_logits)
+        if self.from_logits is not None:
+            boolean("from_logits", self.from_logits)
         smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
         if smoothing > 1:
             raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
@@ -41,11 +42,12 @@ class CategoricalCrossentropy(Loss):
 class BinaryCrossentropy(Loss):
     """``-(target * log(p) + (1 - target) * log(1 - p))``, mean over the outputs of an example."""
 
-    from_logits: bool = False
+    from_logits: bool | None = None
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        boolean("from_logits", self.from_logits)
+        if self.from_logits is not None:
+            boolean("from_logits", self.from_logits)
         smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
         if smoothing > 1:
             raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")

@@ -9,7 +9,10 @@ from functools import cached_property
 from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.base import snake_case
 from model_spec.shapes import Shape, element_count
-from model_spec.validation import shape
+from model_spec.validation import one_of, shape
+
+INPUT_DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "float16")
+"""What inputs may be cast to before the first layer."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class ModelSpec:
         name: the model's name.
         input_shape: shape of one example, without the batch axis, channels last.
         layers: the layers in order. Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
+        input_dtype: what inputs are cast to before the first layer, as ``keras.Input(dtype="uint8")`` does: one of
+            :data:`INPUT_DTYPES`; None leaves them as they are, in the model's own precision.
 
     Raises:
         ValueError: names the layer, its position, the shape that came, what was expected and how to fix it.
@@ -28,11 +33,14 @@ class ModelSpec:
     name: str
     input_shape: Shape
     layers: tuple[LayerSpec, ...]
+    input_dtype: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"a model's name must be a non-empty string, got {self.name!r}")
         object.__setattr__(self, "input_shape", shape("input_shape", self.input_shape))
+        if self.input_dtype is not None:
+            one_of("input_dtype", self.input_dtype, INPUT_DTYPES)
         layers = tuple(self.layers)
         if not layers:
             raise ValueError(f"model {self.name!r} has no layers; give at least one")

@@ -41,10 +41,12 @@ def _classes_with(kind: str) -> dict[str, type]:
 def to_dict(specification: Any) -> dict[str, Any]:
     """Return a model, a training run or any part of them as plain dicts, lists, numbers and strings."""
     if isinstance(specification, ModelSpec):
+        cast = {} if specification.input_dtype is None else {"input_dtype": specification.input_dtype}
         return {
             "version": SCHEMA_VERSION,
             "name": specification.name,
             "input_shape": list(specification.input_shape),
+            **cast,
             "layers": [to_dict(layer) for layer in specification.layers],
         }
     entry: dict[str, Any] = {"type": type(specification).__name__}
@@ -97,7 +99,7 @@ def model_from_dict(entry: dict[str, Any]) -> ModelSpec:
         raise ValueError(
             f"this model has schema version {version!r}, this program reads {SCHEMA_VERSION}; update the program"
         )
-    unknown = sorted(set(entry) - {"version", "name", "input_shape", "layers"})
+    unknown = sorted(set(entry) - {"version", "name", "input_shape", "input_dtype", "layers"})
     missing = sorted({"name", "input_shape", "layers"} - set(entry))
     if unknown or missing:
         raise ValueError(
@@ -112,7 +114,7 @@ def model_from_dict(entry: dict[str, Any]) -> ModelSpec:
             layers.append(from_dict(layer))
         except ValueError as error:
             raise ValueError(f"model {entry['name']!r}, layer {position}: {error}") from None
-    return ModelSpec(entry["name"], entry["input_shape"], tuple(layers))
+    return ModelSpec(entry["name"], entry["input_shape"], tuple(layers), entry.get("input_dtype"))
 
 
 def to_json(specification: Any) -> str:

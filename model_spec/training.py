@@ -53,7 +53,8 @@ class TrainingSpec:
 
     Args:
         optimizer: a name such as "adam" or an object of ``model_spec.optimizers``.
-        loss: a name such as "categorical_crossentropy" or an object of ``model_spec.losses``.
+        loss: a name such as "categorical_crossentropy" or an object of ``model_spec.losses``. None is the loss a
+            converted model was compiled with in Keras, and categorical cross-entropy for all others.
         batch_size: examples in a batch; the last batch of an epoch may be smaller.
         epochs: passes over the data; ignored where ``steps`` is given.
         steps: number of batches in all; an "epoch" of the history is then as many batches as the data fills.
@@ -65,7 +66,7 @@ class TrainingSpec:
     """
 
     optimizer: str | optimizers.Optimizer = "adam"
-    loss: str | losses.Loss = "categorical_crossentropy"
+    loss: str | losses.Loss | None = None
     batch_size: int = 32
     epochs: int = 1
     steps: int | None = None
@@ -78,7 +79,7 @@ class TrainingSpec:
     def __post_init__(self) -> None:
         clean: dict[str, Any] = {
             "optimizer": optimizers.get(self.optimizer),
-            "loss": losses.get(self.loss),
+            "loss": None if self.loss is None else losses.get(self.loss),
             "batch_size": positive_integer("batch_size", self.batch_size),
             "epochs": non_negative_integer("epochs", self.epochs),
             "steps": None if self.steps is None else positive_integer("steps", self.steps),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +17,31 @@ Array = np.ndarray
 
 SCHEMA_VERSION = 2
 _META = "__meta__"
+_SAMPLES = "__samples__/"
+"""In front of the names of the arrays a certificate is repeated on; they are read only when asked for."""
 
 
 class WeightFileError(OSError, ValueError):
     """A weight file that cannot be read; the message names the file and the reason."""
+
+
+class CertificateError(WeightFileError):
+    """The weights in a file are not those its certificate was made for."""
+
+
+def fingerprints(weights: dict[str, Array]) -> dict[str, dict[str, Any]]:
+    """What a certificate knows its weights by: {"sha256": {name: digest}, "crc32": {name: of its bytes in a file}}.
+
+    Every zip archive keeps the second, and it was checked when the array has been read: so a certificate is held
+    against its weights at every load without computing anything.
+    """
+    found: dict[str, dict[str, Any]] = {"sha256": {}, "crc32": {}}
+    for name, array in weights.items():
+        entry = io.BytesIO()
+        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+        found["sha256"][name] = _checksum(array)
+        found["crc32"][name] = zlib.crc32(entry.getbuffer())
+    return found
 
 
 def _checksum(array: Array) -> str:
@@ -36,10 +58,17 @@ def check_path(path: str | Path) -> Path:
     return path
 
 
-def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: Any) -> None:
+def save(
+    path: str | Path,
+    weights: dict[str, Array],
+    spec: ModelSpec,
+    samples: dict[str, Array] | None = None,
+    **facts: Any,
+) -> None:
     """Write named arrays, the specification and a sha256 of each array.
 
-    A full disk or a kill leaves an old file as it was.
+    A full disk or a kill leaves an old file as it was. ``samples`` are arrays beside the weights: what the certificate
+    is repeated on.
     """
     from model_spec.whole_files import whole_file  # its random names are for those who write
 
@@ -52,7 +81,9 @@ def save(path: str | Path, weights: dict[str, Array], spec: ModelSpec, **facts: 
         "sha256": {name: _checksum(array) for name, array in weights.items()},
     }
     archive = io.BytesIO()
-    np.savez(archive, **{_META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}, **weights)  # type: ignore[arg-type]
+    entries = {_META: np.frombuffer(json.dumps(meta).encode(), np.uint8), **weights}
+    entries |= {_SAMPLES + name: array for name, array in (samples or {}).items()}
+    np.savez(archive, **entries)  # type: ignore[arg-type]
     with whole_file(path) as file:
         file.write(seals.sealed(archive))
 
@@ -63,10 +94,12 @@ class WeightFile(NamedTuple):
     Attributes:
         arrays: {"conv2d/kernel": array, ...}.
         meta: what :func:`save` wrote beside them: spec, backend, dtype, versions, further facts.
+        samples: what a certificate is repeated on, where it was asked for.
     """
 
     arrays: dict[str, Array]
     meta: dict[str, Any]
+    samples: dict[str, Array]
 
 
 def load(path: str | Path) -> dict[str, Array]:
@@ -74,11 +107,16 @@ def load(path: str | Path) -> dict[str, Array]:
     return read(path).arrays
 
 
-def read(path: str | Path) -> WeightFile:
+def read(path: str | Path, samples: bool = False) -> WeightFile:
     """Read a file of weights once its seal has been found whole.
+
+    Args:
+        path: of the file.
+        samples: whether to read what its certificate is repeated on, too.
 
     Raises:
         WeightFileError: the file is missing, damaged, or not one of ours.
+        CertificateError: it is whole, and its certificate was made for other weights.
     """
     try:
         with open(path, "rb") as file:
@@ -86,16 +124,16 @@ def read(path: str | Path) -> WeightFile:
     except OSError as error:
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
     try:
-        return parse(content)
+        return parse(content, samples)
     except WeightFileError as error:
-        raise WeightFileError(f"{path} {error}") from None
+        raise type(error)(f"{path} {error}") from None
 
 
-def parse(content: bytes) -> WeightFile:
+def parse(content: bytes, samples: bool = False) -> WeightFile:
     """What the bytes of a file hold; see :func:`read`."""
     damage = seals.broken(content)
     try:
-        arrays = _arrays(content)
+        arrays, sums_of_entries, kept = _arrays(content, samples)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
         raise WeightFileError(f"cannot be read as weights: {error}; {damage or 'its seal is whole'}") from None
     if _META not in arrays:
@@ -111,14 +149,53 @@ def parse(content: bytes) -> WeightFile:
         differing = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
         missing = sorted(set(sums) - set(arrays))
         raise WeightFileError(f"is damaged: {damage}; checksum differs for {differing}, missing are {missing}")
-    return WeightFile(arrays, meta)
+    _check_certificate(meta.get("certificate"), sums, sums_of_entries)
+    return WeightFile(arrays, meta, kept)
 
 
-def _arrays(content: bytes) -> dict[str, Array]:
+def changed(file: WeightFile) -> list[str]:
+    """Names of the arrays that are not what was written, by their hashes: what a load leaves to the seal."""
+    sums = file.meta["sha256"]
+    return [name for name, array in file.arrays.items() if sums.get(name) != _checksum(array)]
+
+
+def _check_certificate(certificate: Any, sums: dict[str, str], sums_of_entries: dict[str, int]) -> None:
+    """Refuse weights that are not the certified ones: a file that was written again, whole, with others."""
+    if not isinstance(certificate, dict):
+        return
+    for known, found in ((certificate.get("sha256"), sums), (certificate.get("crc32"), sums_of_entries)):
+        if isinstance(known, dict) and known != found:
+            differing = sorted(name for name in {*known, *found} if known.get(name) != found.get(name))
+            raise CertificateError(
+                f"holds other weights than its certificate was made for: {', '.join(differing)} differ; "
+                f"convert the model again with crosscheck convert"
+            )
+
+
+def _arrays(content: bytes, with_samples: bool) -> tuple[dict[str, Array], dict[str, int], dict[str, Array]]:
+    """The arrays of an archive, the checksums zip keeps of them, and the samples of its certificate if asked for."""
+    arrays: dict[str, Array] = {}
+    sums: dict[str, int] = {}
+    samples: dict[str, Array] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         # Written uncompressed: an entry that claims to be larger than the file is damaged or meant to fill the memory
         huge = [entry.filename for entry in archive.infolist() if entry.file_size > len(content)]
-    if huge:
-        raise ValueError(f"entries {huge} claim to be larger than the file")
-    with np.load(io.BytesIO(content), allow_pickle=False) as entries:
-        return {name: entries[name] for name in entries.files}
+        if huge:
+            raise ValueError(f"entries {huge} claim to be larger than the file")
+        for entry in archive.infolist():
+            name = entry.filename.removesuffix(".npy")
+            if not name.startswith(_SAMPLES):
+                arrays[name], sums[name] = _array(archive, entry), entry.CRC
+            elif with_samples:
+                samples[name.removeprefix(_SAMPLES)] = _array(archive, entry)
+    sums.pop(_META, None)
+    return arrays, sums, samples
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
+    """One array, read as ``np.load`` reads it, from an archive that is opened once for all of them."""
+    with archive.open(entry) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError(f"{entry.filename} goes on behind its array")
+    return array

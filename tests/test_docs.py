@@ -11,7 +11,6 @@ import keras_models
 from benchmarks.cli import main
 from benchmarks.command_line import parse, subcommands
 from benchmarks.options import build_parser
-from core_numpy import NumpyModel
 from model_spec import initializers, load_model, losses, optimizers, regularizers, schedules, zoo
 from model_spec.activations import ACTIVATIONS
 from model_spec.layers import LAYERS
@@ -53,6 +52,7 @@ def workspace(tmp_path, monkeypatch):
     """A directory with the files the documents speak of, for 28x28 digits."""
     from PIL import Image
 
+    from bridge.conversion import to_numpy
     from keras_models import KerasModel
     from keras_models.weight_files import save_model
 
@@ -60,8 +60,8 @@ def workspace(tmp_path, monkeypatch):
     # Threads are set once a process, and this one has begun
     monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
     random = np.random.default_rng(0)
-    NumpyModel(zoo.lenet(), seed=1).save_weights(tmp_path / "model.npz")
     save_model(KerasModel(zoo.lenet(), seed=1).keras_model, tmp_path / "model.keras")
+    to_numpy(tmp_path / "model.keras", tmp_path / "model.npz", random.random((4, 28, 28, 1)))
     np.savez(tmp_path / "x.npz", x=random.random((4, 28, 28, 1), np.float32))
     Image.fromarray(random.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / "digit.png")
     return tmp_path

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from benchmarks.commands.common import AGREE, DIFFER, load_keras
+from benchmarks.commands.common import exit_code, load_keras
+from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks.samples import load_samples
+    from benchmarks.samples import load_array
     from bridge import conversion
 
+    samples = None if options.data is None else load_array(options.data)
     load_keras()
-    samples = None if options.data is None else load_samples(options.data)
     certificate = conversion.convert(options.source, options.target, samples, options.seed)
     if options.json:
-        print(json.dumps(certificate.to_dict(), indent=1))
+        print(json_text(certificate.to_dict()))
     else:
         print(certificate)
-        written = f"written: {options.target}, {options.target.stat().st_size:,} bytes"
-        print(written if certificate.passed else f"not written: {options.target}")
-    return AGREE if certificate.passed else DIFFER
+        written = f"written: {options.target}, {options.target.stat().st_size:,} bytes" if certificate.passed else ""
+        print(written or f"not written: {options.target}")
+    return exit_code(certificate.verdict)

@@ -33,6 +33,7 @@ class ParityReport:
         explanations: known conventions that explain culprits (see ``bridge.conventions``).
         unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
+        left_out: what was not compared, and why, half a sentence each.
     """
 
     spec: ModelSpec
@@ -44,6 +45,7 @@ class ParityReport:
     local: list[LocalRow] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
     unexplained: set[tuple[str, str]] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Row]:
@@ -120,6 +122,7 @@ class ParityReport:
             "safety": SAFETY,
             "prepared": self.prepared,
             "uncertain_kinks_and_ties": self.uncertain,
+            "left_out": self.left_out,
             "first_divergence": None if first is None else first.to_dict(),
             "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
             "explanations": [vars(explanation) for explanation in self.explanations],
@@ -141,6 +144,7 @@ class ParityReport:
         lines = [f"{self.verdict}: {self.spec.name} {self.spec.input_shape}, {' and '.join(self.sides)}, {compared}"]
         if self.prepared:
             lines.append(self.prepared)
+        lines += [f"left out: {part}" for part in self.left_out]
         first = self.first_divergence
         if first is not None:
             path = "" if first.path == "eager" else f", {first.path}"

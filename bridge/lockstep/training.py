@@ -208,7 +208,7 @@ def compare_training(
     from keras_models.runtime import without_tracing_warnings
 
     positive_integer("controls", controls)
-    x = inputs.check_x(x, spec.input_shape, dtype)
+    x = inputs.check_inputs(x, spec, dtype)
     batches = list(itertools.islice(_batches(training, len(x)), steps))
     data = [(x[rows], np.asarray(y)[rows]) for rows in batches]
 

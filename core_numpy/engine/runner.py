@@ -132,7 +132,7 @@ class Runner:
     def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
         """(steps in front of the loss, its function)."""
         fused = takes_logits(batch.rule, _last_activation(self.network))
-        function = batch.functions(batch.rule, fused or getattr(batch.rule, "from_logits", False))
+        function = batch.functions(batch.rule, fused or bool(getattr(batch.rule, "from_logits", False)))
         return len(self.network.steps) - fused, function
 
     @staticmethod

@@ -10,14 +10,14 @@ import pytest
 
 import core_numpy
 from benchmarks import cli
-from bridge import conversion, random_weights
+from bridge import compare_models, conversion, random_weights
 from bridge.fuzzing import conversions as conversion_fuzz
 from bridge.fuzzing.random_keras_models import random_keras_model
 from core_numpy import NumpyModel
 from keras_models import KerasModel, ReadModel, read
 from keras_models.runtime import without_tracing_warnings
 from keras_models.weight_files import save_model
-from model_spec import weight_files, zoo
+from model_spec import Dense, Dropout, ModelSpec, weight_files, zoo
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,25 @@ def test_a_conversion_that_is_wrong_is_found(monkeypatch, tmp_path):
         right(path, weights, *given, **facts)
 
     monkeypatch.setattr(weight_files, "save", rounded)
+    # A certificate that knows its weights would refuse the file
+    monkeypatch.setattr(weight_files, "fingerprints", lambda weights: {})
     campaign = conversion_fuzz.run(2, 0)
     # Converted back, both sides hold the same rounded weights: what is lost shows beside the first model only
     assert not campaign.passed
     assert campaign.lines()[0].startswith("DIFFER: 4 conversions")
     assert "came back with other bits" in campaign.lines()[2]
+
+
+def test_a_read_model_with_dropout_is_compared_in_inference():
+    built = KerasModel(ModelSpec("m", (4,), (Dense(3, activation="tanh"), Dropout(0.5), Dense(2))))
+    original = read(built.keras_model)
+    x = np.random.default_rng(0).random((5, 4))
+    report = compare_models(NumpyModel(original.spec, weights=original.weights), original, x)
+    assert report.passed
+    assert {row.mode for row in report.rows} == {"inference"}
+    assert report.left_out == ["training mode: which units a read model drops is not known"]
+    assert "left out: training mode" in str(report)
+    assert report.to_dict()["left_out"] == report.left_out
 
 
 # The command

@@ -155,7 +155,7 @@ class RoundingModel:
         fused = losses.takes_logits(loss, activation)
         count = len(self.sites) - (steps if fused else 0)
         output, variance = self.sites[count - 1].y, self.sites[count - 1].y_variance
-        site = LossSite(loss, fused or getattr(loss, "from_logits", False), output, variance, y)
+        site = LossSite(loss, fused or bool(getattr(loss, "from_logits", False)), output, variance, y)
         value, dy = losses.mean_loss(*site.function(output, y), len(y))
         error = loss_error(self.rounding, site)
         loss_variance = error.value

@@ -1,0 +1,42 @@
+"""What kind of values a network gives: the function its output went through last."""
+
+from __future__ import annotations
+
+from model_spec.layers import (
+    Activation,
+    BatchNormalization,
+    Dropout,
+    Flatten,
+    GlobalMaxPooling2D,
+    LayerSpec,
+    MaxPooling2D,
+    Rescaling,
+    Reshape,
+    ZeroPadding2D,
+)
+from model_spec.model import ModelSpec
+
+_KEEP_SHARES = (Dropout, Activation)
+_MIX_POSITIONS = (Flatten, Reshape, ZeroPadding2D, MaxPooling2D, GlobalMaxPooling2D)
+
+
+def final_activation(spec: ModelSpec) -> str:
+    """The activation whose values the network gives, "linear" where sums have gone through none.
+
+    Layers that move or average values hand on what they get: probabilities stay probabilities. A softmax is one only
+    where its last axis is still whole: behind a Flatten or a maximum its values are "moved softmax".
+
+    >>> from model_spec import Dense
+    >>> final_activation(ModelSpec("m", (4,), (Dense(3, activation="softmax"), Activation("linear"))))
+    'softmax'
+    """
+    passed: list[LayerSpec] = []
+    for layer in reversed(spec.layers):
+        activation = getattr(layer, "activation", None)
+        if isinstance(layer, (BatchNormalization, Rescaling)):
+            return "linear"
+        if activation is not None and not (isinstance(layer, Activation) and activation == "linear"):
+            moved = activation == "softmax" and any(isinstance(other, _MIX_POSITIONS) for other in passed)
+            return "moved softmax" if moved else str(activation)
+        passed.append(layer)
+    return "none"

@@ -1,0 +1,179 @@
+"""What a Keras model was compiled with is kept where it can be said, and what cannot is named."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import core_numpy
+from bridge.conversion import to_keras, to_numpy
+from core_numpy import NumpyModel
+from keras_models import KerasModel
+from keras_models.reading.compiled import compiled
+from model_spec import (
+    SGD,
+    Activation,
+    Adam,
+    AdamW,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    ModelSpec,
+    RMSprop,
+    TrainingSpec,
+)
+from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError
+from model_spec.outputs import final_activation
+from model_spec.schedules import CosineDecay
+
+CROSS = keras.losses.CategoricalCrossentropy
+SPARSE = keras.losses.SparseCategoricalCrossentropy
+
+# What is given to compile; what is kept, and whether targets are one-hot rows
+KEPT = [
+    (("adam", "sparse_categorical_crossentropy"), Adam(), CategoricalCrossentropy(from_logits=False), False),
+    (("sgd", SPARSE(from_logits=True)), SGD(), CategoricalCrossentropy(from_logits=True), False),
+    (
+        (keras.optimizers.Adam(3e-4, beta_1=0.8), CROSS(label_smoothing=0.1)),
+        Adam(3e-4, beta_1=0.8),
+        CategoricalCrossentropy(from_logits=False, label_smoothing=0.1),
+        True,
+    ),
+    (
+        (keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "binary_crossentropy"),
+        SGD(0.1, 0.9, True),
+        BinaryCrossentropy(from_logits=False),
+        True,
+    ),
+    (("rmsprop", "mse"), RMSprop(), MeanSquaredError(), True),
+    ((keras.optimizers.AdamW(0.01), keras.losses.MeanSquaredError()), AdamW(0.01), MeanSquaredError(), True),
+    (
+        (keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 50)), keras.losses.mean_squared_error),
+        Adam(CosineDecay(0.1, 50)),
+        MeanSquaredError(),
+        True,
+    ),
+]
+
+
+def linear(units=3):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, name="dense")])
+
+
+@pytest.mark.parametrize("ending", [None, ".keras", ".h5"])
+@pytest.mark.parametrize(("arguments", "optimizer", "loss", "one_hot"), KEPT)
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_loss_and_optimizer_are_kept(arguments, optimizer, loss, one_hot, ending, tmp_path):
+    model = linear()
+    model.compile(*arguments)
+    source = model
+    if ending:
+        source = tmp_path / f"m{ending}"
+        model.save(source)
+    found = compiled(source, model)
+    assert found.notes == ()
+    assert found.training == TrainingSpec(loss=loss, optimizer=optimizer)
+    assert found.one_hot_targets == one_hot
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (("adam", "hinge"), "the compiled loss hinge is not kept"),
+        (("adam", lambda y, p: p), "not kept"),
+        (("lion", "mse"), "the optimizer Lion is not kept"),
+        ((keras.optimizers.Adam(clipvalue=1.0), "mse"), "clipvalue is not supported"),
+        ((keras.optimizers.SGD(use_ema=True), "mse"), "use_ema is not supported"),
+        (("adam", SPARSE(ignore_class=0)), "ignore_class"),
+        (("adam", CROSS(reduction="sum")), "its reduction is sum"),
+        ((keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 5)), "mse"), "not kept"),
+    ],
+)
+def test_what_is_not_kept_is_said(arguments, note, tmp_path):
+    model = linear()
+    model.compile(*arguments)
+    certificate = to_numpy(model, tmp_path / "m.npz")
+    assert certificate.passed
+    assert note in "; ".join(certificate.notes)
+    assert note in str(certificate)
+
+
+def test_a_model_that_was_not_compiled_keeps_nothing(tmp_path):
+    assert to_numpy(linear(), tmp_path / "m.npz").notes == ()
+    assert core_numpy.load(tmp_path / "m.npz").compiled is None
+
+
+def test_training_goes_on_with_the_loss_of_the_file(tmp_path):
+    model = linear()
+    model.compile(keras.optimizers.SGD(0.5), SPARSE(from_logits=True))
+    to_numpy(model, tmp_path / "m.npz")
+    x, y = np.random.default_rng(0).random((16, 4)), np.arange(16) % 3
+    loaded = core_numpy.load(tmp_path / "m.npz")
+    assert loaded.evaluate(x, y)["loss"] == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    loaded.fit(x, y, loaded.compiled, epochs=1, batch_size=16, verbose=0)
+    model.fit(x, y, batch_size=16, verbose=0)
+    np.testing.assert_allclose(loaded.weights["dense/kernel"], model.layers[0].kernel.numpy(), atol=1e-6)
+    # A run that names no loss takes the same
+    again = core_numpy.load(tmp_path / "m.npz")
+    again.fit(x, y, TrainingSpec(optimizer=SGD(0.5), batch_size=16), verbose=0)
+    np.testing.assert_array_equal(again.weights["dense/kernel"], loaded.weights["dense/kernel"])
+
+
+def test_loss_and_optimizer_come_back_to_keras(tmp_path):
+    model = linear()
+    model.compile(keras.optimizers.SGD(0.5, momentum=0.5), CROSS(from_logits=True))
+    to_numpy(model, tmp_path / "m.npz")
+    to_keras(tmp_path / "m.npz", tmp_path / "m.keras")
+    back = keras.models.load_model(tmp_path / "m.keras")
+    assert back.loss.from_logits
+    assert type(back.loss) is CROSS
+    assert float(back.optimizer.momentum) == 0.5
+
+
+# Logits where probabilities are expected
+
+ENDINGS = [
+    ((Dense(3),), "linear"),
+    ((Dense(3, activation="softmax"),), "softmax"),
+    ((Dense(3), Activation("softmax")), "softmax"),
+    ((Dense(3, activation="softmax"), Activation("linear")), "softmax"),
+    ((Dense(3, activation="softmax"), BatchNormalization()), "linear"),
+    ((Dense(3, activation="sigmoid"),), "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(("layers", "last"), ENDINGS)
+@pytest.mark.parametrize("backend", [NumpyModel, KerasModel])
+def test_a_linear_output_under_cross_entropy_warns(layers, last, backend):
+    spec = ModelSpec("m", (4,), layers)
+    assert final_activation(spec) == last
+    model = backend(spec)
+    x, y = np.ones((4, 4)), np.array([0, 1, 2, 0])
+    calls = {
+        loss: lambda loss=loss: model.fit(x, y, TrainingSpec(loss=loss), verbose=0)
+        for loss in (None, "categorical_crossentropy", CategoricalCrossentropy())
+    } | {"evaluate": lambda: model.evaluate(x, y)}
+    for call in calls.values():
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always", UserWarning)
+            call()
+        assert [item.filename for item in found] == ([__file__] if last == "linear" else [])
+    # Asked for by name
+    for from_logits in (True, False):
+        model.fit(x, y, TrainingSpec(loss=CategoricalCrossentropy(from_logits=from_logits)), verbose=0)
+        model.evaluate(x, y)
+
+
+def test_binary_cross_entropy_warns_too():
+    model = NumpyModel(ModelSpec("m", (4,), (Dense(1),)))
+    with pytest.warns(UserWarning, match="BinaryCrossentropy takes the output of model 'm' for probabilities"):
+        model.fit(np.ones((2, 4)), [0, 1], TrainingSpec(loss="binary_crossentropy"), verbose=0)
+
+
+def test_an_average_of_probabilities_is_one():
+    spec = ModelSpec("m", (4, 4, 1), (Conv2D(3, 3, activation="softmax"), GlobalAveragePooling2D()))
+    assert final_activation(spec) == "softmax"
+    assert final_activation(ModelSpec("m", (4,), (Flatten(),))) == "none"
