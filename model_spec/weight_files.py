@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_spec import ModelSpec, seals, to_dict
+from model_spec import ModelSpec, array_archives, seals, to_dict, untrusted
+from model_spec.names import printable, shown
 
 Array = np.ndarray
 
@@ -81,9 +81,8 @@ def read(path: str | Path) -> WeightFile:
         WeightFileError: the file is missing, damaged, or not one of ours.
     """
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
+        content = untrusted.read_bytes(path, untrusted.LARGEST_FILE)
+    except (OSError, ValueError) as error:
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
     try:
         return parse(content)
@@ -97,28 +96,27 @@ def parse(content: bytes) -> WeightFile:
     try:
         arrays = _arrays(content)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
-        raise WeightFileError(f"cannot be read as weights: {error}; {damage or 'its seal is whole'}") from None
+        raise WeightFileError(
+            f"cannot be read as weights: {printable(str(error))}; {damage or 'its seal is whole'}"
+        ) from None
     if _META not in arrays:
         raise WeightFileError(f"has no {_META} entry; it was not written by save_weights")
     try:
-        meta = json.loads(arrays.pop(_META).tobytes())
+        meta = untrusted.parse_json(arrays.pop(_META).tobytes())
         version, sums = meta["version"], dict(meta["sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightFileError(f"has a damaged {_META} entry: {error}") from None
+        raise WeightFileError(f"has a damaged {_META} entry: {printable(str(error))}") from None
     if version != SCHEMA_VERSION:
-        raise WeightFileError(f"has schema version {version}, this program reads {SCHEMA_VERSION}")
+        raise WeightFileError(f"has schema version {shown(version)}, this program reads {SCHEMA_VERSION}")
     if damage or set(sums) != set(arrays):
         differing = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
         missing = sorted(set(sums) - set(arrays))
-        raise WeightFileError(f"is damaged: {damage}; checksum differs for {differing}, missing are {missing}")
+        raise WeightFileError(
+            f"is damaged: {damage}; checksum differs for {shown(differing)}, missing are {shown(missing)}"
+        )
     return WeightFile(arrays, meta)
 
 
 def _arrays(content: bytes) -> dict[str, Array]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        # Written uncompressed: an entry that claims to be larger than the file is damaged or meant to fill the memory
-        huge = [entry.filename for entry in archive.infolist() if entry.file_size > len(content)]
-    if huge:
-        raise ValueError(f"entries {huge} claim to be larger than the file")
-    with np.load(io.BytesIO(content), allow_pickle=False) as entries:
-        return {name: entries[name] for name in entries.files}
+    # Written uncompressed: entries that claim to be larger than the file are damaged or meant to fill the memory
+    return array_archives.read(io.BytesIO(content), len(content))

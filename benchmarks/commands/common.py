@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_spec.names import check_folder_name
+
 if TYPE_CHECKING:
     from bridge.progress import Show
 
@@ -49,7 +51,11 @@ def run_directory(parent: Path, name: str) -> Path:
     """A new directory for one run: ``parent/name``, or ``name-2``, ``name-3``, ... where others have been.
 
     Making a directory succeeds for one program only, so two runs never write into the same one.
+
+    Raises:
+        ValueError: a name that is not one plain folder name.
     """
+    check_folder_name("the name of a run", name)
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -61,17 +67,24 @@ def run_directory(parent: Path, name: str) -> Path:
             number += 1
 
 
-_OF_THIS_MACHINE = ("--record", "--output", "--python")
+_OF_THIS_MACHINE = ("--record", "--output", "--python", "--directory", "--config", "--cluster", "--resume")
 
 
 def typed(options: argparse.Namespace) -> str:
-    """The command as it was typed, without the names of files of this machine."""
+    """The command as it was typed, without the options that name places of this machine, and files without folders."""
     kept, skip = ["crosscheck"], False
     for word in options.arguments:
-        if not skip and word not in _OF_THIS_MACHINE:
-            kept.append(word)
-        skip = word in _OF_THIS_MACHINE
+        name, has_value, value = word.partition("=")
+        is_left_out = _is_of_this_machine(name)
+        if not skip and not is_left_out:
+            kept.append(f"{name}={Path(value).name}" if has_value else Path(name).name or name)
+        skip = is_left_out and not has_value
     return shlex.join(kept)
+
+
+def _is_of_this_machine(word: str) -> bool:
+    """True for the name of such an option, and for what argparse takes in its place: a beginning of it."""
+    return len(word) > 2 and any(name.startswith(word) for name in _OF_THIS_MACHINE)
 
 
 def write_record(path: Path, title: str, command: str, text: str) -> None:

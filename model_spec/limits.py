@@ -1,0 +1,127 @@
+"""How much a network that comes from a file may ask for, counted before any memory is taken.
+
+A few hundred bytes can describe a network whose one prediction takes terabytes. Networks written in Python are the
+user's own and have no bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_spec.names import shown
+from model_spec.shapes import element_count
+
+if TYPE_CHECKING:
+    from model_spec.model import ModelSpec
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on a network from a file; give larger ones where you trust the file.
+
+    Args:
+        example: numbers that one example takes on its way through the network: the input, every layer's output, and
+            every window of a convolution or pooling. 2**27 are 512 MiB in float32; VGG16 on 224 x 224 pixels takes
+            three quarters of it.
+        variables: numbers in all variables; 2**28 are 1 GiB in float32.
+        layers: number of layers.
+        axes: number of axes of any value.
+    """
+
+    example: int = 2**27
+    variables: int = 2**28
+    layers: int = 1000
+    axes: int = 16
+
+    def check(self, spec: ModelSpec, examples: int = 1) -> None:
+        """Refuse a network that asks for more.
+
+        Args:
+            spec: the network.
+            examples: how many the file wants computed at once.
+
+        Raises:
+            ValueError: what is too large, its size, and the bound.
+        """
+        self.check_layers(len(spec.layers))
+        shapes = (spec.input_shape, *spec.output_shapes)
+        axes = max(map(len, shapes))
+        if axes > self.axes:
+            raise ValueError(
+                f"model {spec.name!r} has values of {axes} axes, from a file at most {self.axes} are taken"
+            )
+        sizes = {"input": element_count(spec.input_shape)}
+        sizes |= {str(name): size for name, size in _sizes(spec).items()}
+        largest = max(sizes, key=lambda name: sizes[name])
+        self._refuse(
+            examples * sum(sizes.values()),
+            self.example,
+            f"{'one prediction' if examples == 1 else f'a batch of {shown(examples)}'} of model {spec.name!r} takes",
+            f"most of it at {largest!r}, {_bytes(sizes[largest])}",
+            "example",
+        )
+        variables = {name: element_count(shape) for name, shape in spec.variable_shapes.items()}
+        if variables:
+            largest = max(variables, key=lambda name: variables[name])
+            self._refuse(
+                sum(variables.values()),
+                self.variables,
+                f"the variables of model {spec.name!r} take",
+                f"most of it {largest!r}, {_bytes(variables[largest])}",
+                "variables",
+            )
+
+    def check_layers(self, count: int) -> None:
+        """Refuse too many layers."""
+        if count > self.layers:
+            raise ValueError(
+                f"the model has {count} layers, from a file at most {self.layers} are taken; where you trust the file, "
+                f"read it in Python with bounds=Limits(layers={count})"
+            )
+
+    @staticmethod
+    def _refuse(count: int, most: int, what: str, where: str, name: str) -> None:
+        if count > most:
+            raise ValueError(
+                f"{what} {_bytes(count)} in float32, {where}; from a file at most {_bytes(most)} are taken; where you "
+                f"trust the file, read it in Python with bounds=Limits({name}={count if count < 10**30 else '...'})"
+            )
+
+
+DEFAULT = Limits()
+"""What is taken where nothing else is said."""
+
+
+def _sizes(spec: ModelSpec) -> dict[str | None, int]:
+    """Numbers that each layer takes for one example: its output, and its windows as if they were laid out."""
+    sizes = {}
+    for layer, before, after in zip(spec.layers, spec.input_shapes, spec.output_shapes, strict=True):
+        window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+        taps = window[0] * window[1] * before[-1] * element_count(after[:2]) if window else 0
+        sizes[layer.name] = element_count(after) + taps
+    return sizes
+
+
+def _bytes(count: int) -> str:
+    """The size of so many float32 numbers.
+
+    >>> _bytes(2**27), _bytes(3), _bytes(2**80)
+    ('512 MiB', '12 B', '4194304 EiB')
+    """
+    size, unit = 4 * count, "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024 if size < 2**60 else size // 1024, larger
+    return (
+        f"{size:.4g} {unit}"
+        if size < 10**4
+        else f"{int(size)} {unit}"
+        if size < 10**30
+        else f"10^{_digits(size)} {unit}"
+    )
+
+
+def _digits(size: float) -> int:
+    return int(size).bit_length() * 30103 // 100000
