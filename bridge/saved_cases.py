@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bridge.comparison import DTYPES
+from bridge.comparison import DTYPES, FAST
+from bridge.faults import find
 from bridge.fuzz import Finding, examine
 from bridge.random_cases import Case
 from bridge.report import ParityReport
@@ -21,6 +22,9 @@ from model_spec.names import printable, shown
 from model_spec.whole_files import whole_file, write_whole
 
 Array = np.ndarray
+
+PATHS = ("eager", "graph", "xla", FAST)
+"""What a case can be compared on."""
 
 _PYTEST = '''"""{title}; written by crosscheck replay."""
 
@@ -35,10 +39,10 @@ def test_backends_agree():
 '''
 
 
-def _words(name: str, value: Any) -> tuple[str, ...]:
-    """A list of words from a file."""
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError(f"{name} must be a list of words, got {shown(value)}")
+def _words(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Some of the known words, from a file."""
+    if not isinstance(value, list) or not value or not all(word in known for word in value):
+        raise ValueError(f"{name} must be a list of some of {', '.join(known)}, got {shown(value)}")
     return tuple(value)
 
 
@@ -84,8 +88,10 @@ class SavedCase:
             raise ValueError(f"fault and error must be text or null, got {shown(fault)} and {shown(error)}")
         if report is not None and not (isinstance(report, dict) and isinstance(report.get("verdict"), str)):
             raise ValueError(f"report must be a table with a verdict, or null, got {shown(report)}")
-        paths = _words("paths", options["paths"])
-        return cls(Case.from_dict(entry["case"]), _words("dtypes", options["dtypes"]), paths, fault, report, error)
+        if fault is not None:
+            find(fault)
+        dtypes, paths = _words("dtypes", options["dtypes"], DTYPES), _words("paths", options["paths"], PATHS)
+        return cls(Case.from_dict(entry["case"]), dtypes, paths, fault, report, error)
 
     @property
     def verdict(self) -> str:
@@ -132,6 +138,12 @@ class SavedCase:
         missing = [name for name in ("x", "y") if name not in arrays]
         if missing:
             raise ValueError(f"{beside} lacks {' and '.join(missing)}; remove it to draw the arrays again")
+        expected = (saved.case.batch, *saved.case.spec.input_shape)
+        if arrays["x"].shape != expected or len(np.atleast_1d(arrays["y"])) != saved.case.batch:
+            raise ValueError(
+                f"{beside} holds x of shape {arrays['x'].shape} and y of shape {arrays['y'].shape}, the case has "
+                f"{expected}; remove it to draw the arrays again"
+            )
         return saved, (arrays["x"], arrays["y"])
 
     def replay(self, arrays: tuple[Array, Array] | None = None) -> tuple[ParityReport | None, Finding | None]:

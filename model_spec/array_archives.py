@@ -76,11 +76,12 @@ def _array(content: IO[bytes], size: int, name: str) -> Array:
             f"entry {shown(name)} claims shape {shown(shape)} of {dtype}, but holds {size - begin:,} bytes"
         )
     values = np.empty(count, dtype)
-    room = memoryview(values.view(np.uint8)) if values.size else memoryview(b"")
-    for start in range(0, len(room), _PIECE):
-        part = content.read(min(_PIECE, len(room) - start))
-        room[start : start + len(part)] = part
-        if len(part) < min(_PIECE, len(room) - start):
+    room = values.view(np.uint8) if values.size else np.empty(0, np.uint8)
+    for start in range(0, room.size, _PIECE):
+        wanted = min(_PIECE, room.size - start)
+        part = content.read(wanted)
+        room[start : start + len(part)] = np.frombuffer(part, np.uint8)
+        if len(part) < wanted:
             raise EOFError(f"entry {shown(name)} is cut short")
     content.read(1)  # behind the end its checksum is held against what was read
     return values.reshape(shape[::-1]).T if is_column_major else values.reshape(shape)

@@ -142,16 +142,13 @@ def load(
         for name, value in file.arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        snapshot = parts["snapshot"] or None
-        if snapshot is not None:
-            snapshot = check_weights(snapshot, model.spec.variable_shapes, model.dtype)
         progress = Progress(
             _of("data", found["data"], str),
             non_negative_integer("epochs", found["epochs"]),
             _history(found["history"]),
             _figures("logs", found["logs"]),
             None if found["stopping"] is None else _figures("stopping", {n: found["stopping"][n] for n in STOPPING}),
-            snapshot,
+            parts["snapshot"] or None,
             _of("ended", found["ended"], bool),
             [[_of("a callback", name, str), _figures(name, memory)] for name, memory in found["memories"]],
         )
@@ -181,8 +178,10 @@ def load(
             f"resume with the same network, data and training, or name another file"
         )
     before = model.weights
-    model.set_weights(parts["weights"])
     try:
+        if progress.snapshot is not None:
+            progress.snapshot = check_weights(progress.snapshot, model.spec.variable_shapes, model.dtype)
+        model.set_weights(parts["weights"])
         model.set_training_state(parts["state"])
     except (ValueError, TypeError, OverflowError, KeyError) as error:
         model.set_weights(before)

@@ -85,7 +85,7 @@ class Limits:
         if count > most:
             raise ValueError(
                 f"{what} {_bytes(count)} in float32, {where}; from a file at most {_bytes(most)} are taken; where you "
-                f"trust the file, read it in Python with bounds=Limits({name}={count if count < 10**30 else '...'})"
+                f"trust the file, read it in Python with bounds=Limits({name}={shown(count, 30)})"
             )
 
 
@@ -107,21 +107,10 @@ def _bytes(count: int) -> str:
     """The size of so many float32 numbers.
 
     >>> _bytes(2**27), _bytes(3), _bytes(2**80)
-    ('512 MiB', '12 B', '4194304 EiB')
+    ('512 MiB', '12 B', 'more than 1000 EiB')
     """
-    size, unit = 4 * count, "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024 if size < 2**60 else size // 1024, larger
-    return (
-        f"{size:.4g} {unit}"
-        if size < 10**4
-        else f"{int(size)} {unit}"
-        if size < 10**30
-        else f"10^{_digits(size)} {unit}"
-    )
-
-
-def _digits(size: float) -> int:
-    return int(size).bit_length() * 30103 // 100000
+    size = 4 * count
+    if size >= 1000 * 2**60:
+        return "more than 1000 EiB"
+    power = max(min((size.bit_length() - 1) // 10, 6), 0)
+    return f"{size / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[power]}"

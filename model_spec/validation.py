@@ -17,7 +17,7 @@ def positive_integer(name: str, value: Any) -> int:
     """Return ``value`` as an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {shown(value)}")
-    if value > _LARGEST:
+    if int(value) > _LARGEST:
         raise ValueError(f"{name} must be an integer that a machine can count to, below 2**63, got {shown(value)}")
     return int(value)
 

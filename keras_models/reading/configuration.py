@@ -120,7 +120,7 @@ def _model(entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Pl
         _only_keys(where, config, {"name", "trainable", "dtype", "layers", "build_input_shape"})
         clean, places = _sequential(where, config, members, claims)
         identity = {"module": "keras", "class_name": "Sequential", "registered_name": None}
-    return {**identity, "config": {"name": own_name, **trainable, **clean}}, places
+    return {**identity, "config": {"name": _flat(own_name), **trainable, **clean}}, places
 
 
 def _sequential(
@@ -353,7 +353,7 @@ def _check_identity(
         _refuse(f"{where}: {shown(class_name)} of module {shown(module)} is not supported; only Keras' own are")
     if entry.get("registered_name") not in (None, class_name):
         _refuse(
-            f"{where}: {shown(class_name)} is registered as {shown(entry['registered_name'])}; only Keras' own are supported"
+            f"{where}: {shown(class_name)} is registered as {shown(entry['registered_name'])}; only Keras' own are read"
         )
     if type(entry.get("shared_object_id", 0)) is not int:
         _refuse(f"{where}: shared_object_id is {_kind_of(entry['shared_object_id'])}, expected an integer")

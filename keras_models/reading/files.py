@@ -77,15 +77,16 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
         raise ValueError(
             f"model {shown(configuration.name)} has not been built; begin it with keras.Input and save it again"
         )
-    shape = places[0].claims[0]
-    if None in shape:
+    claim = places[0].claims[0]
+    shape = tuple(size for size in claim if size is not None)
+    if len(shape) < len(claim):
         raise ValueError(
-            f"model {shown(configuration.name)} takes inputs of any size, {shown(tuple(shape))}; build it with every "
+            f"model {shown(configuration.name)} takes inputs of any size, {shown(tuple(claim))}; build it with every "
             f"size known, for instance keras.Input((28, 28, 1))"
         )
     layers = [_layer(place) for place in places]
     names = unique_names([place.name for place in places])
-    order = Order.at_input(layers, tuple(shape))
+    order = Order.at_input(layers, shape)
     specs = [read_layer(layer, name) for layer, name in zip(layers, names, strict=True)]
     spec = ModelSpec(plain_name(configuration.name), order.example_shape(), tuple(specs))
     if bounds is not None:

@@ -44,7 +44,7 @@ INITIALIZER_CLASSES = frozenset(
     for name, kind in vars(keras.initializers).items()
     if isinstance(kind, type) and issubclass(kind, keras.initializers.Initializer)
 )
-"""Names of Keras' own initializers, in both spellings; nothing rests on them, because the values come with the model."""
+"""Names of Keras' own initializers, in both spellings; nothing rests on them: the values come with the model."""
 
 REGULARIZER_CLASSES = frozenset(kind.__name__ for kind in _REGULARIZERS)
 
