@@ -112,7 +112,7 @@ def load_foreign_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
             scratch.load_weights(source)
     except Exception as error:
         # Keras and h5py raise many kinds for a damaged file, KeyError and RuntimeError among them.
-        reason = printable(" ".join(str(error).split())[:2000])
+        reason = printable(" ".join(str(error).split())[:600])
         raise ValueError(
             f"{source} cannot be loaded into this network, which is unchanged: {reason}; "
             f"the file may be damaged or of another architecture"

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_spec.names import shown
-from model_spec.shapes import element_count
+from model_spec.shapes import Shape, element_count, padding_amount
 
 if TYPE_CHECKING:
+    from model_spec.layers import LayerSpec
     from model_spec.model import ModelSpec
 
 
@@ -23,7 +24,7 @@ class Limits:
     Args:
         example: numbers that one example takes on its way through the network: the input, every layer's output, and
             every window of a convolution or pooling. 2**27 are 512 MiB in float32; VGG16 on 224 x 224 pixels takes
-            three quarters of it.
+            nine tenths of it.
         variables: numbers in all variables; 2**28 are 1 GiB in float32.
         layers: number of layers.
         axes: number of axes of any value.
@@ -97,10 +98,23 @@ def _sizes(spec: ModelSpec) -> dict[str | None, int]:
     """Numbers that each layer takes for one example: its output, and its windows as if they were laid out."""
     sizes = {}
     for layer, before, after in zip(spec.layers, spec.input_shapes, spec.output_shapes, strict=True):
-        window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-        taps = window[0] * window[1] * before[-1] * element_count(after[:2]) if window else 0
-        sizes[layer.name] = element_count(after) + taps
+        sizes[layer.name] = element_count(after) + _windows(layer, before, after)
     return sizes
+
+
+def _windows(layer: LayerSpec, before: Shape, after: Shape) -> int:
+    """Numbers in the padded image and in all windows on it; 0 for a layer without windows."""
+    window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    if window is None:
+        return 0
+    strides, padding = layer.strides, layer.padding  # type: ignore[attr-defined]
+    dilation = getattr(layer, "dilation_rate", (1, 1))
+    sides = (
+        before[axis] + sum(padding_amount(before[axis], window[axis], strides[axis], padding, dilation[axis]))
+        for axis in (0, 1)
+    )
+    height, width = sides
+    return before[-1] * (height * width + window[0] * window[1] * element_count(after[:2]))
 
 
 def _bytes(count: int) -> str:

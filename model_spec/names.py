@@ -17,14 +17,23 @@ def shown(value: Any, longest: int = 200) -> str:
     >>> print(shown("a\x1b[31m\nb"), shown([1, 2]), shown("x" * 30, longest=12))
     'a\x1b[31m\nb' [1, 2] 'xxxxxxxxxxx...
     """
-    if isinstance(value, (str, bytes)):
-        value = value[: longest + 1]
     try:
-        text = repr(value)
+        text = repr(_beginning(value, longest))
     except (ValueError, RecursionError):  # an integer of thousands of digits, a list in lists in lists
         return f"a {type(value).__name__} too large to be shown"
     text = printable(text)
     return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def _beginning(value: Any, longest: int, depth: int = 5) -> Any:
+    """The value without what would not be shown anyway, so that a list of millions is not written out."""
+    if isinstance(value, (str, bytes)):
+        return value[: longest + 1]
+    if type(value) not in (list, tuple, dict) or len(value) < longest and not depth:
+        return value
+    if isinstance(value, dict):
+        return {key: _beginning(part, longest, depth - 1) for key, part in list(value.items())[:longest]}
+    return type(value)(_beginning(part, longest, depth - 1) for part in value[:longest])
 
 
 def printable(text: str) -> str:

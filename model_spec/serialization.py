@@ -75,13 +75,17 @@ def from_dict(entry: Any) -> Any:
     options = {name: _restored(value) for name, value in entry.items() if name != "type"}
     unknown = sorted(set(options) - known)
     if unknown:
-        raise ValueError(
-            f"{kind} has no option {', '.join(map(printable, unknown))}; it has {', '.join(sorted(known))}"
-        )
+        raise ValueError(f"{kind} has no option {_listed(unknown)}; it has {', '.join(sorted(known))}")
     try:
         return classes[kind](**options)
     except (TypeError, AttributeError, KeyError, OverflowError) as error:  # values of kinds that no layer takes
         raise ValueError(f"{kind}: {printable(str(error))}") from None
+
+
+def _listed(names: list[str]) -> str:
+    """Names from a file, the first ten of them."""
+    shown_names = [printable(str(name)[:100]) for name in names[:10]]
+    return ", ".join(shown_names + [f"and {len(names) - 10} more"] * (len(names) > 10))
 
 
 def _restored(value: Any) -> Any:
@@ -114,7 +118,7 @@ def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAUL
     if unknown or missing:
         raise ValueError(
             f"a model has name, input_shape and layers; missing: {', '.join(missing) or 'none'}, "
-            f"unknown: {', '.join(map(printable, unknown)) or 'none'}"
+            f"unknown: {_listed(unknown) or 'none'}"
         )
     if not isinstance(entry["layers"], (list, tuple)):
         raise ValueError(f"layers must be a list of tables such as {{type = 'Flatten'}}, got {shown(entry['layers'])}")

@@ -11,10 +11,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-LARGEST_TEXT = 16 << 20
+LARGEST_TEXT = 8 << 20
 """Bytes of JSON: parsed, its smallest pieces take twenty times as much."""
 
-LARGEST_TOML = 1 << 20
+LARGEST_TOML = 1 << 18
 """Bytes of TOML, which people write by hand; its parser is slow."""
 
 LARGEST_FILE = 8 << 30

@@ -8,6 +8,7 @@ holds nothing that has not been looked at.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from keras_models.reading.options import (
     REGULARIZER_CLASSES,
 )
 from keras_models.runtime import keras
+from model_spec.layers import LAYERS
 from model_spec.names import printable, shown
 
 Entry = dict[str, Any]
@@ -40,6 +42,20 @@ _MODULES_OF_MODELS = {
 _OF_AN_OBJECT = {"module", "class_name", "config", "registered_name", "shared_object_id"}
 _OF_A_LAYER = _OF_AN_OBJECT | {"build_config", "name", "inbound_nodes"}
 _OF_A_MODEL = _OF_A_LAYER | {"compile_config"}
+
+_OPTIONS = {item.name for layer in LAYERS.values() for item in dataclasses.fields(layer)} | {
+    *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims", "activity_regularizer"),
+    *("max_value", "negative_slope", "threshold", "alpha", "synchronized", "renorm", "renorm_momentum"),
+}
+"""Options of Keras' layers that the readers know: those that a specification has, and those held against one value."""
+
+_PRECISIONS = ("float32", "float64")
+_INPUT_DTYPES = (
+    "bool",
+    "bfloat16",
+    *(f"float{bits}" for bits in (16, 32, 64)),
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+)
 
 _LONGEST_TEXT = 1000
 _LONGEST_LIST = 1000
@@ -221,7 +237,10 @@ def _member(where: str, entry: Any, claims: list[list[int | None]]) -> tuple[Ent
         if shape is None or any(config.get(option) for option in ("sparse", "ragged", "optional")):
             _refuse(f"{layer} has no shape, or is sparse, ragged or optional; supported are plain inputs")
         known = {"batch_shape": [_batch(shape), *claims[-1]], "name": config["name"]}
-        return {**identity, "config": known | {"dtype": _text(layer, config.get("dtype") or "float32")}}, []
+        dtype = _text(layer, config.get("dtype") or "float32")
+        if dtype not in _INPUT_DTYPES:
+            _refuse(f"{layer} takes {shown(dtype)}; supported are numbers")
+        return {**identity, "config": known | {"dtype": dtype}}, []
     clean = _options(layer, _LAYERS[class_name], config)
     place = Place(name, _LAYERS[class_name], clean, list(claims))
     claims.clear()
@@ -241,7 +260,7 @@ def _options(layer: str, kind: Any, config: Entry) -> Entry:
             clean[option] = _object(where, value, "keras.initializers", INITIALIZER_CLASSES)
         elif option.endswith("_regularizer"):
             clean[option] = _object(where, value, "keras.regularizers", REGULARIZER_CLASSES)
-        elif option.endswith("_constraint") and value is not None:
+        elif option not in _OPTIONS and value is not None:
             _refuse(f"{where}={_kind_of(value)} is not supported; supported is None")
         else:
             clean[option] = _plain(where, value)
@@ -260,7 +279,9 @@ def _policy(where: str, value: Any) -> Any:
         config = _table(where, value.get("config"))
         _only_keys(where, config, {"name"})
         value = config.get("name")
-    return _text(where, value)
+    if value not in _PRECISIONS:
+        _refuse(f"{where}={_kind_of(value)} is not supported; supported are {' and '.join(_PRECISIONS)} throughout")
+    return value
 
 
 def _activation(where: str, value: Any) -> Any:
@@ -313,7 +334,8 @@ def _source(layer: str, nodes: Any) -> tuple[str, int, Entry]:
     for option, value in options.items():
         if not (value is None or (option == "training" and value is False)):
             _refuse(
-                f"{layer} is called with {printable(option[:100])}={_kind_of(value)}; supported are calls on the input alone"
+                f"{layer} is called with {printable(option[:100])}={_kind_of(value)}; "
+                f"supported are calls on the input alone"
             )
     if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
         _refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")

@@ -47,7 +47,7 @@ def load_model(path: Path, bounds: Limits | None) -> Any:
         return model
     except Exception as error:
         # Keras, h5py and zipfile raise many kinds for a damaged file
-        reason = printable(" ".join(str(error).split())[:2000])
+        reason = printable(cause(error))
         raise ValueError(f"{path} cannot be read as a Keras model: {reason}") from None
 
 
@@ -96,12 +96,16 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
     return spec
 
 
+def cause(error: Exception) -> str:
+    """What Keras says, on one line, without the configurations that it repeats."""
+    return " ".join(str(error).rpartition("Exception encountered: ")[2].split())[:600]
+
+
 def _layer(place: Place) -> Any:
     try:
         return place.kind.from_config(copy.deepcopy(place.config))
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"layer {shown(place.name)} ({place.kind.__name__}): {shown(reason)[1:-1]}") from None
+        raise ValueError(f"layer {shown(place.name)} ({place.kind.__name__}): {cause(error)}") from None
 
 
 def _check_claims(place: Place, shape: tuple[int, ...]) -> None:

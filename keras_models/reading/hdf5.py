@@ -77,6 +77,8 @@ def _address(member: Any) -> Any:
 
 
 def _check_storage(path: str, dataset: Any) -> None:
+    if dataset.shape is None:
+        raise ValueError(f"array {shown(path)} has no values")
     properties = dataset.id.get_create_plist()
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"array {shown(path)} is kept in another file; only arrays of the file itself are read")

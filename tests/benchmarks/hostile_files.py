@@ -50,8 +50,10 @@ class Maker:
         config = copy.deepcopy(self.old_config if old else self.config)
         config = change(config) or config
         if not old:
-            return self.zip([(name, self.entries[name]) for name in self.entries if name != "config.json"]
-                            + [("config.json", json.dumps(config))])  # fmt: skip
+            return self.zip(
+                [(name, self.entries[name]) for name in self.entries if name != "config.json"]
+                + [("config.json", json.dumps(config))]
+            )
         path = self.folder / "hostile.h5"
         path.write_bytes((self.folder / "good.h5").read_bytes())
         with h5py.File(path, "a") as file:
@@ -108,25 +110,36 @@ class Maker:
         """A layer between the first and the last."""
 
         def change(whole):
-            entry = {"module": module, "class_name": class_name, "config": {"name": "it", **config},
-                     "registered_name": None}  # fmt: skip
+            entry = {
+                "module": module,
+                "class_name": class_name,
+                "config": {"name": "it", **config},
+                "registered_name": None,
+            }
             nested(whole)["layers"].insert(1, entry)
 
         return change
 
     # ---- files of our own
 
-    def npz(self, spec=None, arrays=None, meta=None, method=zipfile.ZIP_STORED, sums=True):
+    def npz(self, spec=None, arrays=None, meta=None, method=zipfile.ZIP_STORED, sums=True, twice=None):
         """A sealed weight file that says what is given."""
         arrays = NumpyModel(SMALL).weights if arrays is None else arrays
         from model_spec.weight_files import _checksum
 
-        entry = {"version": 2, "spec": to_dict(SMALL) if spec is None else spec, "backend": "numpy",
-                 "dtype": "float32", "sha256": {n: _checksum(a) for n, a in arrays.items()} if sums else {}}  # fmt: skip
+        entry = {
+            "version": 2,
+            "spec": to_dict(SMALL) if spec is None else spec,
+            "backend": "numpy",
+            "dtype": "float32",
+            "sha256": {n: _checksum(a) for n, a in arrays.items()} if sums else {},
+        }
         text = meta if isinstance(meta, bytes) else json.dumps(entry | (meta or {})).encode()
         content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", method) as archive:
-            for name, value in {"__meta__": np.frombuffer(text, np.uint8), **arrays}.items():
+        with warnings.catch_warnings(), zipfile.ZipFile(content, "w", method) as archive:
+            warnings.simplefilter("ignore")  # of two entries of one name
+            entries = [("__meta__", np.frombuffer(text, np.uint8)), *arrays.items()]
+            for name, value in entries + [(name, arrays[name]) for name in arrays if name == twice]:
                 part = io.BytesIO()
                 np.lib.format.write_array(part, value, allow_pickle=True)
                 archive.writestr(f"{name}.npy", part.getvalue())
@@ -150,8 +163,14 @@ class Maker:
 
     def case(self, **changes):
         """A saved case of the fuzzer."""
-        case = {"spec": to_dict(SMALL), "batch": 2, "seed": 1, "loss": {"type": "MeanSquaredError"},
-                "data": "normal", "one_hot": False}  # fmt: skip
+        case = {
+            "spec": to_dict(SMALL),
+            "batch": 2,
+            "seed": 1,
+            "loss": {"type": "MeanSquaredError"},
+            "data": "normal",
+            "one_hot": False,
+        }
         options = {"dtypes": ["float64"], "paths": ["eager"], "fault": None}
         whole = {"case": case, "options": options, "report": None, "error": None}
         for name, value in changes.items():
