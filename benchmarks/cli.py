@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.command_line import parse
-from benchmarks.commands.common import CANNOT_COMPARE, CRASHED, INTERRUPTED, make_places_to_write
+from benchmarks.commands.common import CANNOT_COMPARE, CRASHED, INTERRUPTED, check_places_to_write
 from benchmarks.configuration import with_configuration as _with_configuration
 from benchmarks.options import build_parser
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _with_configuration(parser, options, line)
         # As typed, for pages that say how they were written
         options.arguments = line
-        make_places_to_write(options)
+        check_places_to_write(options)
         command = import_module(f"benchmarks.commands.{options.command}")
         return int(command.run(options))
     except KeyboardInterrupt:

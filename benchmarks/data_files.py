@@ -9,9 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from model_spec import array_archives, untrusted
+from model_spec.names import printable
+
 Array = np.ndarray
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
+
+_EXPANSION = 50
+"""How many times larger than a packed file its arrays may be; MNIST's are five times larger."""
+
+_NEVER_TOO_LARGE = 1 << 28
+"""Bytes that the content of a packed file may take however small the file is."""
 
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -33,19 +42,20 @@ def idx_path(directory: Path, part: str) -> Path | None:
 def read_npz(path: Path) -> dict[str, Array]:
     """The four arrays of a ``.npz`` file; a ValueError names the file where it is damaged or holds others."""
     try:
-        # Opened here because np.load leaves the file open where the archive is damaged.
+        size = untrusted.check_size(path, untrusted.LARGEST_FILE)
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+            if file.read(6) == b"\x93NUMPY":
                 raise ValueError("it holds a single array")
-            with archive:
-                missing = [part for part in PARTS if part not in archive.files]
-                if not missing:
-                    return {part: archive[part] for part in PARTS}
+            arrays = array_archives.read(file, size, _EXPANSION, PARTS)
+        missing = [part for part in PARTS if part not in arrays]
+        if not missing:
+            return arrays
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give a .npz file holding {', '.join(PARTS)}") from None
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
-        raise ValueError(f"{path} cannot be read as a .npz file of plain arrays: {error}; replace the file") from None
+        raise ValueError(
+            f"{path} cannot be read as a .npz file of plain arrays: {printable(str(error))}; replace the file"
+        ) from None
     raise ValueError(f"{path} lacks {', '.join(missing)}; a data file holds {', '.join(PARTS)}")
 
 
@@ -63,8 +73,16 @@ def read_idx_directory(directory: Path) -> dict[str, Array]:
 def read_idx(path: Path) -> Array:
     """One idx file: two zero bytes, the dtype's code, the rank, big-endian sizes, then the values."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        size = untrusted.check_size(path, untrusted.LARGEST_FILE)
+        if path.suffix == ".gz":
+            most = max(_EXPANSION * size, _NEVER_TOO_LARGE)
+            with gzip.open(path) as file:
+                content = file.read(most + 1)
+            if len(content) > most:
+                raise ValueError(f"{size:,} bytes of it hold more than {most:,}")
+        else:
+            content = path.read_bytes()
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}; replace the file") from None
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise ValueError(

@@ -11,18 +11,18 @@ from importlib.util import spec_from_loader
 from types import ModuleType
 
 MOVED = {
-    "bridge.conversion.channels_first": "bridge.conversion.channels_first",
-    "bridge.judge.comparison": "bridge.conventions.comparison",
-    "bridge.conversion.estimators": "bridge.conversion.estimators",
-    "bridge.selftest.faults": "bridge.selftest.faults",
-    "bridge.fuzzing.fuzz": "bridge.fuzzing.fuzz",
-    "bridge.outside.layer_check": "bridge.outside.layer_check",
-    "bridge.outside.layer_report": "bridge.outside.layer_report",
-    "crosscheck.pytest_plugin": "crosscheck.pytest_plugin",
-    "bridge.judge.report": "bridge.judge.report",
-    "bridge.fuzzing.saved_cases": "bridge.fuzzing.saved_cases",
-    "bridge.lockstep.training": "bridge.lockstep.training",
-    "bridge.judge.tensor": "bridge.judge.tensor",
+    "bridge.channels_first": "bridge.conversion.channels_first",
+    "bridge.comparison": "bridge.conventions.comparison",
+    "bridge.estimators": "bridge.conversion.estimators",
+    "bridge.faults": "bridge.selftest.faults",
+    "bridge.fuzz": "bridge.fuzzing.fuzz",
+    "bridge.layer_check": "bridge.outside.layer_check",
+    "bridge.layer_report": "bridge.outside.layer_report",
+    "bridge.pytest_plugin": "crosscheck.pytest_plugin",
+    "bridge.report": "bridge.judge.report",
+    "bridge.saved_cases": "bridge.fuzzing.saved_cases",
+    "bridge.training": "bridge.lockstep.training",
+    "bridge.verdict": "bridge.judge.tensor",
 }
 """{former name: name}, of those that stood in the docs or in files this program wrote."""
 

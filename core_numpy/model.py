@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from core_numpy import losses
+from core_numpy.batch import Batch, BatchResult, Tier
 from core_numpy.contract import MaskSources
 from core_numpy.engine.leases import Leases
 from core_numpy.engine.shards import usable_threads
 from core_numpy.network import Network, flatten
 from core_numpy.regularizers import penalty, regularized_parameters
-from core_numpy.tiers import ENGINES, Batch, BatchResult, ReferenceTier, Tier, make_tier
+from core_numpy.tiers import ENGINES, ReferenceTier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.regularizers import Regularizer

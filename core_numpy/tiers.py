@@ -2,106 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from core_numpy import metrics
+from core_numpy.batch import Batch, BatchResult, Tier, all_right
 from core_numpy.contract import Array, MaskSources
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import LAYERS
 from core_numpy.layers.dropout import Dropout
-from core_numpy.losses import LossFunction, mean_loss, takes_logits
+from core_numpy.losses import mean_loss, takes_logits
 from core_numpy.network import ForwardPass, Network, Params
 from model_spec import losses as loss_rules
 
 ENGINES = ("auto", "reference", "fast")
 
-LossFunctions = Callable[[loss_rules.Loss, bool], LossFunction]
-
 _PREDICT_ROWS = 256  # bounds the memory of im2col; results do not depend on it
-
-
-class BatchResult(NamedTuple):
-    """What one batch gave.
-
-    Attributes:
-        loss: mean over the batch, without penalties.
-        gradients: {layer: {variable: gradient}} of the trainable layers.
-        correct: right predictions, or None where the loss has no notion of right.
-        state: moving statistics after the batch.
-        values: gradient of x, then of the output of every step; None where it was not computed.
-    """
-
-    loss: float
-    gradients: dict[str, dict[str, Array]]
-    correct: Array | None
-    state: Params
-    values: list[Array | None]
-
-
-class Batch(NamedTuple):
-    """One checked batch and what is to be done with it.
-
-    Attributes:
-        x: inputs (n, ...).
-        y: targets as the loss takes them.
-        rule: the loss.
-        functions: gives the loss's function for a rule and whether it takes logits.
-        masks: sources of dropout masks in training, else None.
-        training: whether batch statistics and dropout are on.
-        sample_weight: one weight per example, or None.
-        need_dx: whether the gradient of x is wanted.
-    """
-
-    x: Array
-    y: Array
-    rule: loss_rules.Loss
-    functions: LossFunctions
-    masks: MaskSources | None = None
-    training: bool = False
-    sample_weight: Array | None = None
-    need_dx: bool = False
-
-
-class Tier(Protocol):
-    """What a model asks of either way. ``plans`` is the caller's own until the result has been used or copied."""
-
-    def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
-        """The output in inference mode, at most ``rows`` examples at once."""
-
-    def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
-        """(mean loss, right predictions or None) in inference mode, for any number of examples."""
-
-    def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
-        """The mean loss and its gradients."""
-
-    def pullback(
-        self,
-        params: Params,
-        state: Params,
-        x: Array,
-        cotangent: Array,
-        masks: MaskSources | None,
-        training: bool,
-        plans: PlanCache,
-    ) -> BatchResult:
-        """Gradients of sum(cotangent * output), that of x included."""
 
 
 def fused_steps(network: Network, forward: ForwardPass, rule: loss_rules.Loss) -> int:
     """How many steps at the end the loss takes care of itself, being computed from what stands in front of them."""
     activation, steps = network.last_activation(forward.values)
     return steps if takes_logits(rule, activation) else 0
-
-
-def all_right(parts: Sequence[Array | None]) -> Array | None:
-    """Right predictions of all parts of a batch in one array, or None where the loss has no notion of right."""
-    found = [part for part in parts if part is not None]
-    return np.concatenate(found) if found else None
 
 
 @dataclass(frozen=True)

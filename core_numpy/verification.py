@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core_numpy.model import NumpyModel
-from core_numpy.saved_model import model_of
+from core_numpy.model_of_file import model_of
 from model_spec import weight_files
 from model_spec.verdict import Verdict, combine, plain
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from keras_models.model import KerasModel
+from keras_models.reading import files
 from keras_models.reading.chain import chain
 from keras_models.reading.layers import read_layer
+from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
 from keras_models.runtime import floatx, keras, tensorflow
-from keras_models.weight_files import SUFFIX
-from model_spec import ModelSpec
+from keras_models.weight_files import load_foreign_weights
+from model_spec import ModelSpec, limits
 from model_spec.inputs import check_weights, check_x
 from model_spec.layers import Dropout
 from model_spec.model import INPUT_DTYPES
@@ -68,7 +69,7 @@ class ReadModel:
             )
         self.keras_model = model
         self.dtype = _one_dtype(layers)
-        names = _unique_names([layer.name for layer in layers])
+        names = unique_names([layer.name for layer in layers])
         order = self._entry = Order.at_input(layers, shape)
         self.channels_first = order.is_turned
         self._places: list[_Place] = []
@@ -85,7 +86,7 @@ class ReadModel:
                 f"model {model.name!r} ends with channels-first values; end it with a Dense or global pooling layer"
             )
         input_dtype = _input_dtype(model, self.dtype)
-        self.spec = ModelSpec(_clean(model.name), self._entry.example_shape(), tuple(specs), input_dtype)
+        self.spec = ModelSpec(plain_name(model.name), self._entry.example_shape(), tuple(specs), input_dtype)
         self.weights = check_weights(variables, self.spec.variable_shapes, self.dtype)
 
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
@@ -130,13 +131,17 @@ class ReadModel:
         return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if self.channels_first else x
 
 
-def read(source: Any, spec: ModelSpec | None = None) -> ReadModel:
+def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | None = limits.DEFAULT) -> ReadModel:
     """The specification and weights of a Keras model.
+
+    A file is looked at before Keras opens it: its configuration has to hold supported layers and nothing else, its
+    arrays have to be plain, and sizes are bounded; Keras then builds from what was looked at, in its safe mode.
 
     Args:
         source: a ``keras.Sequential`` or linear functional model built of supported layers; or the path of a
-            ``.keras`` or ``.h5`` file (read in Keras' safe mode), or of a ``.weights.h5`` file.
-        spec: the network of a ``.weights.h5`` file, which holds weights only.
+            ``.keras``, ``.h5`` or ``.hdf5`` file of such a model, or of a file of weights only.
+        spec: the network of a file of weights; of a whole model's file the weights alone are read then.
+        bounds: what a model from a file may ask for; None for a file that you trust.
 
     Raises:
         ValueError: a layer or an option that a specification cannot say, by name with what is supported; a file that
@@ -145,25 +150,13 @@ def read(source: Any, spec: ModelSpec | None = None) -> ReadModel:
     if not isinstance(source, (str, os.PathLike)):
         return ReadModel(source)
     path = Path(source)
-    if path.name.endswith(SUFFIX):
-        if spec is None:
-            raise ValueError(f"{path} holds weights only; give the network they belong to with spec=")
+    if spec is not None:
         model = KerasModel(spec)
-        model.load_weights(path)
+        with floatx(model.dtype):
+            arrays = load_foreign_weights(model.keras_model, path)
+        model.set_weights(arrays)
         return ReadModel(model.keras_model)
-    return ReadModel(_load(path))
-
-
-def _load(path: Path) -> Any:
-    if path.suffix not in (".keras", ".h5"):
-        raise ValueError(f"{path} is no file of a Keras model; its name ends in .keras, .h5 or {SUFFIX}")
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; save the model first or check the path")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        # Keras, h5py and zipfile raise many kinds for a damaged file, and for code the safe mode does not run
-        raise ValueError(f"{path} cannot be read as a Keras model: {error}") from error
+    return ReadModel(files.load_model(path, bounds))
 
 
 def _one_dtype(layers: list[Any]) -> str:
@@ -197,27 +190,3 @@ def _input_dtype(model: Any, dtype: str) -> str | None:
             f"supported are float32, float64, {', '.join(INPUT_DTYPES)}"
         )
     return found
-
-
-def _clean(name: str) -> str:
-    """A name a specification can have."""
-    return re.sub(r"[^A-Za-z0-9_.\-]", "_", name).lstrip("_.-") or "layer"
-
-
-def _unique_names(names: list[str]) -> list[str]:
-    """The layers' names, with a number behind those that nested models have in common.
-
-    >>> _unique_names(["dense", "dense", "a b", "dense_1"])
-    ['dense', 'dense_2', 'a_b', 'dense_1']
-    """
-    given = [_clean(name) for name in names]
-    taken: set[str] = set()
-    result = []
-    for name in given:
-        unique, number = name, 0
-        while unique in taken or (number and unique in given):
-            number += 1
-            unique = f"{name}_{number}"
-        taken.add(unique)
-        result.append(unique)
-    return result

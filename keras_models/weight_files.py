@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
-from keras_models.runtime import keras
+from keras_models.reading import archive, hdf5
+from model_spec import untrusted
+from model_spec.names import printable
 
 SUFFIX = ".weights.h5"
 MODEL_SUFFIX = ".keras"
@@ -82,31 +85,57 @@ def load_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
     Raises:
         ValueError: names the file and the cause: missing, damaged, or written by another architecture.
     """
-    source = check_path(path)
-    if not source.is_file():
+    return load_foreign_weights(scratch, check_path(path))
+
+
+def load_foreign_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
+    """:func:`load_weights` from any file that holds weights in one of Keras' layouts: ``.weights.h5``, ``weights.h5``,
+    ``.h5``, ``.hdf5`` of Keras 2 or of a whole model, ``.keras``.
+    """
+    source = Path(path)
+    if source.suffix not in (".h5", ".hdf5", MODEL_SUFFIX):
+        raise ValueError(f"{source} is no file of Keras; its name ends in .h5, .hdf5 or {MODEL_SUFFIX}")
+    if not source.exists():
         raise ValueError(f"{source}: no such file; save the weights first or check the path")
     try:
-        count = _stored_arrays(source)
+        count, of_keras_3 = _stored_arrays(source)
         if count != len(scratch.weights):
             raise ValueError(f"it holds {count} weight arrays, this network has {len(scratch.weights)}")
-        scratch.load_weights(source)
+        if of_keras_3 and not source.name.endswith((SUFFIX, MODEL_SUFFIX)):
+            # Keras tells the two layouts apart by the file's name
+            with tempfile.TemporaryDirectory() as directory:
+                scratch.load_weights(shutil.copyfile(source, Path(directory, f"model{SUFFIX}")))
+        elif not of_keras_3 and source.name.endswith(SUFFIX):
+            with tempfile.TemporaryDirectory() as directory:
+                scratch.load_weights(shutil.copyfile(source, Path(directory, "model.h5")))
+        else:
+            scratch.load_weights(source)
     except Exception as error:
         # Keras and h5py raise many kinds for a damaged file, KeyError and RuntimeError among them.
+        reason = printable(" ".join(str(error).split())[:600])
         raise ValueError(
-            f"{source} cannot be loaded into this network, which is unchanged: {error}; "
+            f"{source} cannot be loaded into this network, which is unchanged: {reason}; "
             f"the file may be damaged or of another architecture"
-        ) from error
+        ) from None
     return [np.array(variable.numpy()) for variable in scratch.weights]
 
 
-def _stored_arrays(source: Path) -> int:
-    """Count a file's weight arrays: Keras itself overlooks layers that are in the file but not in the model."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        editor = keras.saving.KerasFileEditor(str(source))
-    return _count(editor.weights_dict.get("layers", {}))
+def _stored_arrays(source: Path) -> tuple[int, bool]:
+    """(number of a file's weight arrays, whether they lie as in Keras 3), looked at before Keras opens it.
 
-
-def _count(entry: Any) -> int:
-    if not isinstance(entry, dict):
-        return 1
-    return sum(_count(part) for name, part in entry.items() if name != "seed_generator")
+    Keras itself overlooks layers that are in the file but not in the model.
+    """
+    size = untrusted.check_size(source, untrusted.LARGEST_FILE)
+    if source.suffix == MODEL_SUFFIX:
+        weights = archive.read_archive(source, size).weights
+        with h5py.File(io.BytesIO(weights), "r") as file:
+            paths = hdf5.array_sizes(file, len(weights))
+    else:
+        with h5py.File(source, "r") as file:
+            paths = hdf5.array_sizes(file, size)
+            if "layer_names" in file.attrs:
+                return len(paths), False
+            if "model_weights" in file:
+                return sum(path.startswith("model_weights/") for path in paths), False
+    stored = [path for path in paths if path.startswith(("layers/", "_layer_checkpoint_dependencies/"))]
+    return sum("seed_generator" not in path.split("/") for path in stored), True

@@ -7,7 +7,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from model_spec.validation import boolean, non_negative_integer, one_of, real
+from model_spec.validation import boolean, non_negative_integer, one_of, positive_real, real
+
+_SMALLEST_RATE = 2.0**-126
+"""The smallest normal float32: below it a learning rate is zero to Keras."""
 
 
 class Callback:
@@ -59,8 +62,11 @@ def improves(value: float, reference: float | None, min_delta: float, larger_is_
 
 
 def _single(value: float) -> float:
-    """The nearest float32, without NumPy."""
-    return float(struct.unpack("f", struct.pack("f", value))[0])
+    """The nearest float32, without NumPy; beyond its range infinity."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 class MonitorCallback(Callback):
@@ -119,7 +125,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.factor = real("factor", factor, minimum=0, below=1)
+        self.factor = positive_real("factor", real("factor", factor, minimum=0, below=1))
         self.patience = non_negative_integer("patience", patience)
         self.cooldown = non_negative_integer("cooldown", cooldown)
         self.min_lr = real("min_lr", min_lr, minimum=0)
@@ -148,8 +154,9 @@ class ReduceLROnPlateau(MonitorCallback):
             self.wait += 1
             if self.wait >= self.patience:
                 rate = self.model.learning_rate
-                if rate > self.min_lr:
-                    self.model.learning_rate = max(rate * self.factor, self.min_lr)
+                lowered = max(rate * self.factor, self.min_lr, _SMALLEST_RATE)
+                if rate > lowered:
+                    self.model.learning_rate = lowered
                     self.cooling, self.wait = self.cooldown, 0
 
 

@@ -19,9 +19,12 @@ import numpy as np
 from model_spec import weight_files
 from model_spec.callbacks import Callback
 from model_spec.fitting import FitData
+from model_spec.inputs import check_weights
+from model_spec.names import printable, shown
 from model_spec.protocol import History
 from model_spec.serialization import to_dict
 from model_spec.training import TrainingSpec
+from model_spec.validation import non_negative_integer
 from model_spec.whole_files import remove_leftovers
 
 Array = np.ndarray
@@ -134,29 +137,36 @@ def load(
     try:
         found = file.meta["checkpoint"]
         if found["version"] != SCHEMA_VERSION:
-            raise ValueError(f"it has version {found['version']}, this program reads {SCHEMA_VERSION}")
+            raise ValueError(f"it has version {shown(found['version'])}, this program reads {SCHEMA_VERSION}")
         parts: dict[str, dict[str, Array]] = {"weights": {}, "state": {}, "snapshot": {}}
         for name, value in file.arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
         progress = Progress(
-            found["data"],
-            found["epochs"],
-            History(**found["history"]),
-            found["logs"],
-            None if found["stopping"] is None else {name: found["stopping"][name] for name in STOPPING},
+            _of("data", found["data"], str),
+            non_negative_integer("epochs", found["epochs"]),
+            _history(found["history"]),
+            _figures("logs", found["logs"]),
+            None if found["stopping"] is None else _figures("stopping", {n: found["stopping"][n] for n in STOPPING}),
             parts["snapshot"] or None,
-            found["ended"],
-            found["memories"],
+            _of("ended", found["ended"], bool),
+            [[_of("a callback", name, str), _figures(name, memory)] for name, memory in found["memories"]],
         )
         given = {"spec": file.meta["spec"], "backend": file.meta["backend"], "dtype": file.meta["dtype"]}
         given |= {"data": progress.data, "callbacks": [name for name, _ in progress.memories]}
-        theirs = found["training"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise weight_files.WeightFileError(f"{path} is no checkpoint of a training run: {error}") from None
+        theirs = _of("training", found["training"], dict)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise weight_files.WeightFileError(
+            f"{path} is no checkpoint of a training run: {printable(str(error))}"
+        ) from None
     mine = {"spec": to_dict(model.spec), "backend": backend, "dtype": model.dtype, "data": data}
     mine["callbacks"] = [type(callback).__name__ for callback in _with_memory(callbacks)]
     differing = [name for name, value in mine.items() if value != given[name]]
+    differing += [
+        f"what {type(callback).__name__} remembers"
+        for callback, (_, memory) in zip(_with_memory(callbacks), progress.memories, strict=False)
+        if set(memory) != set(callback.memory())
+    ]
     differing += [
         f"training.{name}"
         for name, value in to_dict(training).items()
@@ -168,13 +178,42 @@ def load(
             f"resume with the same network, data and training, or name another file"
         )
     before = model.weights
-    model.set_weights(parts["weights"])
     try:
+        if progress.snapshot is not None:
+            progress.snapshot = check_weights(progress.snapshot, model.spec.variable_shapes, model.dtype)
+        model.set_weights(parts["weights"])
         model.set_training_state(parts["state"])
-    except ValueError:
+    except (ValueError, TypeError, OverflowError, KeyError) as error:
         model.set_weights(before)
-        raise
+        raise ValueError(f"{path}: {printable(str(error))}") from None
     return progress
+
+
+def _of(name: str, value: Any, *kinds: type) -> Any:
+    """A value of a checkpoint that has to be of one of these kinds."""
+    if not isinstance(value, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{name} must be of {expected}, got {shown(value)}")
+    return value
+
+
+def _history(entry: Any) -> History:
+    history = History(**_of("history", entry, dict))
+    for name, figures in _of("history.history", history.history, dict).items():
+        _figures(name, dict(enumerate(_of(name, figures, list))))
+    for number in _of("history.epoch", history.epoch, list):
+        non_negative_integer("history.epoch", number)
+    _figures("history", {"best_epoch": history.best_epoch, "stopped_epoch": history.stopped_epoch})
+    _figures("history", {"seconds": _of("seconds", history.seconds, int, float)})
+    return history
+
+
+def _figures(name: str, entry: Any) -> dict[Any, Any]:
+    """A table of numbers, of strings, or of nothing yet: what is kept from epoch to epoch."""
+    for key, value in _of(name, entry, dict).items():
+        if value is not None and not isinstance(value, (bool, int, float, str)):
+            raise ValueError(f"{name}, {shown(key)} must be a number, got {shown(value)}")
+    return dict(entry)
 
 
 def fingerprint(data: FitData) -> str:

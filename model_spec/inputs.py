@@ -8,6 +8,7 @@ import numpy as np
 
 from model_spec import losses
 from model_spec.model import ModelSpec
+from model_spec.names import printable
 from model_spec.validation import non_negative_integer, positive_integer
 
 Array = np.ndarray
@@ -220,7 +221,7 @@ def check_weights(
             )
         given = dict(zip(expected, given, strict=True))
     problems = [f"{name}: missing" for name in expected if name not in given]
-    problems += [f"{name}: unknown here" for name in given if name not in expected]
+    problems += [f"{printable(str(name))}: unknown here" for name in given if name not in expected]
     kind = floating_dtype(dtype)
     arrays = {}
     for name, size in expected.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
 from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.base import snake_case
+from model_spec.names import check_folder_name, shown
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of, shape
 
@@ -20,7 +22,7 @@ class ModelSpec:
     """A stack of layers, checked when it is written.
 
     Args:
-        name: the model's name.
+        name: the model's name; results are kept in folders of this name, so a folder must be able to have it.
         input_shape: shape of one example, without the batch axis, channels last.
         layers: the layers in order. Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
         input_dtype: what inputs are cast to before the first layer, as ``keras.Input(dtype="uint8")`` does: one of
@@ -36,17 +38,22 @@ class ModelSpec:
     input_dtype: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"a model's name must be a non-empty string, got {self.name!r}")
+        check_folder_name("a model's name", self.name)
         object.__setattr__(self, "input_shape", shape("input_shape", self.input_shape))
         if self.input_dtype is not None:
             one_of("input_dtype", self.input_dtype, INPUT_DTYPES)
-        layers = tuple(self.layers)
+        try:
+            layers = tuple(self.layers)
+        except TypeError:
+            raise ValueError(
+                f"layers must be a sequence of layers, got {shown(self.layers)}; "
+                f"give a sequence even of one, such as (Dense(3),)"
+            ) from None
         if not layers:
             raise ValueError(f"model {self.name!r} has no layers; give at least one")
         for position, layer in enumerate(layers):
             if not isinstance(layer, LayerSpec):
-                raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {layer!r}")
+                raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {shown(layer)}")
         object.__setattr__(self, "layers", _with_unique_names(layers))
         self.output_shapes  # noqa: B018 - computing the shapes is the check
 
@@ -154,20 +161,20 @@ class ModelSpec:
 
 def _with_unique_names(layers: tuple[LayerSpec, ...]) -> tuple[LayerSpec, ...]:
     """Give every unnamed layer a Keras-style name; refuse a name that is given twice."""
-    given = [layer.name for layer in layers if layer.name is not None]
-    for name in given:
-        if given.count(name) > 1:
-            raise ValueError(f"layer name {name!r} is used {given.count(name)} times; give every layer its own name")
-    taken = set(given)
+    taken = Counter(layer.name for layer in layers if layer.name is not None)
+    for name, count in taken.items():
+        if count > 1:
+            raise ValueError(f"layer name {name!r} is used {count} times; give every layer its own name")
+    numbers: Counter[str] = Counter()
     named = []
     for layer in layers:
         if layer.name is None:
             base = snake_case(type(layer).__name__)
-            name, number = base, 0
+            name = f"{base}_{numbers[base]}" if numbers[base] else base
             while name in taken:
-                number += 1
-                name = f"{base}_{number}"
-            taken.add(name)
+                numbers[base] += 1
+                name = f"{base}_{numbers[base]}"
+            taken[name] += 1
             layer = dataclasses.replace(layer, name=name)
         named.append(layer)
     return tuple(named)

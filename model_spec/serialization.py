@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model_spec import initializers, regularizers
+from model_spec import initializers, limits, regularizers, untrusted
 from model_spec.layers import LAYERS
+from model_spec.limits import Limits
 from model_spec.model import ModelSpec
+from model_spec.names import printable, shown
 
 SCHEMA_VERSION = 1
 
@@ -66,20 +68,26 @@ def _plain(value: Any) -> Any:
 def from_dict(entry: Any) -> Any:
     """Build the part that :func:`to_dict` wrote (any dict with a ``type``)."""
     if not isinstance(entry, dict) or "type" not in entry:
-        raise ValueError(f"expected a table with a type such as 'Dense', got {entry!r}")
+        raise ValueError(f"expected a table with a type such as 'Dense', got {shown(entry)}")
     kind = entry["type"]
-    classes = _classes_with(str(kind))
+    classes = _classes_with(kind if isinstance(kind, str) else "")
     if not isinstance(kind, str) or kind not in classes:
-        raise ValueError(f"unknown type {kind!r}; known are {', '.join(classes)}")
+        raise ValueError(f"unknown type {shown(kind)}; known are {', '.join(classes)}")
     known = {item.name for item in dataclasses.fields(classes[kind])}
     options = {name: _restored(value) for name, value in entry.items() if name != "type"}
     unknown = sorted(set(options) - known)
     if unknown:
-        raise ValueError(f"{kind} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise ValueError(f"{kind} has no option {_listed(unknown)}; it has {', '.join(sorted(known))}")
     try:
         return classes[kind](**options)
-    except TypeError as error:
-        raise ValueError(f"{kind}: {error}") from None
+    except (TypeError, AttributeError, KeyError, OverflowError) as error:  # values of kinds that no layer takes
+        raise ValueError(f"{kind}: {printable(str(error))}") from None
+
+
+def _listed(names: list[str]) -> str:
+    """Names from a file, the first ten of them."""
+    shown_names = [printable(str(name)[:100]) for name in names[:10]]
+    return ", ".join(shown_names + [f"and {len(names) - 10} more"] * (len(names) > 10))
 
 
 def _restored(value: Any) -> Any:
@@ -90,31 +98,44 @@ def _restored(value: Any) -> Any:
     return value
 
 
-def model_from_dict(entry: dict[str, Any]) -> ModelSpec:
-    """Build a :class:`ModelSpec` from what :func:`to_dict` wrote or a TOML file holds."""
+def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAULT) -> ModelSpec:
+    """Build a :class:`ModelSpec` from what :func:`to_dict` wrote or a TOML file holds.
+
+    Args:
+        entry: the table.
+        bounds: what the network may ask for; None for a table that you have written yourself.
+
+    Raises:
+        ValueError: the layer and what is wrong in it; a network beyond the bounds, with its size.
+    """
     if not isinstance(entry, dict):
-        raise ValueError(f"a model must be a table with name, input_shape and layers, got {entry!r}")
+        raise ValueError(f"a model must be a table with name, input_shape and layers, got {shown(entry)}")
     version = entry.get("version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         raise ValueError(
-            f"this model has schema version {version!r}, this program reads {SCHEMA_VERSION}; update the program"
+            f"this model has schema version {shown(version)}, this program reads {SCHEMA_VERSION}; update the program"
         )
     unknown = sorted(set(entry) - {"version", "name", "input_shape", "input_dtype", "layers"})
     missing = sorted({"name", "input_shape", "layers"} - set(entry))
     if unknown or missing:
         raise ValueError(
             f"a model has name, input_shape and layers; missing: {', '.join(missing) or 'none'}, "
-            f"unknown: {', '.join(unknown) or 'none'}"
+            f"unknown: {_listed(unknown) or 'none'}"
         )
     if not isinstance(entry["layers"], (list, tuple)):
-        raise ValueError(f"layers must be a list of tables such as {{type = 'Flatten'}}, got {entry['layers']!r}")
+        raise ValueError(f"layers must be a list of tables such as {{type = 'Flatten'}}, got {shown(entry['layers'])}")
+    if bounds is not None:
+        bounds.check_layers(len(entry["layers"]))
     layers = []
     for position, layer in enumerate(entry["layers"]):
         try:
             layers.append(from_dict(layer))
         except ValueError as error:
-            raise ValueError(f"model {entry['name']!r}, layer {position}: {error}") from None
-    return ModelSpec(entry["name"], entry["input_shape"], tuple(layers), entry.get("input_dtype"))
+            raise ValueError(f"model {shown(entry['name'])}, layer {position}: {error}") from None
+    spec = ModelSpec(entry["name"], entry["input_shape"], tuple(layers), entry.get("input_dtype"))
+    if bounds is not None:
+        bounds.check(spec)
+    return spec
 
 
 def to_json(specification: Any) -> str:
@@ -122,27 +143,33 @@ def to_json(specification: Any) -> str:
     return json.dumps(to_dict(specification), indent=2)
 
 
-def model_from_json(text: str) -> ModelSpec:
-    """Build a :class:`ModelSpec` from JSON text."""
-    return model_from_dict(json.loads(text))
+def model_from_json(text: str, bounds: Limits | None = limits.DEFAULT) -> ModelSpec:
+    """Build a :class:`ModelSpec` from JSON text; see :func:`model_from_dict`."""
+    return model_from_dict(untrusted.parse_json(text), bounds)
 
 
-def load_model(path: str | Path) -> ModelSpec:
+def load_model(path: str | Path, bounds: Limits | None = limits.DEFAULT) -> ModelSpec:
     """Read a model from a ``.toml`` or ``.json`` file.
+
+    Args:
+        path: the file.
+        bounds: what the network may ask for; None for a file that you have written yourself.
 
     Raises:
         ValueError: names the file and what is wrong in it.
     """
-    import tomllib  # needed for files written by hand only
-
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        entry = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        return model_from_dict(entry)
+        if path.suffix == ".toml":
+            text = untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode("utf-8")
+            entry = untrusted.parse_toml(text)
+        else:
+            entry = untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give a zoo name or the path of a .toml or .json model") from None
-    except (OSError, tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {printable(str(error))}") from None
+    try:
+        return model_from_dict(entry, bounds)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -7,18 +7,25 @@ import numbers
 from collections.abc import Collection
 from typing import Any
 
+from model_spec.names import shown
+
+_LARGEST = 2**63 - 1
+"""What an axis, a number of rows or a counter can be on any machine."""
+
 
 def positive_integer(name: str, value: Any) -> int:
     """Return ``value`` as an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        raise ValueError(f"{name} must be an integer of at least 1, got {shown(value)}")
+    if int(value) > _LARGEST:
+        raise ValueError(f"{name} must be an integer that a machine can count to, below 2**63, got {shown(value)}")
     return int(value)
 
 
 def non_negative_integer(name: str, value: Any) -> int:
     """Return ``value`` as an int of at least 0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
-        raise ValueError(f"{name} must be an integer of at least 0, got {value!r}")
+        raise ValueError(f"{name} must be an integer of at least 0, got {shown(value)}")
     return int(value)
 
 
@@ -27,7 +34,7 @@ def integer_pair(name: str, value: Any) -> tuple[int, int]:
     if isinstance(value, numbers.Integral):
         value = (value, value)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"{name} must be one integer or a pair (height, width), got {value!r}")
+        raise ValueError(f"{name} must be one integer or a pair (height, width), got {shown(value)}")
     return positive_integer(f"{name}[0]", value[0]), positive_integer(f"{name}[1]", value[1])
 
 
@@ -39,32 +46,44 @@ def real(name: str, value: Any, *, minimum: float | None = None, below: float | 
     if below is not None:
         bounds.append(f"below {below:g}")
     expected = " and ".join(["a finite number", *bounds])
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
-    number = float(value)
+    number = _finite(value)
+    if number is None:
+        raise ValueError(f"{name} must be {expected}, got {shown(value)}")
     if (minimum is not None and number < minimum) or (below is not None and number >= below):
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
+        raise ValueError(f"{name} must be {expected}, got {shown(value)}")
     return number
 
 
 def positive_real(name: str, value: Any) -> float:
     """Return ``value`` as a finite float above 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not (0 < float(value) < math.inf):
-        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
-    return float(value)
+    number = _finite(value)
+    if number is None or number <= 0:
+        raise ValueError(f"{name} must be a finite number above 0, got {shown(value)}")
+    return number
+
+
+def _finite(value: Any) -> float | None:
+    """The number as a float; None where it is no number, not finite, or beyond a float's range."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def boolean(name: str, value: Any) -> bool:
     """Return ``value`` if it is True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return value
 
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     """Return ``value`` if it is one of the ``allowed`` words."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(allowed))}, got {value!r}")
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(sorted(allowed))}, got {shown(value)}")
     return str(value)
 
 
@@ -73,5 +92,5 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     if isinstance(value, numbers.Integral):
         value = (value,)
     if not isinstance(value, (tuple, list)) or not value:
-        raise ValueError(f"{name} must be a tuple such as (28, 28, 1), without the batch axis, got {value!r}")
+        raise ValueError(f"{name} must be a tuple such as (28, 28, 1), without the batch axis, got {shown(value)}")
     return tuple(positive_integer(f"{name}[{axis}]", size) for axis, size in enumerate(value))

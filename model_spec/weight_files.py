@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_spec import ModelSpec, seals, to_dict
+from model_spec import ModelSpec, array_archives, seals, to_dict, untrusted
+from model_spec.names import printable, shown
 
 Array = np.ndarray
 
@@ -119,9 +119,8 @@ def read(path: str | Path, samples: bool = False) -> WeightFile:
         CertificateError: it is whole, and its certificate was made for other weights.
     """
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
+        content = untrusted.read_bytes(path, untrusted.LARGEST_FILE)
+    except (OSError, ValueError) as error:
         raise WeightFileError(f"{path} cannot be read as weights: {error}") from None
     try:
         return parse(content, samples)
@@ -135,20 +134,24 @@ def parse(content: bytes, samples: bool = False) -> WeightFile:
     try:
         arrays, sums_of_entries, kept = _arrays(content, samples)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
-        raise WeightFileError(f"cannot be read as weights: {error}; {damage or 'its seal is whole'}") from None
+        raise WeightFileError(
+            f"cannot be read as weights: {printable(str(error))}; {damage or 'its seal is whole'}"
+        ) from None
     if _META not in arrays:
         raise WeightFileError(f"has no {_META} entry; it was not written by save_weights")
     try:
-        meta = json.loads(arrays.pop(_META).tobytes())
+        meta = untrusted.parse_json(arrays.pop(_META).tobytes())
         version, sums = meta["version"], dict(meta["sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightFileError(f"has a damaged {_META} entry: {error}") from None
+        raise WeightFileError(f"has a damaged {_META} entry: {printable(str(error))}") from None
     if version != SCHEMA_VERSION:
-        raise WeightFileError(f"has schema version {version}, this program reads {SCHEMA_VERSION}")
+        raise WeightFileError(f"has schema version {shown(version)}, this program reads {SCHEMA_VERSION}")
     if damage or set(sums) != set(arrays):
         differing = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
         missing = sorted(set(sums) - set(arrays))
-        raise WeightFileError(f"is damaged: {damage}; checksum differs for {differing}, missing are {missing}")
+        raise WeightFileError(
+            f"is damaged: {damage}; checksum differs for {shown(differing)}, missing are {shown(missing)}"
+        )
     _check_certificate(meta.get("certificate"), sums, sums_of_entries)
     return WeightFile(arrays, meta, kept)
 
@@ -174,28 +177,9 @@ def _check_certificate(certificate: Any, sums: dict[str, str], sums_of_entries: 
 
 def _arrays(content: bytes, with_samples: bool) -> tuple[dict[str, Array], dict[str, int], dict[str, Array]]:
     """The arrays of an archive, the checksums zip keeps of them, and the samples of its certificate if asked for."""
-    arrays: dict[str, Array] = {}
-    sums: dict[str, int] = {}
-    samples: dict[str, Array] = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        # Written uncompressed: an entry that claims to be larger than the file is damaged or meant to fill the memory
-        huge = [entry.filename for entry in archive.infolist() if entry.file_size > len(content)]
-        if huge:
-            raise ValueError(f"entries {huge} claim to be larger than the file")
-        for entry in archive.infolist():
-            name = entry.filename.removesuffix(".npy")
-            if not name.startswith(_SAMPLES):
-                arrays[name], sums[name] = _array(archive, entry), entry.CRC
-            elif with_samples:
-                samples[name.removeprefix(_SAMPLES)] = _array(archive, entry)
-    sums.pop(_META, None)
-    return arrays, sums, samples
-
-
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
-    """One array, read as ``np.load`` reads it, from an archive that is opened once for all of them."""
-    with archive.open(entry) as file:
-        array: Array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):
-            raise ValueError(f"{entry.filename} goes on behind its array")
-    return array
+    # Written uncompressed: entries that claim to be larger than the file are damaged or meant to fill the memory
+    found, sums = array_archives.read_with_checksums(
+        io.BytesIO(content), len(content), wanted=lambda name: with_samples or not name.startswith(_SAMPLES)
+    )
+    samples = {name.removeprefix(_SAMPLES): found.pop(name) for name in list(found) if name.startswith(_SAMPLES)}
+    return found, {name: sums[name] for name in found if name != _META}, samples

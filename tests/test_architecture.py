@@ -24,7 +24,7 @@ class Rule:
 RULES = {
     "model_spec": Rule(frozenset()),
     "core_numpy": Rule(frozenset({"model_spec", "numpy"}), frozenset({"threadpoolctl"})),
-    "keras_models": Rule(frozenset({"model_spec", "numpy", "keras", "tensorflow"})),
+    "keras_models": Rule(frozenset({"model_spec", "numpy", "keras", "tensorflow", "h5py"})),
     "bridge": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}),
         frozenset({"keras_models", "keras", "tensorflow", "hypothesis", "joblib", "distributed"}),
@@ -56,8 +56,7 @@ RULES_OF_FILES = {
     "benchmarks/speed_studies/peers.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),
-    # The one place that looks into Keras' HDF5 files itself
-    "keras_models/reading/compiled.py": Rule(frozenset({"model_spec", "numpy"}), frozenset({"h5py"})),
+    "model_spec/array_archives.py": Rule(frozenset({"numpy"})),
     "model_spec/checkpoints.py": Rule(frozenset({"numpy"})),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
     "model_spec/weight_files.py": Rule(frozenset({"numpy"})),

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_spec.names import check_folder_name
 from model_spec.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def run_directory(parent: Path, name: str) -> Path:
     """A new directory for one run: ``parent/name``, or ``name-2``, ``name-3``, ... where others have been.
 
     Making a directory succeeds for one program only, so two runs never write into the same one.
+
+    Raises:
+        ValueError: a name that is not one plain folder name.
     """
+    check_folder_name("the name of a run", name)
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -87,8 +92,10 @@ def run_directory(parent: Path, name: str) -> Path:
 _FOLDERS, _FILES = ("output", "directory"), ("record", "target", "pytest")
 
 
-def make_places_to_write(options: argparse.Namespace) -> None:
-    """Make the folders a command writes into, and see that it may: hours of work must not end in a missing place.
+def check_places_to_write(options: argparse.Namespace) -> None:
+    """See that a command may write where it will: hours of work must not end in a missing place.
+
+    Nothing is made yet: a command that is refused leaves no trace.
 
     Raises:
         ValueError: a folder that cannot be made or written into.
@@ -102,24 +109,31 @@ def make_places_to_write(options: argparse.Namespace) -> None:
         try:
             if is_file and path.is_dir():
                 raise IsADirectoryError(f"{path} is a folder, a file was expected")
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+            with tempfile.TemporaryFile(dir=there):
                 pass
         except OSError as error:
             raise ValueError(f"nothing can be written to {folder}: {error}; give --{name} another place") from None
 
 
-_OF_THIS_MACHINE = ("--record", "--output", "--python")
+_OF_THIS_MACHINE = ("--record", "--output", "--python", "--directory", "--config", "--cluster", "--resume")
 
 
 def typed(options: argparse.Namespace) -> str:
-    """The command as it was typed, without the names of files of this machine."""
+    """The command as it was typed, without the options that name places of this machine, and files without folders."""
     kept, skip = ["crosscheck"], False
     for word in options.arguments:
-        if not skip and word not in _OF_THIS_MACHINE:
-            kept.append(word)
-        skip = word in _OF_THIS_MACHINE
+        name, has_value, value = word.partition("=")
+        is_left_out = _is_of_this_machine(name)
+        if not skip and not is_left_out:
+            kept.append(f"{name}={Path(value).name}" if has_value else Path(name).name or name)
+        skip = is_left_out and not has_value
     return shlex.join(kept)
+
+
+def _is_of_this_machine(word: str) -> bool:
+    """True for the name of such an option, and for what argparse takes in its place: a beginning of it."""
+    return len(word) > 2 and any(name.startswith(word) for name in _OF_THIS_MACHINE)
 
 
 def write_record(path: Path, title: str, command: str, text: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
+from model_spec.names import printable, shown
 from model_spec.verdict import combine, json_text
 
 if TYPE_CHECKING:
@@ -61,19 +61,42 @@ def _begin(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec)
 
 def _take_up(options: argparse.Namespace) -> tuple[ModelSpec, TrainingSpec]:
     """What an earlier run was asked for; its data, seed and threads go into the options."""
-    from model_spec.serialization import from_dict, model_from_dict
+    from model_spec import untrusted
+    from model_spec.serialization import model_from_dict
 
     path = options.resume / _ASKED
     if options.models != ["all"]:
         raise ValueError(f"--resume takes network and options from {path}; leave out {' '.join(options.models)}")
     try:
-        asked = json.loads(path.read_text(encoding="utf-8"))
-        found = model_from_dict(asked["spec"]), from_dict(asked["training"])
-        vars(options).update({name: asked["configuration"][name] for name in _CONFIGURATION})
+        asked = untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
+        found = model_from_dict(asked["spec"]), _training(asked["training"])
+        vars(options).update(_configuration_of(asked["configuration"]))
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give --resume the directory of an earlier crosscheck train") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} does not say what was asked for: {error}") from None
+        raise ValueError(f"{path} does not say what was asked for: {printable(str(error))}") from None
+    return found
+
+
+def _training(entry: Any) -> TrainingSpec:
+    from model_spec import TrainingSpec
+    from model_spec.serialization import from_dict
+
+    training = from_dict(entry)
+    if not isinstance(training, TrainingSpec):
+        raise ValueError(f"training must be a TrainingSpec, got {shown(entry)}")
+    return training
+
+
+def _configuration_of(entry: Any) -> dict[str, Any]:
+    """The options an earlier run had, held against what they can be."""
+    from model_spec.validation import non_negative_integer, positive_integer
+
+    if not isinstance(entry["data"], str):
+        raise ValueError(f"data must be a name or path, got {shown(entry['data'])}")
+    found = {"data": entry["data"], "seed": non_negative_integer("seed", entry["seed"])}
+    for name in ("limit", "threads"):
+        found[name] = None if entry[name] is None else positive_integer(name, entry[name])
     return found
 
 

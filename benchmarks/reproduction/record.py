@@ -108,7 +108,7 @@ def read(path: Path) -> Record:
         return record
     except FileNotFoundError:
         return Record()
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no record of crosscheck reproduce: {error!r}; move it away") from None
 
 

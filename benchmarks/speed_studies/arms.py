@@ -41,7 +41,7 @@ TRAINING = TrainingSpec(optimizer="adam", batch_size=128)
 
 def network_of(text: str) -> ModelSpec:
     """One of ``NETWORKS`` by name, or any network by its JSON (``model_spec.to_json``)."""
-    return NETWORKS[text]() if text in NETWORKS else model_from_json(text)
+    return NETWORKS[text]() if text in NETWORKS else model_from_json(text, bounds=None)
 
 
 def batch_for(spec: ModelSpec, rows: int, data: str) -> tuple[Array, Array]:

@@ -30,7 +30,7 @@ def load_earlier(path: Path) -> dict[str, Any]:
         _relative(entry)
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give --compare the JSON of an earlier crosscheck speed") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError) as error:
         raise ValueError(f"{path} is no result of crosscheck speed: {error!r}") from None
     return dict(entry)
 

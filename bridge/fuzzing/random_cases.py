@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bridge.fuzzing.random_networks import Draw, need_hypothesis, specs
-from model_spec import ModelSpec, losses, model_from_dict, serialization, to_dict
+from model_spec import ModelSpec, limits, losses, model_from_dict, serialization, to_dict
+from model_spec.names import shown
 from model_spec.shapes import Shape
-from model_spec.validation import non_negative_integer, one_of, positive_integer
+from model_spec.validation import boolean, non_negative_integer, one_of, positive_integer
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -50,6 +51,9 @@ class Case:
         positive_integer("batch", self.batch)
         non_negative_integer("seed", self.seed)
         one_of("data", self.data, DATA)
+        boolean("one_hot", self.one_hot)
+        if not isinstance(self.loss, losses.Loss):
+            raise ValueError(f"loss must be a loss of model_spec.losses, got {shown(self.loss)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
@@ -67,10 +71,12 @@ class Case:
         """Build the case that :meth:`to_dict` wrote."""
         known = {"spec", "batch", "seed", "loss", "data", "one_hot"}
         if not isinstance(entry, dict) or set(entry) != known:
-            found = sorted(entry) if isinstance(entry, dict) else repr(entry)
+            found = shown(sorted(entry) if isinstance(entry, dict) else entry)
             raise ValueError(f"a case must be a table with {', '.join(sorted(known))}, got {found}")
         built = {"spec": model_from_dict(entry["spec"]), "loss": serialization.from_dict(entry["loss"])}
-        return cls(**{**entry, **built})
+        case = cls(**{**entry, **built})
+        limits.DEFAULT.check(case.spec, case.batch)
+        return case
 
     def arrays(self) -> tuple[Array, Array]:
         """Inputs and targets, the same for the same case."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,18 @@ import numpy as np
 
 from bridge.fuzzing.fuzz import Finding, examine
 from bridge.fuzzing.random_cases import Case
-from bridge.judge.comparison import DTYPES, Prepare
+from bridge.judge.comparison import DTYPES, FAST, Prepare
 from bridge.judge.report import ParityReport
 from bridge.weights import random_weights
+from model_spec import array_archives, untrusted
+from model_spec.names import printable, shown
 from model_spec.verdict import json_text
 from model_spec.whole_files import whole_file, write_whole
 
 Array = np.ndarray
+
+PATHS = ("eager", "graph", "xla", FAST)
+"""What a case can be compared on."""
 
 _PYTEST = '''"""{title}; written by crosscheck replay."""
 
@@ -32,6 +36,13 @@ def test_backends_agree():
     report = check(Case.from_dict(CASE), dtypes={dtypes}, prepare={prepare}, paths={paths})
     assert not failures(report), str(report)
 '''
+
+
+def _words(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Some of the known words, from a file."""
+    if not isinstance(value, list) or not value or not all(word in known for word in value):
+        raise ValueError(f"{name} must be a list of some of {', '.join(known)}, got {shown(value)}")
+    return tuple(value)
 
 
 @dataclass(frozen=True)
@@ -65,20 +76,19 @@ class SavedCase:
         if not isinstance(entry, dict) or "case" not in entry:
             return cls(Case.from_dict(entry))
         known = {"case", "options", "report", "error"}
-        if set(entry) != known or set(entry["options"]) != {"dtypes", "paths", "fault"}:
+        options = entry.get("options")
+        if set(entry) != known or not isinstance(options, dict) or set(options) != {"dtypes", "paths", "fault"}:
             raise ValueError(
                 f"a saved case must be a table with {', '.join(sorted(known))} and options dtypes, fault, paths, "
-                f"got {', '.join(sorted(entry))}; take a file that crosscheck fuzz has written"
+                f"got {', '.join(shown(name) for name in sorted(entry))}; take a file that crosscheck fuzz has written"
             )
-        options = entry["options"]
-        return cls(
-            Case.from_dict(entry["case"]),
-            tuple(options["dtypes"]),
-            tuple(options["paths"]),
-            options["fault"],
-            entry["report"],
-            entry["error"],
-        )
+        fault, report, error = options["fault"], entry["report"], entry["error"]
+        if not isinstance(fault, str | None) or not isinstance(error, str | None):
+            raise ValueError(f"fault and error must be text or null, got {shown(fault)} and {shown(error)}")
+        if report is not None and not (isinstance(report, dict) and isinstance(report.get("verdict"), str)):
+            raise ValueError(f"report must be a table with a verdict, or null, got {shown(report)}")
+        dtypes, paths = _words("dtypes", options["dtypes"], DTYPES), _words("paths", options["paths"], PATHS)
+        return cls(Case.from_dict(entry["case"]), dtypes, paths, fault, report, error)
 
     @property
     def verdict(self) -> str:
@@ -101,24 +111,35 @@ class SavedCase:
             ValueError: no such file, a damaged one, or weights this NumPy does not draw.
         """
         try:
-            saved = cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            saved = cls.from_dict(untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT)))
         except FileNotFoundError:
             raise ValueError(f"no file {path}; give a case that crosscheck fuzz has saved") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} cannot be read: {error}") from None
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{path} cannot be read: {printable(str(error))}") from None
         beside = path.with_suffix(".npz")
         if not beside.is_file():
             return saved, None
         try:
-            with open(beside, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            size = untrusted.check_size(beside, untrusted.LARGEST_FILE)
+            with open(beside, "rb") as file:
+                arrays = array_archives.read(file, size)
         except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
-            raise ValueError(f"{beside} cannot be read: {error}; remove it to draw the arrays again") from None
+            reason = printable(str(error))
+            raise ValueError(f"{beside} cannot be read: {reason}; remove it to draw the arrays again") from None
         drawn = random_weights(saved.case.spec, saved.case.seed)
         if any(not np.array_equal(value, arrays.get(f"weights/{name}", np.nan)) for name, value in drawn.items()):
             raise ValueError(
                 f"{beside} holds other weights than NumPy {np.__version__} draws from seed {saved.case.seed}; "
                 f"use the NumPy that wrote it, or remove it to draw the arrays again"
+            )
+        missing = [name for name in ("x", "y") if name not in arrays]
+        if missing:
+            raise ValueError(f"{beside} lacks {' and '.join(missing)}; remove it to draw the arrays again")
+        expected = (saved.case.batch, *saved.case.spec.input_shape)
+        if arrays["x"].shape != expected or len(np.atleast_1d(arrays["y"])) != saved.case.batch:
+            raise ValueError(
+                f"{beside} holds x of shape {arrays['x'].shape} and y of shape {arrays['y'].shape}, the case has "
+                f"{expected}; remove it to draw the arrays again"
             )
         return saved, (arrays["x"], arrays["y"])
 

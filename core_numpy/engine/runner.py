@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core_numpy import metrics
+from core_numpy.batch import Batch, BatchResult, all_right
 from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.meeting import WholeBatch
@@ -18,7 +19,6 @@ from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
 from core_numpy.network import Network, Params
-from core_numpy.tiers import Batch, BatchResult, all_right
 from model_spec.losses import CategoricalCrossentropy, Loss
 
 SHARDS = 2

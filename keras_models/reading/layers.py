@@ -121,6 +121,9 @@ READERS: dict[type, Reader] = {
 }
 """How each layer of Keras is read; a subclass is another layer, whose call may do anything."""
 
+ACTIVATION_LAYERS = frozenset(kind for kind, reader in READERS.items() if reader is _activation)
+"""Those that Keras also takes as the ``activation`` of another layer."""
+
 
 def read_layer(layer: Any, name: str) -> specs.LayerSpec:
     """The layer of model_spec that computes what a Keras layer computes.

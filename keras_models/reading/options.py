@@ -36,6 +36,18 @@ _REGULARIZERS: dict[type, tuple[type[regularizers.Regularizer], tuple[str, ...]]
     keras.regularizers.L1L2: (regularizers.L1L2, ("l1", "l2")),
 }
 
+FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) for function, name in _FUNCTIONS.items()}
+"""{name: what stands for it in a configuration}: the name itself, but for the function that is not Keras' own."""
+
+INITIALIZER_CLASSES = frozenset(
+    name
+    for name, kind in vars(keras.initializers).items()
+    if isinstance(kind, type) and issubclass(kind, keras.initializers.Initializer)
+)
+"""Names of Keras' own initializers, in both spellings; nothing rests on them: the values come with the model."""
+
+REGULARIZER_CLASSES = frozenset(kind.__name__ for kind in _REGULARIZERS)
+
 
 def refuse(layer: Any, what: str, instead: str) -> ValueError:
     """The error that a layer, or an option of it, is not supported."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_spec.names import LONGEST, shown
 from model_spec.shapes import Shape
 from model_spec.validation import boolean
 
@@ -28,7 +29,13 @@ class LayerSpec:
         if self.name is None:
             return
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", self.name):
-            raise ValueError(f"a layer's name takes letters, digits and _.- (no slash or space), got {self.name!r}")
+            raise ValueError(
+                f"a layer's name takes letters, digits and _.- (no slash or space), got {shown(self.name)}"
+            )
+        if len(self.name) > LONGEST:
+            raise ValueError(
+                f"a layer's name takes at most {LONGEST} characters, got {len(self.name)}: {shown(self.name)}"
+            )
 
     def _set(self, **values: Any) -> None:
         """Store normalised field values; only for ``__post_init__``, where a frozen dataclass allows no assignment."""

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import core_numpy
-from bridge import certificate, conversion
+from bridge import conversion
+from bridge.conversion import certificate
 from bridge.conversion.drawn_inputs import draw, draw_for
 from core_numpy import NumpyModel
 from keras_models import KerasModel, read

@@ -9,7 +9,7 @@ import bridge
 from bridge.moved import MOVED
 
 
-@pytest.mark.parametrize("former", [*MOVED, "bridge.selftest.faults.updates", "bridge.selftest.faults.change"])
+@pytest.mark.parametrize("former", [*MOVED, "bridge.faults.updates", "bridge.faults.change"])
 def test_a_former_name_is_the_same_module(former):
     old = next(name for name in MOVED if former == name or former.startswith(f"{name}."))
     name = MOVED[old] + former.removeprefix(old)

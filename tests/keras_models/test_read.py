@@ -7,7 +7,7 @@ import pytest
 import keras_models
 import model_spec as ms
 from keras_models import KerasModel, read
-from keras_models.read import _unique_names
+from keras_models.reading.names import unique_names
 from keras_models.runtime import tensorflow
 from keras_models.weight_files import save_model, save_weights
 from model_spec import zoo
@@ -149,7 +149,7 @@ def test_nested_models_become_one_line_with_unique_names():
 
 
 def test_unique_names():
-    assert _unique_names(["dense", "dense", "a b", "dense_1"]) == ["dense", "dense_2", "a_b", "dense_1"]
+    assert unique_names(["dense", "dense", "a b", "dense_1"]) == ["dense", "dense_2", "a_b", "dense_1"]
 
 
 @pytest.mark.parametrize("flatten", ["channels_first", "channels_last"])

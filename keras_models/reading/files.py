@@ -1,0 +1,118 @@
+"""A Keras model from a file: looked at, measured, and only then built and filled by Keras."""
+
+from __future__ import annotations
+
+import copy
+import io
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from keras_models.reading import archive, hdf5
+from keras_models.reading.configuration import Configuration, Place, read_configuration
+from keras_models.reading.layers import read_layer
+from keras_models.reading.names import plain_name, unique_names
+from keras_models.reading.order import Order
+from keras_models.runtime import keras
+from model_spec import ModelSpec, untrusted
+from model_spec.limits import Limits
+from model_spec.names import printable, shown
+from model_spec.shapes import element_count
+
+ENDINGS = (".keras", ".h5", ".hdf5")
+
+
+def load_model(path: Path, bounds: Limits | None) -> Any:
+    """The Keras model in a file, not compiled.
+
+    Raises:
+        ValueError: names the file, and what in it is not supported, too large or damaged.
+    """
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"{path} is no file of a Keras model; its name ends in {', '.join(ENDINGS)}")
+    if not path.exists():
+        raise ValueError(f"{path}: no such file; save the model first or check the path")
+    if path.name.endswith("weights.h5"):
+        raise ValueError(f"{path} holds weights only; give the network they belong to with spec=")
+    try:
+        configuration, values = _look(path)
+        spec = _foresee(configuration, bounds)
+        wanted = sum(map(element_count, spec.variable_shapes.values()))
+        if wanted > values:
+            raise ValueError(f"its layers have {wanted:,} weights, it holds {values:,} numbers")
+        model = keras.saving.deserialize_keras_object(configuration.clean, safe_mode=True)
+        if model.built:
+            model.load_weights(path)
+        return model
+    except Exception as error:
+        # Keras, h5py and zipfile raise many kinds for a damaged file
+        reason = printable(cause(error))
+        raise ValueError(f"{path} cannot be read as a Keras model: {reason}") from None
+
+
+def _look(path: Path) -> tuple[Configuration, int]:
+    """The configuration, and how many numbers the arrays hold, none of which has been read."""
+    size = untrusted.check_size(path, untrusted.LARGEST_FILE)
+    if path.suffix == ".keras":
+        entries = archive.read_archive(path, size)
+        configuration = read_configuration(untrusted.parse_json(entries.configuration))
+        with h5py.File(io.BytesIO(entries.weights), "r") as file:
+            return configuration, sum(hdf5.array_sizes(file, len(entries.weights)).values())
+    with h5py.File(path, "r") as file:
+        text = hdf5.text_attribute(file, "model_config", untrusted.LARGEST_TEXT)
+        if text is None:
+            raise ValueError("it has no model_config: it holds weights only; give the network with spec=")
+        return read_configuration(untrusted.parse_json(text)), sum(hdf5.array_sizes(file, size).values())
+
+
+def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
+    """The specification of the model that Keras will build, by layers that have no variables yet."""
+    places = configuration.places
+    if not places:
+        raise ValueError(f"model {shown(configuration.name)} has no layers; give one with at least one")
+    if bounds is not None:
+        bounds.check_layers(len(places))
+    if not places[0].claims:
+        raise ValueError(
+            f"model {shown(configuration.name)} has not been built; begin it with keras.Input and save it again"
+        )
+    claim = places[0].claims[0]
+    shape = tuple(size for size in claim if size is not None)
+    if len(shape) < len(claim):
+        raise ValueError(
+            f"model {shown(configuration.name)} takes inputs of any size, {shown(tuple(claim))}; build it with every "
+            f"size known, for instance keras.Input((28, 28, 1))"
+        )
+    layers = [_layer(place) for place in places]
+    names = unique_names([place.name for place in places])
+    order = Order.at_input(layers, shape)
+    specs = [read_layer(layer, name) for layer, name in zip(layers, names, strict=True)]
+    spec = ModelSpec(plain_name(configuration.name), order.example_shape(), tuple(specs))
+    if bounds is not None:
+        bounds.check(spec)
+    for place, sizes in zip(places, spec.input_shapes, strict=True):
+        _check_claims(place, (sizes[2], *sizes[:2]) if order.is_turned and len(sizes) == 3 else sizes)
+    return spec
+
+
+def cause(error: Exception) -> str:
+    """What Keras says, on one line, without the configurations that it repeats."""
+    return " ".join(str(error).rpartition("Exception encountered: ")[2].split())[:600]
+
+
+def _layer(place: Place) -> Any:
+    try:
+        return place.kind.from_config(copy.deepcopy(place.config))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"layer {shown(place.name)} ({place.kind.__name__}): {cause(error)}") from None
+
+
+def _check_claims(place: Place, shape: tuple[int, ...]) -> None:
+    """Keras builds nested models on the shapes that the file claims, whatever comes in."""
+    for claim in place.claims:
+        if len(claim) != len(shape) or any(size not in (None, real) for size, real in zip(claim, shape, strict=True)):
+            raise ValueError(
+                f"layer {shown(place.name)} ({place.kind.__name__}) is said to take {shown(tuple(claim))}, "
+                f"{shape} comes in"
+            )
