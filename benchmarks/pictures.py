@@ -111,11 +111,11 @@ def _read(picture: Image.Image, size: tuple[int, int], channels: int, ground: st
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
         raise _Refused(f"holds {frames} pictures (frames); save the one that is meant as a file of its own")
-    height, width = picture.size[::-1]
-    # Looked at before the pixels are unpacked
-    if sorted((height, width)) != sorted(size) or (picture.format != "TIFF" and _upright_size(picture) != size):
-        _refuse_size(_upright_size(picture), size)
+    # Before the pixels are unpacked, which asking a PNG file for its orientation does, too
     deep = any(";16" in str(part) for part in getattr(picture, "tile", ()))
+    height, width = picture.size[::-1]
+    if sorted((height, width)) != sorted(size):
+        _refuse_size((height, width), size)
     picture.load()
     found = _Reading(picture, channels, ground, any_float).read()
     orientation = picture.getexif().get(_ORIENTATION, 1)

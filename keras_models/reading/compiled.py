@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def compiled(source: Any, model: Any) -> Compiled:
         model: the model read from it, or the model itself.
     """
     try:
-        if isinstance(source, (str, Path)):
+        if isinstance(source, (str, os.PathLike)):
             return of_configuration(_of_file(Path(source)))
         if not getattr(model, "compiled", False):
             return Compiled()

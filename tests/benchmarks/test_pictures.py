@@ -1,5 +1,8 @@
 """Pictures of every kind are read rightly, or refused by name; none is answered wrongly without a word."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -127,6 +130,23 @@ def test_read_rightly(name, tmp_path):
     np.testing.assert_allclose(picture.values[..., 0] / picture.white, expected, atol=1e-7)
     assert words in "; ".join(picture.notes)
     assert words or picture.notes == []
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(3, 2), (4, 6), (1, 4)])
+def test_colours_of_16_bits_are_read_as_their_upper_8(channels, kind, tmp_path):
+    values = np.dstack([RGB.astype(int) * 257, np.full((3, 4), 65535)])[
+        ..., {2: [0, 1, 2], 6: [0, 1, 2, 3], 4: [0, 3]}[kind]
+    ]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", 4, 3, 16, kind, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+    (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    picture = read_picture(tmp_path / "deep.png", (3, 4), channels)
+    np.testing.assert_array_equal(picture.values[..., 0], RGB[..., 0])
+    assert picture.notes == ["the upper 8 of its 16 bits a channel"]
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.pgm", "big_endian.tif", "grey.png", "colours.png", "palette.png"])

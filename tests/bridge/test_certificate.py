@@ -68,6 +68,8 @@ def test_dead_layers_are_said(tmp_path):
     weights = model.weights
     weights["dense/bias"][:] = 0
     weights["dense_1/bias"][:] = -1e6
+    # Not zero, and the same for every sample all the same
+    weights["dense_2/bias"][:] = 3
     model.set_weights(weights)
     found = conversion.to_numpy(as_keras(model), tmp_path / "m.npz", samples=given)
     assert found.vacuous == ["dense_1", "dense_2", "prediction of the folded network"]
