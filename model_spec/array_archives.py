@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Callable, Collection
 from typing import IO, Any
@@ -110,11 +109,10 @@ def _array(content: IO[bytes], size: int, name: str) -> Array:
 def _header(content: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """(shape, is column-major, dtype, where the values begin)."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    beginning = io.BytesIO(content.read(12 + (1 << 16)))
     try:
-        shape, is_column_major, dtype = readers[np.lib.format.read_magic(beginning)](beginning)
+        shape, is_column_major, dtype = readers[np.lib.format.read_magic(content)](content)
+    except zipfile.BadZipFile:
+        raise
     except Exception as error:  # NumPy parses it as Python and raises what that raises
         raise ValueError(f"entry {shown(name)} is no array of NumPy's: {shown(str(error))}") from None
-    begin = beginning.tell()
-    content.seek(begin)
-    return shape, is_column_major, dtype, begin
+    return shape, is_column_major, dtype, content.tell()

@@ -6,8 +6,7 @@ user's own and have no bounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from model_spec.names import shown
 from model_spec.shapes import Shape, element_count, padding_amount
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from model_spec.model import ModelSpec
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds on a network from a file; give larger ones where you trust the file.
 
     Args:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         results.append(_train(options, spec, training, data, directory))
         if not options.json:
             console.show(
-                f"{spec.name} on {data.name}, {len(data.train[0])} training rows",
+                f"{spec.name} on {printable(data.name)}, {len(data.train[0])} training rows",
                 results[-1].table(),
                 results[-1].word(),
                 f"result: {directory / 'result.json'}",

@@ -17,10 +17,7 @@ MOST_OBJECTS = 100_000
 
 _EXPANSION = 20
 _NEVER_TOO_LARGE = 1 << 26
-"""Bytes that compressed arrays may take however small the file is; beyond, ``_EXPANSION`` times the file's size."""
-
-_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
-"""Others are plug-ins, which HDF5 would load as code."""
+"""Bytes that arrays may take however small the file is; beyond, ``_EXPANSION`` times the file's size."""
 
 
 def array_sizes(file: h5py.File, size: int) -> dict[str, int]:
@@ -28,16 +25,18 @@ def array_sizes(file: h5py.File, size: int) -> dict[str, int]:
 
     Raises:
         ValueError: a link out of the file or to another name, a group in itself, an array kept in another file, one
-            of objects or text, one whose compression needs a plug-in, more data than the file has room for.
+            of objects or text, a packed one (Keras packs none), more data than the file has room for.
     """
     found: dict[str, int] = {}
-    total = 0
+    claimed: dict[str, int] = {}
     for path, dataset in _datasets(file):
         _check_storage(path, dataset)
-        total += dataset.size * dataset.dtype.itemsize
+        # A chunk may be larger than the array that it holds
+        claimed[path] = max(dataset.size, math.prod(dataset.chunks or ())) * dataset.dtype.itemsize
         found[path] = dataset.size
+    total = sum(claimed.values())
     if total > max(_NEVER_TOO_LARGE, _EXPANSION * size):
-        largest = max(found, key=lambda path: found[path])
+        largest = max(claimed, key=lambda path: claimed[path])
         raise ValueError(
             f"its arrays claim {total:,} bytes, most of them {shown(largest)}, more than a file of {size:,} bytes "
             f"can hold"
@@ -84,9 +83,9 @@ def _check_storage(path: str, dataset: Any) -> None:
         raise ValueError(f"array {shown(path)} is kept in another file; only arrays of the file itself are read")
     if dataset.dtype.kind not in "fiub" or dataset.dtype.subdtype is not None:
         raise ValueError(f"array {shown(path)} holds {dataset.dtype}; only numbers are read")
-    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
-    if not set(filters) <= set(_FILTERS):
-        raise ValueError(f"array {shown(path)} is packed by a plug-in (filter {filters}); save it without")
+    if properties.get_nfilters():
+        # HDF5 unpacks whatever comes out, with no bound, and loads plug-ins for what it cannot unpack itself
+        raise ValueError(f"array {shown(path)} is packed (filter {properties.get_filter(0)[0]}); save it unpacked")
     if len(dataset.shape) > 16 or math.prod(dataset.shape) != dataset.size:
         raise ValueError(f"array {shown(path)} has shape {shown(dataset.shape)}; no such array is read")
 

@@ -226,7 +226,7 @@ UNGUARDED = {
         to("keras_models.reading.hdf5._check_storage", lambda path, dataset: None),
         is_taken,
     ),
-    "keras: compressed zeros, .h5": (to("keras_models.reading.hdf5._NEVER_TOO_LARGE", 2**40), is_taken),
+    "keras: large chunks, .h5": (to("keras_models.reading.hdf5._NEVER_TOO_LARGE", 2**40), is_taken),
     "npz: padding": (without_sizes, is_taken),
     "npz: windows of a convolution": (without_sizes, is_taken),
     "json: batch": (without_sizes, is_taken),
