@@ -80,7 +80,7 @@ CALLS = {
     "checkpoint": resume,
     "json": SavedCase.load,
     "toml": model_spec.load_model,
-    "picture": lambda path: load_samples(path, (8, 8, 1)),
+    "picture": lambda path: load_samples(path, model_spec.zoo.cnn((8, 8, 1))),
 }
 
 LINES = {
@@ -203,9 +203,10 @@ def to(name, value):
     return lambda monkeypatch: monkeypatch.setattr(importlib.import_module(module), attribute, value)
 
 
-def np_load(file, size, expansion=1, names=None):
+def np_load(file, size, expansion=1, wanted=bool):
     with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        found = {name: archive[name] for name in archive.files}
+    return found, dict.fromkeys(found, 0)
 
 
 UNGUARDED = {
@@ -233,7 +234,7 @@ UNGUARDED = {
     "toml: units": (without_sizes, is_taken),
     "toml: name that climbs": (without_names, climbs),
     "npz: name of control characters": (without_names, turns_red),
-    "npz: two arrays of one name": (to("model_spec.array_archives.read", np_load), is_taken),
+    "npz: two arrays of one name": (to("model_spec.array_archives.read_with_checksums", np_load), is_taken),
     "json: deep": (to("model_spec.untrusted.parse_json", json.loads), raises(RecursionError)),
     "toml: deep": (to("model_spec.untrusted.parse_toml", tomllib.loads), raises(RecursionError)),
     "checkpoint: training is a list": (

@@ -66,6 +66,7 @@ def test_every_part_of_mixed_rows_holds_its_share():
 
 def test_the_command_says_what_it_did(file, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras_models.set_threads", lambda threads: None)  # TensorFlow has run in this process
     assert main(["train", "mlp", "--data", file(), "--epochs", "1", "--quiet", "--output", "runs"]) == 0
     assert "grouped by class" in capsys.readouterr().err
     (result,) = (tmp_path / "runs").glob("*/result.json")
