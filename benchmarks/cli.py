@@ -18,6 +18,7 @@ from benchmarks.command_line import parse
 from benchmarks.commands.common import CANNOT_COMPARE, CRASHED, INTERRUPTED, check_places_to_write
 from benchmarks.configuration import with_configuration as _with_configuration
 from benchmarks.options import build_parser
+from model_spec.names import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, ImportError, OSError) as error:
-        print(f"crosscheck: {error}", file=sys.stderr)
+        print(f"crosscheck: {printable(str(error))}", file=sys.stderr)
         return CANNOT_COMPARE
     except MemoryError as error:
         print(f"crosscheck: not enough memory: {error}; take fewer rows or a smaller network", file=sys.stderr)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.command_line import Parser, parse, subcommands
 from benchmarks.options import build_parser
-
-_LARGEST_FILE = 1 << 20
+from model_spec import untrusted
 
 
 def with_configuration(parser: Parser, options: argparse.Namespace, line: Sequence[str]) -> argparse.Namespace:
@@ -49,14 +47,10 @@ def with_configuration(parser: Parser, options: argparse.Namespace, line: Sequen
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise ValueError(f"{path} is larger than {_LARGEST_FILE} bytes; give --config a file of options")
-        return tomllib.loads(content.decode())
+        return untrusted.parse_toml(untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode())
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give --config the path of a .toml file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
