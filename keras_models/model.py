@@ -231,6 +231,7 @@ class KerasModel:
         validation_data: tuple[Any, Any] | None = None,
         callbacks: Iterable[Callback] = (),
         verbose: int | str = "auto",
+        *,
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
         checkpoint: str | Path | None = None,

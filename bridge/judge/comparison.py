@@ -20,6 +20,7 @@ from core_numpy import NumpyModel
 from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
+from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
 
 Array = np.ndarray
 
@@ -121,7 +122,7 @@ def compare_models(
     Raises:
         ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
     """
-    reference = next((model for model in (a, b) if hasattr(model, "spec") and hasattr(model, "weights")), None)
+    reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:
         raise ValueError("neither model has .spec and .weights, so there is no truth to judge by; give one that has")
     _refuse_different_weights(a, b)
@@ -131,7 +132,7 @@ def compare_models(
     y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
     cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
-    path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
+    path = next((path for model in (a, b) if (path := getattr(model, "path", None))), "eager")
     drops = bool(spec.dropout_layers)
     for mode in ("inference", "training"):
         training = mode == "training"
@@ -150,18 +151,18 @@ def compare_models(
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
-        if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
+        if y is not None and offers(a, Differentiates) and offers(b, Differentiates):
             sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
             expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
-        if all(hasattr(side, "pullback") for side in (a, b)):
+        if offers(a, PullsBack) and offers(b, PullsBack):
             sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
             expected = model.pullback(cotangent.astype(np.float64))
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
         if locate and any(not row.agrees for row in report.rows[first_row:]):
             for side, name in zip((a, b), report.sides, strict=True):
-                if hasattr(side, "activations"):
+                if offers(side, ShowsValues):
                     observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
                     report.add_local(observed, explain)
             report.name_conventions(first_row)
@@ -181,7 +182,7 @@ def _observe(
 ) -> Observed:
     """Everything a model shows on the batch, for judging its layers one by one."""
     loss = None
-    if y is not None and hasattr(side, "loss_and_gradients"):
+    if y is not None and offers(side, Differentiates):
         targets = np.asarray(y, np.float64) if y.ndim > 1 else y
         loss = (side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
     return Observed(
@@ -191,21 +192,33 @@ def _observe(
         place=place,
         activations=side.activations(x, training=training, preactivations=True),
         loss=loss,
-        pullback=side.pullback(x, cotangent, training=training) if hasattr(side, "pullback") else None,
+        pullback=side.pullback(x, cotangent, training=training) if offers(side, PullsBack) else None,
     )
 
 
+class DifferentWeightsError(ValueError):
+    """Two models hold different weights, so that their results cannot be compared.
+
+    Attributes:
+        names: of the variables that differ, or that one of them lacks.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        super().__init__(
+            f"the two models hold different weights ({', '.join(names)}), so their results cannot be compared; "
+            f"call bridge.copy_weights(source, target) first"
+        )
+
+
 def _refuse_different_weights(a: Any, b: Any) -> None:
-    if not (hasattr(a, "weights") and hasattr(b, "weights")):
+    if not (offers(a, HoldsWeights) and offers(b, HoldsWeights)):
         return
     first, second = a.weights, b.weights
     differing = [name for name in first if name not in second or not np.array_equal(first[name], second[name])]
     differing += [name for name in second if name not in first]
     if differing:
-        raise ValueError(
-            f"the two models hold different weights ({', '.join(differing)}), so their results cannot be compared; "
-            f"call bridge.copy_weights(source, target) first"
-        )
+        raise DifferentWeightsError(differing)
 
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
@@ -222,7 +235,7 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
             rows.append(judge(a.predict(x[:1]), b.predict(x[:1]), of_one, place, f"{last} of one example", last))
     if is_fast:
         return rows
-    if not all(hasattr(side, "activations") for side in (a, b)):
+    if not (offers(a, ShowsValues) and offers(b, ShowsValues)):
         if training:
             return []
         last = model.network.steps[-1].name
