@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,18 @@ Prepare = Callable[[NumpyModel], str | None]
 
 DTYPES = ("float64", "float32")
 
+
+def former_fault(prepare: Prepare | None, fault: Any) -> Prepare | None:
+    """What to prepare a model with, where it may have been given as ``fault=``, the argument's former name."""
+    if fault is None:
+        return prepare
+    if not hasattr(fault, "plant"):
+        raise ValueError(f"fault={fault!r} is now prepare=bridge.plant({fault!r})")
+    warnings.warn("fault=... is now prepare=bridge.plant(...)", DeprecationWarning, stacklevel=4)
+    planted: Prepare = fault.plant
+    return planted
+
+
 FAST = "fast"
 """The path on which NumPy runs its plans of fused blocks; see ``core_numpy.engine``."""
 
@@ -44,6 +57,7 @@ def compare(
     paths: str | Sequence[str] = ("eager",),
     locate: bool = True,
     explain: Explain = explain_nothing,
+    fault: Any = None,
 ) -> ParityReport:
     """Build the network on both backends and compare everything it computes.
 
@@ -66,9 +80,11 @@ def compare(
             Keras' eager path; it shows no values between the layers, and networks it cannot run are left out.
         locate: where they differ, judge every layer alone and look for a convention that explains it; takes seconds.
         explain: who knows the conventions.
+        fault: deprecated; see ``prepare``.
     """
     from keras_models import KerasModel
 
+    prepare = former_fault(prepare, fault)
     dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype)
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
     report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
