@@ -40,20 +40,23 @@ def _nesterov_of_the_book(rule: Any, w: Array, g: Array, slots: dict[str, Array]
     m -= rate * g
 
 
-def _nesterov_ignored(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def nesterov_ignored(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """Plain momentum: m = momentum m - rate g; w += m."""
     m = slots["momentum"]
     m *= w.dtype.type(rule.momentum)
     m -= rate * g
     w += m
 
 
-def _adagrad_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def adagrad_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """a += g**2; w -= rate g / (sqrt(a) + epsilon)."""
     a = slots["accumulator"]
     a += np.square(g)
     w -= rate * g / (np.sqrt(a) + w.dtype.type(rule.epsilon))
 
 
-def _adagrad_from_zero(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def adagrad_from_zero(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """Keras' step with an accumulator that starts at 0 in place of 0.1."""
     a = slots["accumulator"]
     if t == 1:
         a[...] = 0
@@ -61,24 +64,29 @@ def _adagrad_from_zero(rule: Any, w: Array, g: Array, slots: dict[str, Array], r
     w -= rate * g / np.sqrt(a + w.dtype.type(rule.epsilon))
 
 
-def _rmsprop_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def rmsprop_epsilon_outside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """v = rho v + (1 - rho) g**2; w -= rate g / (sqrt(v) + epsilon)."""
     kind, v = w.dtype.type, slots["velocity"]
-    v[...] = kind(rule.rho) * v + kind(1 - rule.rho) * np.square(g)
+    v *= kind(rule.rho)
+    v += kind(1 - rule.rho) * g * g
     w -= rate * g / (np.sqrt(v) + kind(rule.epsilon))
 
 
-def _adam_epsilon_of_the_paper(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def adam_epsilon_of_the_paper(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """w -= rate m_hat / (sqrt(v_hat) + epsilon), with both moments corrected."""
     kind, (m, v) = w.dtype.type, _moments(rule, w, g, slots)
     m_hat, v_hat = m / (1 - kind(rule.beta_1) ** kind(t)), v / (1 - kind(rule.beta_2) ** kind(t))
     w -= rate * m_hat / (np.sqrt(v_hat) + kind(rule.epsilon))
 
 
-def _adam_uncorrected(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def adam_uncorrected(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """w -= rate m / (sqrt(v) + epsilon): the moments' start at zero is not corrected."""
     m, v = _moments(rule, w, g, slots)
     w -= rate * m / (np.sqrt(v) + w.dtype.type(rule.epsilon))
 
 
-def _adam_epsilon_inside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+def adam_epsilon_inside(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """w -= alpha m / sqrt(v + epsilon)."""
     kind, (m, v) = w.dtype.type, _moments(rule, w, g, slots)
     alpha = rate * np.sqrt(1 - kind(rule.beta_2) ** kind(t)) / (1 - kind(rule.beta_1) ** kind(t))
     w -= alpha * m / np.sqrt(v + kind(rule.epsilon))
@@ -94,17 +102,17 @@ def _moments(rule: Any, w: Array, g: Array, slots: dict[str, Array]) -> tuple[Ar
 OPTIMIZER_CONVENTIONS: tuple[OptimizerConvention, ...] = (
     OptimizerConvention("learning rate outside the momentum", "PyTorch's SGD", rules.SGD, _rate_outside_momentum),
     OptimizerConvention("Nesterov of the book", "deep learning from scratch", rules.SGD, _nesterov_of_the_book),
-    OptimizerConvention("Nesterov flag ignored", "plain momentum", rules.SGD, _nesterov_ignored),
+    OptimizerConvention("Nesterov flag ignored", "plain momentum", rules.SGD, nesterov_ignored),
     OptimizerConvention(
-        "Adagrad epsilon outside the root", "PyTorch, the books", rules.Adagrad, _adagrad_epsilon_outside
+        "Adagrad epsilon outside the root", "PyTorch, the books", rules.Adagrad, adagrad_epsilon_outside
     ),
-    OptimizerConvention("Adagrad accumulator from 0", "PyTorch, the books", rules.Adagrad, _adagrad_from_zero),
-    OptimizerConvention("RMSprop epsilon outside the root", "PyTorch", rules.RMSprop, _rmsprop_epsilon_outside),
+    OptimizerConvention("Adagrad accumulator from 0", "PyTorch, the books", rules.Adagrad, adagrad_from_zero),
+    OptimizerConvention("RMSprop epsilon outside the root", "PyTorch", rules.RMSprop, rmsprop_epsilon_outside),
     OptimizerConvention(
-        "Adam epsilon after the correction", "PyTorch, the paper", rules.Adam, _adam_epsilon_of_the_paper
+        "Adam epsilon after the correction", "PyTorch, the paper", rules.Adam, adam_epsilon_of_the_paper
     ),
-    OptimizerConvention("Adam without bias correction", "a frequent slip", rules.Adam, _adam_uncorrected),
-    OptimizerConvention("Adam epsilon inside the root", "some books", rules.Adam, _adam_epsilon_inside),
+    OptimizerConvention("Adam without bias correction", "a frequent slip", rules.Adam, adam_uncorrected),
+    OptimizerConvention("Adam epsilon inside the root", "some books", rules.Adam, adam_epsilon_inside),
 )
 
 
