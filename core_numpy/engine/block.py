@@ -13,7 +13,7 @@ from core_numpy.engine.meeting import WholeBatch
 from model_spec.shapes import Shape
 
 
-class Room(NamedTuple):
+class BuildContext(NamedTuple):
     """What a block is built for.
 
     Attributes:
@@ -69,10 +69,10 @@ class Block:
     reads_sign = False
     """True where backward reads no more of y than whether it is positive; a mask may be multiplied onto it."""
 
-    def __init__(self, layer: Layer, source: Block | None, room: Room) -> None:
+    def __init__(self, layer: Layer, source: Block | None, context: BuildContext) -> None:
         self.layer = layer
         self.source = source
-        self.room = room
+        self.context = context
 
     @property
     def x(self) -> Array:
