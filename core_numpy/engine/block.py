@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
+from core_numpy.engine.all_reduce import WholeBatch
 from core_numpy.engine.layout import Layout, empty, zeros
-from core_numpy.engine.meeting import WholeBatch
 from model_spec.shapes import Shape
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine import activations, dense, elementwise, pooling
+from core_numpy.engine.all_reduce import OneShard, WholeBatch
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import Layout, owned_bytes
-from core_numpy.engine.meeting import OneShard, WholeBatch
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
 from core_numpy.layers import batch_normalization
