@@ -1,4 +1,4 @@
-"""The one face of both backends: what a model can do, and what its methods return."""
+"""The one interface of both backends: what a model can do, and what its methods return."""
 
 from __future__ import annotations
 
