@@ -1,4 +1,4 @@
-"""KerasModel: a network of model_spec as a real Keras model, behind the face both backends share."""
+"""KerasModel: a network of model_spec as a real Keras model, behind the interface both backends share."""
 
 from __future__ import annotations
 

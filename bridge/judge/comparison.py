@@ -242,7 +242,7 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
     is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
     rows = []
     if not training and (is_fast or place.path != "eager"):
-        # Where nothing inside is looked at, a graph or a plan may melt operations together
+        # Where nothing inside is looked at, a graph or a plan may fuse operations
         last = model.network.steps[-1].name
         rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
         if is_fast:

@@ -1,7 +1,7 @@
 """How far two correct implementations may differ: rounding variances carried through every layer."""
 
 from bridge.judge.bounds.network import (
-    SHARES_OUT,
+    ROUTES_GRADIENT,
     Expected,
     ExpectedGradients,
     RoundingModel,
@@ -14,7 +14,7 @@ from bridge.judge.bounds.rounding import KINK_SAFETY, SAFETY, UNDERFLOW, UNIT_RO
 __all__ = [
     "KINK_SAFETY",
     "SAFETY",
-    "SHARES_OUT",
+    "ROUTES_GRADIENT",
     "UNDERFLOW",
     "UNIT_ROUNDOFF",
     "Expected",

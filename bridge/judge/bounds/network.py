@@ -69,8 +69,8 @@ class ExpectedGradients:
     uncertain: int = 0
 
 
-SHARES_OUT = (MaxPooling2D, GlobalMaxPooling2D)
-"""Layers that share a gradient out among their input's cells."""
+ROUTES_GRADIENT = (MaxPooling2D, GlobalMaxPooling2D)
+"""Layers that route each gradient to some cells of their input; a channel's sum stays what it was."""
 
 
 def conserved(rounding: Rounding, cotangent: Cotangent, cells: int) -> Expected:
@@ -204,7 +204,7 @@ class RoundingModel:
                     correlated = partial(runs.variance_of, f"{at} {name}")
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
             before = value_name(steps[at - 1]) if at else "x"
-            if isinstance(step.layer, SHARES_OUT):
+            if isinstance(step.layer, ROUTES_GRADIENT):
                 expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
             cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")
