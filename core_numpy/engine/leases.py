@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterable
+from time import monotonic
 
 from core_numpy.engine.plan_cache import PlanCache
 
@@ -12,6 +14,13 @@ IDLE_BYTES = 64 << 20
 """Bytes of buffers one model keeps between calls, where the plans of its last call do not need more by themselves."""
 
 _CHECK_SECONDS = 0.1
+
+
+_FORK_SECONDS = 10.0
+"""How long a fork waits for calls that are at work."""
+
+_ALL: weakref.WeakSet[Leases] = weakref.WeakSet()
+_REGISTERING = threading.Lock()
 
 
 class Leases:
@@ -30,6 +39,9 @@ class Leases:
         self._everyone = [weakref.ref(cache) for cache in self._idle]
         self._returned = threading.Condition()
         self._waiting = 0
+        self._paused = False
+        with _REGISTERING:
+            _ALL.add(self)
 
     def reading(self) -> _Reading:
         """``with leases.reading() as plans:`` - a plan cache for one call, while no writer is at work."""
@@ -46,7 +58,17 @@ class Leases:
         return _Writing(self, self._readers - held)
 
     def take(self) -> PlanCache:
-        """A cache nobody else uses, as soon as there is one."""
+        """A cache nobody else uses, as soon as there is one and no fork is about to happen."""
+        while True:
+            cache = self.take_also_before_a_fork()
+            # Asked after taking, as pause looks at what is taken after asking to pause: one of the two sees the other
+            if not self._paused:
+                return cache
+            self.put_back([cache])
+            self._wait_for_fork()
+
+    def take_also_before_a_fork(self) -> PlanCache:
+        """A cache for who must go on to give back what he has."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -83,6 +105,31 @@ class Leases:
                             self._replace_lost()
             finally:
                 self._waiting -= 1
+
+    def _wait_for_fork(self) -> None:
+        with self._returned:
+            self._waiting += 1
+            try:
+                while self._paused:
+                    self._returned.wait(_CHECK_SECONDS)
+            finally:
+                self._waiting -= 1
+
+    def pause(self, deadline: float) -> None:
+        """Let no call begin, and wait until those at work have ended, or until ``deadline`` of the monotonic clock."""
+        self._paused = True
+        with self._returned:
+            self._waiting += 1
+            try:
+                while len(self._idle) < self._readers and monotonic() < deadline:
+                    self._returned.wait(_CHECK_SECONDS)
+            finally:
+                self._waiting -= 1
+
+    def resume(self) -> None:
+        """Let calls begin again."""
+        self._paused = False
+        self._wake()
 
     def _replace_lost(self) -> None:
         """A thread interrupted between taking a cache and using it (Ctrl-C) never gives it back: make another one."""
@@ -140,7 +187,7 @@ class _Writing:
         self._taken = taken
         try:
             while len(taken) < self._count:
-                taken.append(leases.take())
+                taken.append(leases.take_also_before_a_fork())
         except BaseException:
             self.__exit__()
             raise
@@ -148,3 +195,30 @@ class _Writing:
     def __exit__(self, *error: object) -> None:
         # In the order they were in, the one used last on top
         self._leases.put_back(reversed(self._taken))
+
+
+def _pause_all() -> None:
+    """A child in which a thread of its parent was inside BLAS would wait for that thread's locks for ever."""
+    deadline = monotonic() + _FORK_SECONDS
+    with _REGISTERING:
+        everyone = list(_ALL)
+    for leases in everyone:
+        leases.pause(deadline)
+
+
+def _resume_all() -> None:
+    with _REGISTERING:
+        everyone = list(_ALL)
+    for leases in everyone:
+        leases.resume()
+
+
+def _forget_all() -> None:
+    """In the child: its models make leases of their own."""
+    global _REGISTERING
+    _REGISTERING = threading.Lock()
+    _ALL.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_all)
