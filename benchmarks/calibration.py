@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import datasets, fuzzing
 from bridge.fuzzing.summary import FuzzSummary
-from bridge.fuzzing.task_runner import Cell, run_cells, source_version
+from bridge.fuzzing.task_runner import Task, run_tasks, source_version
 from bridge.fuzzing.tasks import figures_of
 from bridge.judge.bounds import SAFETY
 from bridge.judge.comparison import compare_models
@@ -81,14 +81,14 @@ def run(count: int, seed: int, trainings: int, jobs: int, output: Path, show: Sh
     if drawn.interrupted:
         return Calibration(drawn.summary, trained, interrupted=True)
     cells = [
-        Cell(
+        Task(
             "benchmarks.calibration:compare_trained",
             {"network": NETWORKS[number % len(NETWORKS)], "seed": seed + number},
             source_version(),
         )
         for number in range(trainings)
     ]
-    for number, outcome in enumerate(run_cells(cells, output / "cells", jobs, fuzzing.prepare_process), start=1):
+    for number, outcome in enumerate(run_tasks(cells, output / "cells", jobs, fuzzing.prepare_process), start=1):
         show("trained networks", number, trainings)
         if outcome.error is not None:
             trained.failed.append(outcome.error)

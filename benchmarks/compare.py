@@ -17,7 +17,7 @@ from benchmarks.accuracy import (
     spread,
     train_both,
 )
-from benchmarks.insides import Insides, look
+from benchmarks.inspection import Inspection, inspect_models
 from benchmarks.speed import SpeedReport, measure
 from benchmarks.speed_studies import start
 from benchmarks.tables import as_html
@@ -85,7 +85,7 @@ class Comparison:
     configuration: dict[str, Any]
     drift: list[TrainingParityReport] = field(default_factory=list)
     accuracies: list[AccuracyComparison] = field(default_factory=list)
-    insides: Insides | None = None
+    insides: Inspection | None = None
     speed: SpeedReport | None = None
     beginning: dict[str, Any] | None = None
 
@@ -243,7 +243,7 @@ def run(
                 if number < seeds or not trained[0].agrees:
                     trained.append(train_both(spec, training, data.train, data.test, seed + number, show))
             ours, theirs = (backend.model for backend in trained[0].backends)
-            found["insides"] = look(spec, ours, theirs, data.test[0])
+            found["insides"] = inspect_models(spec, ours, theirs, data.test[0])
             show(f"{spec.name}: timing both backends, interleaved")
             found["speed"] = measure(spec, training, x, y, threads)
             show(f"{spec.name}: starting each backend from nothing")

@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks.console import without_import_chatter
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.summary import FuzzSummary
-from bridge.fuzzing.task_runner import run_cells
-from bridge.fuzzing.tasks import CHUNK, Planting, chunk_cells, shrink_cell
+from bridge.fuzzing.task_runner import run_tasks
+from bridge.fuzzing.tasks import CHUNK, Planting, chunk_tasks, shrink_task
 from bridge.progress import Show, silent
 
 SHRINK_SECONDS = 30.0
@@ -76,7 +76,7 @@ def run(
     tensorflow.setLevel(logging.ERROR)
     try:
         planting = None if fault is None else Planting("bridge.selftest.faults:plant", fault)
-        _compare(result, chunk_cells(count, seed, planting), count, jobs, output, show)
+        _compare(result, chunk_tasks(count, seed, planting), count, jobs, output, show)
         _shrink(result, seed, jobs, planting, output, show, shrink_seconds)
     except KeyboardInterrupt:
         result.interrupted = True
@@ -91,8 +91,8 @@ def run(
 
 def _compare(result: FuzzResult, cells: list[Any], count: int, jobs: int, output: Path, show: Show) -> None:
     summary = result.summary
-    for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
-        chunk = outcome.cell.arguments["chunk"]
+    for outcome in run_tasks(cells, output / "cells", jobs, prepare_process):
+        chunk = outcome.task.arguments["chunk"]
         if outcome.error is not None:
             summary.failed.append(f"networks from {chunk * CHUNK + 1}: {outcome.error.strip()}")
             continue
@@ -110,11 +110,11 @@ def _shrink(
     seconds: float,
 ) -> None:
     kinds = result.summary.kinds
-    cells = [shrink_cell(finding, seconds, planting) for _, (_, finding, _) in sorted(kinds.items())]
+    cells = [shrink_task(finding, seconds, planting) for _, (_, finding, _) in sorted(kinds.items())]
     if cells:
         show(f"{len(cells)} kinds of difference, looking for the smallest network of each")
-    for outcome in run_cells(cells, output / "cells", jobs, prepare_process):
-        finding = outcome.cell.arguments["finding"]
+    for outcome in run_tasks(cells, output / "cells", jobs, prepare_process):
+        finding = outcome.task.arguments["finding"]
         fault = None if planting is None else planting.fault
         _save(result, outcome.result or {**finding, "text": outcome.error}, seed, fault, output)
         show("kinds of difference shrunk", len(result.cases), len(cells))

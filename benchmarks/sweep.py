@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table, as_html
-from bridge.fuzzing.task_runner import Cell, Outcome, run_cells, source_version
+from bridge.fuzzing.task_runner import Outcome, Task, run_tasks, source_version
 from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
 from model_spec.training import TrainingSpec
@@ -62,7 +62,7 @@ class SweepResult:
         found: dict[tuple[str, str, int], list[bool]] = {}
         for outcome in self.outcomes:
             if "loss" in (outcome.result or {}):
-                arguments = outcome.cell.arguments
+                arguments = outcome.task.arguments
                 place = arguments["name"], arguments["data"], arguments["seed"]
                 found.setdefault(place, []).append(math.isfinite(float(outcome.result["loss"])))
         return found
@@ -73,8 +73,8 @@ class SweepResult:
             "verdict": self.verdict,
             "cells": [
                 {
-                    "function": outcome.cell.function,
-                    "arguments": outcome.cell.arguments,
+                    "function": outcome.task.function,
+                    "arguments": outcome.task.arguments,
                     "result": outcome.result,
                     "failed": outcome.error is not None,
                 }
@@ -87,7 +87,7 @@ class SweepResult:
         groups: dict[tuple[str, str, str], list[float]] = {}
         verdicts: dict[tuple[str, str], list[str]] = {}
         for outcome in self.outcomes:
-            arguments = outcome.cell.arguments
+            arguments = outcome.task.arguments
             if outcome.result is None:
                 continue
             place = arguments["name"], arguments["data"]
@@ -110,7 +110,7 @@ class SweepResult:
             parts.append(table)
         for outcome in self.failed:
             reason = (outcome.error or "").strip().splitlines()[-1]
-            parts.append(f"  FAILED {_label(outcome.cell)}: {reason}")
+            parts.append(f"  FAILED {_label(outcome.task)}: {reason}")
         return parts
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ def cells_of(
     seeds: int,
     training: dict[str, Any],
     limit: int | None = None,
-) -> list[Cell]:
+) -> list[Task]:
     """The cells of a sweep: a training for each backend and seed, and a parity check for each seed.
 
     Args:
@@ -156,8 +156,8 @@ def cells_of(
             for seed in range(seeds):
                 for backend in backends:
                     arguments = common | {"backend": backend, "seed": seed, "training": checked}
-                    cells.append(Cell("benchmarks.sweep:train", arguments, version))
-                cells.append(Cell("benchmarks.sweep:parity", common | {"seed": seed}, version))
+                    cells.append(Task("benchmarks.sweep:train", arguments, version))
+                cells.append(Task("benchmarks.sweep:parity", common | {"seed": seed}, version))
     return cells
 
 
@@ -169,7 +169,7 @@ def _refuse_repeated(what: str, names: Sequence[str]) -> None:
 
 
 def run(
-    cells: Sequence[Cell],
+    cells: Sequence[Task],
     directory: Path,
     jobs: int = 1,
     cluster: str | None = None,
@@ -187,9 +187,9 @@ def run(
     result = SweepResult(total=len(cells))
     found: dict[str, Outcome] = {}
     try:
-        for outcome in run_cells(cells, directory / "cells", jobs, cluster=cluster):
-            found[outcome.cell.key] = outcome
-            show(f"{_label(outcome.cell)}{' FAILED' if outcome.error else ''}", len(found), len(cells))
+        for outcome in run_tasks(cells, directory / "cells", jobs, cluster=cluster):
+            found[outcome.task.key] = outcome
+            show(f"{_label(outcome.task)}{' FAILED' if outcome.error else ''}", len(found), len(cells))
     except KeyboardInterrupt:
         result.interrupted = True
     result.outcomes = [found[cell.key] for cell in cells if cell.key in found]
@@ -197,7 +197,7 @@ def run(
     return result
 
 
-def _label(cell: Cell) -> str:
+def _label(cell: Task) -> str:
     what = cell.arguments.get("backend", "parity")
     return f"{cell.arguments['name']} {cell.arguments['data']} {what} seed {cell.arguments['seed']}"
 

@@ -225,7 +225,7 @@ def test_arrows_between_rooms_go_one_way(package):
 def test_a_climbing_arrow_is_seen():
     planted = "def f():\n    from bridge.selftest.faults import find"
     assert climbing_arrows([("bridge.judge.report", planted)], "bridge") != []
-    assert climbing_arrows([("bridge.selftest.cells", planted)], "bridge") == []
+    assert climbing_arrows([("bridge.selftest.tasks", planted)], "bridge") == []
 
 
 def targets(tree):

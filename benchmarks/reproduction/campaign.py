@@ -12,7 +12,7 @@ from benchmarks.reproduction.cells import BACKENDS, cell, prepare_process
 from benchmarks.reproduction.experiment import FRESH_SEEDS, LEAST_SEEDS, MOST_SEEDS, Row
 from benchmarks.reproduction.more_seeds import doubted_variants, reason_for_more
 from benchmarks.reproduction.record import Record
-from bridge.fuzzing.task_runner import Cell, kept, run_cells
+from bridge.fuzzing.task_runner import Task, kept, run_tasks
 from bridge.progress import Show, silent
 
 THREADS = 2
@@ -109,7 +109,7 @@ def _run_seeds(
     threads: int,
     show: Show,
 ) -> None:
-    waiting: dict[str, Cell] = {}
+    waiting: dict[str, Task] = {}
     total = 0
     for seed in seeds:
         for variant in row.variants:
@@ -126,21 +126,21 @@ def _run_seeds(
     done = total - len(waiting)
     if done:
         show(f"{row.name}: cells known", done, total)
-    for outcome in run_cells(list(waiting.values()), directory, jobs, partial(prepare_process, 1)):
+    for outcome in run_tasks(list(waiting.values()), directory, jobs, partial(prepare_process, 1)):
         done += 1
-        arguments = outcome.cell.arguments
+        arguments = outcome.task.arguments
         name = f"{arguments['experiment']['variant']['name']}, {arguments['backend']}, seed {arguments['seed']}"
         if outcome.error is not None:
             result.failed.append(f"{row.name}: {name}\n{outcome.error}")
             show(f"{row.name}: {name} FAILED", done, total)
             continue
-        result.record.add(outcome.cell.key, arguments, outcome.result)
+        result.record.add(outcome.task.key, arguments, outcome.result)
         result.computed += not outcome.kept
         result.kept += outcome.kept
         show(f"{row.name}: {name}, {'kept' if outcome.kept else f'{outcome.seconds:.1f} s'}", done, total)
 
 
-def all_cells(rows: Iterable[Row], threads: int = THREADS) -> Iterator[Cell]:
+def all_cells(rows: Iterable[Row], threads: int = THREADS) -> Iterator[Task]:
     """Every cell these rows can have, alone and side by side."""
     for row in rows:
         for variant in row.variants:

@@ -14,13 +14,13 @@ from benchmarks import environment
 from benchmarks.accuracy import blas_threads
 from benchmarks.reproduction import slices
 from benchmarks.reproduction.experiment import Row, Variant
-from benchmarks.reproduction.looking import filters, histograms
+from benchmarks.reproduction.inspection import filters, histograms
 from benchmarks.reproduction.measuring import measure_all
 from benchmarks.reproduction.slices import DataSlice, Draw, Split
 from benchmarks.reproduction.toml_tables import record_from
 from benchmarks.reproduction.training import train
 from benchmarks.speed_studies.resident import SETTLE_SECONDS
-from bridge.fuzzing.task_runner import Cell
+from bridge.fuzzing.task_runner import Task
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 from model_spec.validation import one_of
@@ -37,11 +37,11 @@ _TOLD_ONLY = ("published", "parameters")
 """Fields of a variant no result depends on."""
 
 
-def cell(row: Row, variant: Variant, backend: str, seed: int, threads: int, alone: bool = True) -> Cell:
+def cell(row: Row, variant: Variant, backend: str, seed: int, threads: int, alone: bool = True) -> Task:
     """The cell of this variant; its key depends on the experiment's own data and on nothing else."""
     experiment = {"row": row.name, "data": _stated(row.data), "variant": _stated(variant, _TOLD_ONLY)}
     arguments = {"experiment": experiment, "backend": backend, "seed": seed, "threads": threads, "alone": alone}
-    return Cell("benchmarks.reproduction.cells:run", arguments, SCHEMA)
+    return Task("benchmarks.reproduction.cells:run", arguments, SCHEMA)
 
 
 def _stated(record: DataSlice | Variant, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import numpy as np
 
 from bridge.conversion import to_keras, to_numpy
 from bridge.fuzzing.random_keras_models import random_keras_model
-from bridge.fuzzing.task_runner import Cell, run_cells, source_version
+from bridge.fuzzing.task_runner import Task, run_tasks, source_version
 from bridge.progress import Show, silent
 from model_spec.verdict import Verdict, combine
 
 DTYPES = ("float32", "float64")
 
 CHUNK = 10
-"""Seeds a cell: half a minute of work."""
+"""Seeds a task: half a minute of work."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ def run(
     prepare: Callable[[], None] | None = None,
     show: Show = silent,
 ) -> ConversionCampaign:
-    """Convert the models of ``count`` seeds; see :func:`run_cells` for jobs, directory, prepare."""
+    """Convert the models of ``count`` seeds; see :func:`run_tasks` for jobs, directory, prepare."""
     function, version = f"{__name__}:convert_chunk", source_version()
-    cells = [
-        Cell(function, {"seed": at, "count": min(CHUNK, seed + count - at)}, version)
+    tasks = [
+        Task(function, {"seed": at, "count": min(CHUNK, seed + count - at)}, version)
         for at in range(seed, seed + count, CHUNK)
     ]
     campaign = ConversionCampaign()
-    for outcome in run_cells(cells, directory, jobs, prepare):
+    for outcome in run_tasks(tasks, directory, jobs, prepare):
         if outcome.error is not None:
             campaign.failed.append(outcome.error.strip())
             continue

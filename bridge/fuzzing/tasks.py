@@ -1,4 +1,4 @@
-"""Random networks as a campaign of cells: chunks of cases to compare, and findings to shrink."""
+"""Random networks as a campaign of tasks: chunks of cases to compare, and findings to shrink."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bridge.fuzzing.fuzz import Finding, examine, kind_of_row, run
 from bridge.fuzzing.random_cases import Case
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.shrink import shrink
-from bridge.fuzzing.task_runner import Cell, source_version
+from bridge.fuzzing.task_runner import Task, source_version
 from bridge.judge.comparison import DTYPES, FAST, Prepare
 from bridge.judge.report import ParityReport
 from bridge.judge.tensor import TIE, VACUOUS
 
 CHUNK = 20
-"""Cases a cell: some seconds of work."""
+"""Cases a task: some seconds of work."""
 
 EVERY = 20
 """Each so many cases one is compared on Keras' compiled paths too, which takes a hundred times as long."""
@@ -45,10 +45,10 @@ class Planting(NamedTuple):
         return prepare
 
 
-def chunk_cells(count: int, seed: int, planting: Planting | None = None) -> list[Cell]:
-    """The cells that compare ``count`` random cases; a longer campaign of this seed begins with the same cells."""
+def chunk_tasks(count: int, seed: int, planting: Planting | None = None) -> list[Task]:
+    """The tasks that compare ``count`` random cases; a longer campaign of this seed begins with the same tasks."""
     return [
-        Cell(
+        Task(
             "bridge.fuzzing.tasks:compare_chunk",
             {"seed": seed, "chunk": chunk, "count": min(CHUNK, count - chunk * CHUNK), "planting": planting},
             source_version(),
@@ -57,10 +57,10 @@ def chunk_cells(count: int, seed: int, planting: Planting | None = None) -> list
     ]
 
 
-def shrink_cell(finding: dict[str, Any], seconds: float, planting: Planting | None = None) -> Cell:
-    """The cell that shrinks one finding of :func:`compare_chunk`."""
+def shrink_task(finding: dict[str, Any], seconds: float, planting: Planting | None = None) -> Task:
+    """The task that shrinks one finding of :func:`compare_chunk`."""
     arguments = {"finding": finding, "seconds": seconds, "planting": planting}
-    return Cell("bridge.fuzzing.tasks:shrink_finding", arguments, source_version())
+    return Task("bridge.fuzzing.tasks:shrink_finding", arguments, source_version())
 
 
 def compare_chunk(seed: int, chunk: int, count: int, planting: Sequence[str] | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class SelftestReport:
     """What the selftest found.
 
     Attributes:
-        faults: one entry a planted fault (see ``bridge.selftest.cells``).
+        faults: one entry a planted fault (see ``bridge.selftest.tasks``).
         variants: one entry a right variant.
         probes: one entry a probe network that was compared as it is.
         whole: True where all faults were run: only then can a comparison be called redundant.

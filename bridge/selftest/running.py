@@ -1,4 +1,4 @@
-"""Runs the selftest's cells one after the other."""
+"""Runs the selftest's tasks one after the other."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from bridge.progress import Show, silent
-from bridge.selftest.cells import judge_fault, judge_probe, judge_variant
 from bridge.selftest.comparisons import Entry
 from bridge.selftest.faults import FAULTS
 from bridge.selftest.faults.probes import PROBES
 from bridge.selftest.report import SelftestReport
+from bridge.selftest.tasks import judge_fault, judge_probe, judge_variant
 from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
 
-CELLS: dict[str, Callable[[str, Workbench | None], Entry]] = {
+TASKS: dict[str, Callable[[str, Workbench | None], Entry]] = {
     "fault": judge_fault,
     "variant": judge_variant,
     "probe": judge_probe,
@@ -22,8 +22,8 @@ CELLS: dict[str, Callable[[str, Workbench | None], Entry]] = {
 """What is run by kind; each depends on nothing but the name."""
 
 
-def cells(only: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """(kind, name) of every cell, or of those with these names.
+def tasks(only: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """(kind, name) of every task, or of those with these names.
 
     Raises:
         ValueError: a name that nothing has.
@@ -41,7 +41,7 @@ def cells(only: Collection[str] | None = None) -> list[tuple[str, str]]:
 
 
 def report_of(results: Iterable[tuple[str, Entry]], whole: bool = True, seconds: float = 0.0) -> SelftestReport:
-    """The report of (kind, what its cell gave)."""
+    """The report of (kind, what its task gave)."""
     report = SelftestReport(whole=whole, seconds=seconds)
     owners = {"fault": report.faults, "variant": report.variants, "probe": report.probes}
     for kind, entry in results:
@@ -53,14 +53,14 @@ def run(show: Show = silent, only: Collection[str] | None = None) -> SelftestRep
     """Judge the judge: plant every fault, try every right variant, and take away every comparison.
 
     Args:
-        show: called before each cell.
+        show: called before each task.
         only: names of faults, variants or probes; all by default, and only then are comparisons taken away.
     """
     started = time.perf_counter()
     workbench = Workbench()
-    chosen = cells(only)
+    chosen = tasks(only)
     results = []
     for number, (kind, name) in enumerate(chosen, start=1):
         show(f"{kind} {name}", number, len(chosen))
-        results.append((kind, CELLS[kind](name, workbench)))
+        results.append((kind, TASKS[kind](name, workbench)))
     return report_of(results, only is None, time.perf_counter() - started)

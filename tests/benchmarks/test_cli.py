@@ -248,7 +248,7 @@ def test_fuzz_takes_up_what_an_interrupted_run_has_finished(tmp_path, capsys, mo
         yield Outcome(cells[0], {"networks": [network] * 20, "findings": [{"kind": "float32 one", **finding}]})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fuzzing, "run_cells", interrupted)
+    monkeypatch.setattr(fuzzing, "run_tasks", interrupted)
     assert main(["fuzz", "-n", "21", "--output", str(tmp_path)]) == INTERRUPTED
     text, progress = capsys.readouterr()
     assert "20/21 networks, " in progress
@@ -261,7 +261,7 @@ def test_fuzz_without_every_chunk_is_exit_code_2(tmp_path, capsys, monkeypatch):
     from benchmarks import fuzzing
 
     monkeypatch.setattr(
-        fuzzing, "run_cells", lambda cells, *arguments: [Outcome(cell, None, "its process died: 9") for cell in cells]
+        fuzzing, "run_tasks", lambda cells, *arguments: [Outcome(cell, None, "its process died: 9") for cell in cells]
     )
     assert main(["fuzz", "-n", "5", "--quiet", "--output", str(tmp_path)]) == CANNOT_COMPARE
     text = capsys.readouterr().out
@@ -283,6 +283,6 @@ def test_selftest_is_exit_code_1_where_the_judge_is_wrong(monkeypatch, capsys):
     from bridge.selftest import running
 
     entry = {"name": "unseen", "check": "compare", "blamed": "dense", "rows": [], "culprits": []}
-    monkeypatch.setitem(running.CELLS, "fault", lambda name, workbench: entry | {"compared": 0, "largest": 0.0})
+    monkeypatch.setitem(running.TASKS, "fault", lambda name, workbench: entry | {"compared": 0, "largest": 0.0})
     assert main(["selftest", "--only", "missing-bias", "--quiet"]) == 1
     assert "not caught: unseen" in capsys.readouterr().out

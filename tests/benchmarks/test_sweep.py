@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import sweep
 from benchmarks.cli import main
-from bridge.fuzzing.task_runner import Cell
+from bridge.fuzzing.task_runner import Task
 
 PROJECT = Path(__file__).resolve().parents[2]
 TRAINING = {"epochs": 1, "batch_size": 32}
@@ -50,7 +50,7 @@ def test_both_backends_train_and_agree(tmp_path):
 
 def test_a_failing_cell_is_reported_and_stops_nothing(tmp_path, capsys):
     cells = sweep.cells_of(["mlp"], ["digits"], ["numpy"], 2, TRAINING, 50)
-    broken = Cell(cells[0].function, {**cells[0].arguments, "data": "nowhere.npz"}, cells[0].version)
+    broken = Task(cells[0].function, {**cells[0].arguments, "data": "nowhere.npz"}, cells[0].version)
     result = sweep.run([broken, cells[2]], tmp_path)
     assert len(result.outcomes) == 2
     assert "nowhere.npz" in result.failed[0].error

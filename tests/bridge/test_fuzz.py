@@ -290,9 +290,9 @@ def test_every_twentieth_network_is_compared_on_the_compiled_paths(monkeypatch):
         return None, None
 
     monkeypatch.setattr("bridge.fuzzing.fuzz.examine", examine)
-    cells = fuzz_cells.chunk_cells(70, 0)
+    cells = fuzz_cells.chunk_tasks(70, 0)
     assert [cell.arguments["count"] for cell in cells] == [20, 20, 20, 10]
-    assert cells[:3] == fuzz_cells.chunk_cells(60, 0)
+    assert cells[:3] == fuzz_cells.chunk_tasks(60, 0)
     for cell in cells:
         fuzz_cells.compare_chunk(**cell.arguments)
     compiled = [number for number, (_, paths) in enumerate(drawn, 1) if paths != ("eager", "fast")]

@@ -17,7 +17,7 @@ from benchmarks.optimizer_parity import OptimizerParity
 from benchmarks.sweep import SweepResult
 from bridge.fuzzing.conversions import ConversionCampaign
 from bridge.fuzzing.summary import FuzzSummary
-from bridge.fuzzing.task_runner import Cell, Outcome
+from bridge.fuzzing.task_runner import Outcome, Task
 from bridge.judge.report import ParityReport
 from bridge.lockstep.training import Step, TrainingParityReport
 from bridge.outside.layer_report import LayerReport
@@ -64,7 +64,7 @@ def accuracy(*values):
 
 
 def sweep(*losses):
-    cells = [Cell("f", {"name": "m", "data": "d", "seed": 0, "backend": str(at)}, "v") for at in range(len(losses))]
+    cells = [Task("f", {"name": "m", "data": "d", "seed": 0, "backend": str(at)}, "v") for at in range(len(losses))]
     outcomes = [Outcome(cell, {"loss": loss, "accuracy": 0.1}) for cell, loss in zip(cells, losses, strict=True)]
     return SweepResult(outcomes, len(outcomes))
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bridge import selftest
-from bridge.selftest import cells
+from bridge.selftest import tasks
 from bridge.selftest.comparisons import COMPARISONS, blamed, escaping, is_caught, is_placed
 from bridge.selftest.faults import FAULTS
 from bridge.selftest.faults.fault import TRAINING
@@ -15,7 +15,7 @@ from bridge.selftest.running import report_of
 from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
 
-# Each training cell builds and traces four models
+# Each training task builds and traces four models
 TRAINED = (
     "summed-training-loss",
     "momentum-slot-of-other-sign",
@@ -44,25 +44,25 @@ def test_there_are_enough_of_them():
 
 @pytest.mark.parametrize("name", quick(FAULTS))
 def test_fault_is_caught_and_placed(name, workbench):
-    entry = cells.judge_fault(name, workbench)
+    entry = tasks.judge_fault(name, workbench)
     assert is_caught(entry)
     assert is_placed(entry), f"{blamed(entry)} is blamed for {entry['blamed']}"
 
 
 @pytest.mark.parametrize("name", quick(VARIANTS))
 def test_right_variant_is_accepted(name, workbench):
-    entry = cells.judge_variant(name, workbench)
+    entry = tasks.judge_variant(name, workbench)
     assert entry["compared"] > 0
     assert not entry["rows"]
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_probe_as_it_is_agrees(name, workbench):
-    assert not cells.judge_probe(name, workbench)["rows"]
+    assert not tasks.judge_probe(name, workbench)["rows"]
 
 
-def test_a_cell_is_plain_data_and_needs_nothing_but_its_name(workbench):
-    alone, shared = cells.judge_fault("missing-bias"), cells.judge_fault("missing-bias", workbench)
+def test_a_task_is_plain_data_and_needs_nothing_but_its_name(workbench):
+    alone, shared = tasks.judge_fault("missing-bias"), tasks.judge_fault("missing-bias", workbench)
     assert json.loads(json.dumps(alone)) == shared
 
 
@@ -74,7 +74,7 @@ def test_a_comparison_is_needed_where_a_fault_escapes_without_it(workbench):
         "copied-as-text",
         "missing-bias",
     )
-    entries = [cells.judge_fault(name, workbench) for name in names]
+    entries = [tasks.judge_fault(name, workbench) for name in names]
     lost = {comparison.name: escaping(entries, comparison) for comparison in COMPARISONS}
     assert lost["pullback of a random cotangent"] == ["softmax-backward-without-sum"]
     assert lost["sums that poolings conserve"] == ["pooling-gradient-to-all-maxima"]
@@ -144,7 +144,7 @@ def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="no fault, variant or probe is called typo; known are flipped-kernel"):
         selftest.run(only=["typo"])
     with pytest.raises(ValueError, match="unknown fault 'typo'; known are"):
-        cells.judge_fault("typo")
+        tasks.judge_fault("typo")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from benchmarks.commands import reproduce
 from benchmarks.reproduction import campaign, cells, experiment, slices
 from benchmarks.reproduction.record import Record
 from benchmarks.reproduction.summary import summarise
-from bridge.fuzzing.task_runner import run_cells
+from bridge.fuzzing.task_runner import run_tasks
 
 
 class Computed(list):
@@ -166,9 +166,9 @@ def test_with_two_jobs_the_first_seed_has_the_machine_for_itself(rows, computed,
 
     def here(cells, directory, jobs, prepare):
         used.extend((one.arguments["seed"], jobs, one.arguments["threads"]) for one in cells)
-        return run_cells(cells, directory, 1)
+        return run_tasks(cells, directory, 1)
 
-    monkeypatch.setattr(campaign, "run_cells", here)
+    monkeypatch.setattr(campaign, "run_tasks", here)
     result = campaign.run([rows["small"]], Record(), tmp_path, jobs=2)
     assert computed == EVERY
     assert used == [(0, 1, 2)] * 2 + [(1, 2, 1)] * 2 + [(2, 2, 1)] * 2

@@ -115,7 +115,7 @@ def test_the_courses_check_values(kind):
     assert model.loss_and_gradients(x[:2], y[:2]).loss == pytest.approx(1.0986122886681098, rel=1e-15)
 
 
-def test_looking_gives_the_same_on_both_backends():
+def test_inspection_gives_the_same_on_both_backends():
     look = {"hidden": [6, 5], "weights": [1.0, "he"], "activations": ["sigmoid", "relu"], "rows": 20}
     ours, theirs = run_both({"way": "histograms", "look": look})
     same(ours["figures"], theirs["figures"], 1e-9)

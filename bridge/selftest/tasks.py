@@ -1,4 +1,4 @@
-"""Cells of the selftest: the name of one fault or one right variant in, what the judge said as plain data out."""
+"""Tasks of the selftest: the name of one fault or one right variant in, what the judge said as plain data out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is only looked at, without training: activations of fresh networks, and images through fixed filters."""
+"""Inspection without training: activations of fresh networks, and images through fixed filters."""
 
 from __future__ import annotations
 

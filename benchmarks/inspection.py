@@ -1,4 +1,4 @@
-"""What is inside two trained networks: how activations and weights are distributed, filters, and feature maps."""
+"""Inspection of two trained networks: distributions of activations and weights, filters, and feature maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_EXAMPLES = 256
 
 
 @dataclass(frozen=True)
-class Insides:
+class Inspection:
     """Both networks from the inside, the first and the second model's figures in each pair.
 
     Attributes:
@@ -45,13 +45,13 @@ class Insides:
         }
 
 
-def look(spec: ModelSpec, first: Any, second: Any, x: Array) -> Insides:
+def inspect_models(spec: ModelSpec, first: Any, second: Any, x: Array) -> Inspection:
     """Look into two models of one specification with the first of these examples."""
     x = x[:MOST_EXAMPLES]
     outputs = [model.activations(x) for model in (first, second)]
     variables = [model.weights for model in (first, second)]
     convolutions = [str(layer.name) for layer in spec.layers if isinstance(layer, Conv2D)]
-    return Insides(
+    return Inspection(
         {name: _histograms(outputs[0][name], outputs[1][name]) for name in outputs[0]},
         {name: _histograms(variables[0][name], variables[1][name]) for name in variables[0]},
         {name: (variables[0][f"{name}/kernel"], variables[1][f"{name}/kernel"]) for name in convolutions},
