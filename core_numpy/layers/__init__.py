@@ -12,6 +12,7 @@ from core_numpy.layers.dense import Dense
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
+from core_numpy.layers.prelu import PReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
 from model_spec import layers as specs
 
@@ -29,5 +30,6 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Dropout: Dropout,
     specs.BatchNormalization: BatchNormalization,
     specs.Activation: Activation,
+    specs.PReLU: PReLU,
 }
 """The layer that computes each specification."""

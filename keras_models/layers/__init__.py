@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, reshaping
+from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, prelu, reshaping
 from keras_models.layers.form import KerasForm
 from keras_models.layers.pooling import global_pooling, window_pooling
 from keras_models.reading.options import refuse
@@ -31,6 +31,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
         (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
     ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
+    specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
 }
 """How each layer of model_spec is built and read."""
 

@@ -1,0 +1,28 @@
+"""PReLU from scratch: negative values times learned slopes, and the gradients of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core_numpy.contract import Array, Context, Layer, Variables
+from model_spec import layers as specs
+
+
+class PReLU(Layer):
+    """``max(x, 0) + alpha * min(x, 0)``; where x is 0 no gradient passes, as in Keras."""
+
+    spec: specs.PReLU
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        return np.maximum(x, 0) + params["alpha"] * np.minimum(x, 0), x
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        x = cache
+        # (n, ...) -> alpha's shape: 1 along the shared axes
+        slopes = (dy * np.minimum(x, 0)).sum(axis=(0, *(self.spec.shared_axes or ())), keepdims=True)[0]
+        dx = np.where(x > 0, dy, np.where(x < 0, params["alpha"] * dy, dy.dtype.type(0))) if need_dx else None
+        return dx, {"alpha": slopes}
