@@ -17,7 +17,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
-    specs.Flatten: JudgedLayer(reshaping.MovingRule(), reshaping.draw_flat, ("end",)),
+    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
     specs.GlobalAveragePooling2D: JudgedLayer(
         pooling.GlobalAveragePoolingRule(), lambda some, shape: specs.GlobalAveragePooling2D(), ("end",)
     ),

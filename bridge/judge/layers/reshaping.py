@@ -7,7 +7,7 @@ import numpy as np
 from bridge.judge.layers.form import Some
 from bridge.judge.rounding import Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
-from model_spec import Dropout, Flatten, Rescaling, Reshape, ZeroPadding2D
+from model_spec import Dropout, Rescaling, Reshape, ZeroPadding2D
 from model_spec.shapes import Shape
 
 _CELLS = 1200
@@ -46,13 +46,9 @@ def draw_reshape(some: Some, shape: Shape) -> Reshape:
     if len(shape) == 1:
         return Reshape(some.of(((shape[0], 1, 1), (1, 1, shape[0]), (1, -1, 1))))
     height, width, channels = shape
-    return Reshape(some.of(((width, height, channels), (height, channels, width), (height * width, 1, channels))))
-
-
-def draw_flat(some: Some, shape: Shape) -> Flatten | Reshape:
-    """All values in a row, by either layer."""
-    flat: Flatten | Reshape = some.of((Flatten(), Reshape((-1,))))
-    return flat
+    return Reshape(
+        some.of(((width, height, channels), (height, channels, width), (height * width, 1, channels), (-1,)))
+    )
 
 
 def draw_zero_padding(some: Some, shape: Shape) -> ZeroPadding2D:
