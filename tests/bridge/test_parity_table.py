@@ -177,7 +177,12 @@ ACTIVATION = [
     *(line(Rescaling(20.0), Activation(name), shape=(8,)) for name in ACTIVATIONS if name != "step"),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
-    *(line(PReLU(shared_axes=axes), shape=SMALL, data=data) for axes in (None, 2, (1, 2), (1, 2, 3)) for data in DATA),
+    *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
+    *(
+        line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)
+        for axes in (None, 3)
+        for data in DATA
+    ),
     *(line(PReLU(alpha_regularizer=rule), shape=ROW, loss=MeanSquaredError()) for rule in (L1(0.05), L1L2(0.1, 0.2))),
     line(Conv2D(3, 2), PReLU(shared_axes=(1, 2)), MaxPooling2D(2), shape=IMAGE),
 ]

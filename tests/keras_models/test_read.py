@@ -103,6 +103,24 @@ class Subclassed(keras.Model):
         return inputs
 
 
+def test_slopes_behind_a_channels_first_flatten_change_places():
+    """A value of its own for every feature, or one for all, in the order of channels last."""
+    random = np.random.default_rng(0)
+    for shared, count in ((None, 48), ([1], 1)):
+        model = sequential(
+            layers.ZeroPadding2D(0, data_format="channels_first"),
+            layers.Flatten(),
+            layers.PReLU(shared_axes=shared),
+            layers.Dense(2),
+            shape=(3, 4, 4),
+        )
+        alpha = random.normal(size=count).astype("float32")
+        model.layers[2].set_weights([alpha])
+        found = read(model)
+        expected = alpha.reshape(3, 4, 4).transpose(1, 2, 0).reshape(-1) if count > 1 else alpha
+        np.testing.assert_array_equal(found.weights[f"{model.layers[2].name}/alpha"], expected)
+
+
 REFUSED = [
     (lambda: sequential(layers.SpatialDropout2D(0.2)), "SpatialDropout2D.*supported are Dense"),
     (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D"),
