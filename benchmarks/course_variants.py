@@ -8,12 +8,12 @@ The textbooks' other conventions need no code of their own: un-inverted dropout 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from bridge.conventions.optimizers import Update, adagrad_epsilon_outside, rmsprop_epsilon_outside
 from core_numpy import NumpyModel
 from model_spec.validation import positive_real, real
 
@@ -28,6 +28,7 @@ class CourseRule:
     """A rule with one slot for each parameter, an array of its shape that starts at 0."""
 
     learning_rate: float = 0.01
+    epsilon: ClassVar[float] = TINY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", positive_real("learning_rate", self.learning_rate))
@@ -63,39 +64,32 @@ class TextbookRMSprop(CourseRule):
         super().__post_init__()
         object.__setattr__(self, "decay_rate", real("decay_rate", self.decay_rate, minimum=0, below=1))
 
+    @property
+    def rho(self) -> float:
+        """The decay rate by its name in Keras."""
+        return self.decay_rate
+
 
 COURSE_RULES: dict[str, type[CourseRule]] = {
     rule.__name__: rule for rule in (TextbookNesterov, TextbookAdagrad, TextbookRMSprop)
 }
 
 
-def nesterov(rule: TextbookNesterov, w: Array, g: Array, v: Array) -> None:
+def nesterov(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
     """One step, in place."""
-    momentum, rate = w.dtype.type(rule.momentum), w.dtype.type(rule.learning_rate)
+    momentum, v = w.dtype.type(rule.momentum), slots["momentum"]
     v *= momentum
     v -= rate * g
     w += momentum * momentum * v
     w -= (1 + momentum) * rate * g
 
 
-def adagrad(rule: TextbookAdagrad, w: Array, g: Array, h: Array) -> None:
-    """One step, in place."""
-    h += g * g
-    w -= w.dtype.type(rule.learning_rate) * g / (np.sqrt(h) + w.dtype.type(TINY))
-
-
-def rmsprop(rule: TextbookRMSprop, w: Array, g: Array, h: Array) -> None:
-    """One step, in place."""
-    h *= w.dtype.type(rule.decay_rate)
-    h += w.dtype.type(1 - rule.decay_rate) * g * g
-    w -= w.dtype.type(rule.learning_rate) * g / (np.sqrt(h) + w.dtype.type(TINY))
-
-
-UPDATES: dict[type[CourseRule], Callable[[Any, Array, Array, Array], None]] = {
-    TextbookNesterov: nesterov,
-    TextbookAdagrad: adagrad,
-    TextbookRMSprop: rmsprop,
+UPDATES: dict[type[CourseRule], tuple[Update, str]] = {
+    TextbookNesterov: (nesterov, "momentum"),
+    TextbookAdagrad: (adagrad_epsilon_outside, "accumulator"),
+    TextbookRMSprop: (rmsprop_epsilon_outside, "velocity"),
 }
+"""The step of each rule, and what it calls its slot."""
 
 
 class NumpyCourseOptimizer:
@@ -104,12 +98,15 @@ class NumpyCourseOptimizer:
     def __init__(self, rule: CourseRule) -> None:
         self.rule = rule
         self.slots: dict[str, Array] = {}
+        self.iterations = 0
 
     def step(self, parameters: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Change the parameters in place by one step along these gradients."""
+        update, slot_name = UPDATES[type(self.rule)]
+        self.iterations += 1
         for name, g in gradients.items():
-            slot = self.slots.setdefault(name, np.zeros_like(g))
-            UPDATES[type(self.rule)](self.rule, parameters[name], g, slot)
+            slots = {slot_name: self.slots.setdefault(name, np.zeros_like(g))}
+            update(self.rule, parameters[name], g, slots, g.dtype.type(self.rule.learning_rate), self.iterations)
 
 
 def keras_course_optimizer(rule: CourseRule) -> Any:

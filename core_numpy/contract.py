@@ -5,7 +5,7 @@ signatures, so nothing depends on which call came last, and two threads can work
 
     params    {"kernel": array, ...}    what training changes; never written by a layer
     state     {"moving_mean": array}    carried along without a gradient; never written by a layer
-    cache     private to the layer      what forward leaves for backward; plain data
+    cache     plain data, documented    what forward leaves for backward: one value, or a NamedTuple of the layer's file
     dy        shape of y                the cotangent: gradient of the loss with respect to the layer's output
     context   Context                   training flag and source of dropout masks
 """

@@ -1,4 +1,4 @@
-"""The network for inference alone: dropout left out, batch normalization melted into the layer in front of it.
+"""The network for inference alone: dropout left out, batch normalization folded into the layer in front of it.
 
 In inference batch normalization is a factor and a shift for every channel, gamma / sqrt(variance + epsilon) and
 beta - mean * factor, and so are the columns of a kernel and the bias of a Dense or Conv2D: their products are taken

@@ -1,4 +1,4 @@
-"""NumpyModel: a network on NumPy alone, with the face both backends share.
+"""NumpyModel: a network on NumPy alone, with the interface both backends share.
 
 What only training or files need is imported where it is used, so that a program that only predicts starts quickly.
 """

@@ -3,9 +3,11 @@ from bridge import KerasClassifier as KerasClassifier
 from bridge import LayerReport as LayerReport
 from bridge import NoiseFloor as NoiseFloor
 from bridge import NumpyClassifier as NumpyClassifier
+from bridge import OptimizerReport as OptimizerReport
 from bridge import ParityReport as ParityReport
 from bridge import TrainingParityReport as TrainingParityReport
 from bridge import check_layer as check_layer
+from bridge import check_optimizer as check_optimizer
 from bridge import compare as compare
 from bridge import compare_models as compare_models
 from bridge import compare_training as compare_training

@@ -1,4 +1,4 @@
-"""How Keras computes a network of model_spec: real Keras layers, compile and fit behind the common face."""
+"""How Keras computes a network of model_spec: real Keras layers, compile and fit behind the common interface."""
 
 from keras_models.model import KerasModel
 from keras_models.read import ReadModel, read

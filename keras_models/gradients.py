@@ -2,7 +2,7 @@
 
 Keras computes in three ways on CPU, and their roundings differ: eager (operation after operation), graph (what ``fit``
 and ``predict`` use), and XLA (compiled). Every tensor that is looked at is an output of the graph here, so that the
-graph cannot melt it into a neighbour; what ``predict`` itself gives is compared beside it.
+graph cannot fuse it with a neighbour; what ``predict`` itself gives is compared beside it.
 """
 
 from __future__ import annotations

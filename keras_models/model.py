@@ -1,4 +1,4 @@
-"""KerasModel: a network of model_spec as a real Keras model, behind the face both backends share."""
+"""KerasModel: a network of model_spec as a real Keras model, behind the interface both backends share."""
 
 from __future__ import annotations
 
@@ -231,6 +231,7 @@ class KerasModel:
         validation_data: tuple[Any, Any] | None = None,
         callbacks: Iterable[Callback] = (),
         verbose: int | str = "auto",
+        *,
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
         checkpoint: str | Path | None = None,

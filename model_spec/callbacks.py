@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from model_spec.validation import boolean, non_negative_integer, one_of, positive_real, real
+from model_spec.validation import boolean, non_negative_integer, one_of, real
 
 _SMALLEST_RATE = 2.0**-126
 """The smallest normal float32: below it a learning rate is zero to Keras."""
@@ -125,13 +125,18 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.factor = positive_real("factor", real("factor", factor, minimum=0, below=1))
+        self.factor = real("factor", factor, minimum=0, below=1)
         self.patience = non_negative_integer("patience", patience)
         self.cooldown = non_negative_integer("cooldown", cooldown)
         self.min_lr = real("min_lr", min_lr, minimum=0)
         self.wait = self.cooling = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if self.factor == self.min_lr == 0:
+            raise ValueError(
+                "ReduceLROnPlateau(factor=0) would set the learning rate to 0 at the first plateau, and nothing would "
+                "be learnt from there on; give a factor above 0, a min_lr above 0, or use EarlyStopping"
+            )
         self.best, self.wait, self.cooling = None, 0, 0
 
     def memory(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one face of both backends: what a model can do, and what its methods return."""
+"""The interface of both backends: what a model can do, and what its methods return."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_spec.callbacks import Callback
     from model_spec.model import ModelSpec
     from model_spec.training import TrainingSpec
@@ -66,10 +68,67 @@ class History:
         return json_text(self.to_dict(), indent=None)
 
 
-class Model(Protocol):
-    """What ``core_numpy.NumpyModel`` and ``keras_models.KerasModel`` both do. Images are NHWC, kernels as in Keras."""
+class Predicts(Protocol):
+    """A model that gives outputs: all that a comparison needs of one side."""
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+        """The network's output in inference mode, shape (examples, *output shape)."""
+
+
+class HoldsWeights(Protocol):
+    """A model that says what it computes and with which numbers, so that the truth can be computed from it."""
 
     spec: ModelSpec
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """Copies of all variables, {"conv2d/kernel": array}, in Keras' names, layouts and order."""
+
+
+class ShowsValues(Protocol):
+    """A model that shows what stands between its layers."""
+
+    def activations(
+        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
+    ) -> dict[str, Any]:
+        """{layer name: output}, and {"dense/preactivation": value} where asked for."""
+
+
+class Differentiates(Protocol):
+    """A model that gives the gradients of a loss."""
+
+    def loss_and_gradients(
+        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
+    ) -> Gradients:
+        """The loss (with regularization penalties) and all its gradients."""
+
+
+class PullsBack(Protocol):
+    """A model that pulls any cotangent of its output back."""
+
+    def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
+        """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
+
+
+class Trains(Protocol):
+    """A model that takes training steps, and shows all that it carries from step to step."""
+
+    def start_training(self, training: TrainingSpec) -> None:
+        """Begin a run that is driven step by step: a fresh optimizer, this run's loss."""
+
+    def train_on_batch(self, x: Any, y: Any) -> float:
+        """Take one step on one batch; return the batch's loss before the step."""
+
+    def training_state(self) -> dict[str, Any]:
+        """Copies of optimizer slots, iterations, moving statistics and dropout counters."""
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`training_state` gave, of this backend or the other; all or nothing."""
+
+
+class Model(Predicts, HoldsWeights, ShowsValues, Differentiates, PullsBack, Trains, Protocol):
+    """What ``core_numpy.NumpyModel`` and ``keras_models.KerasModel`` both do. Images are NHWC, kernels as in Keras."""
+
     dtype: str
     dropout_seed: int
     stop_training: bool
@@ -77,34 +136,27 @@ class Model(Protocol):
     def summary(self) -> str:
         """The network as a text table."""
 
-    @property
-    def weights(self) -> dict[str, Any]:
-        """Copies of all variables, {"conv2d/kernel": array}, in Keras' names, layouts and order."""
-
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing."""
 
     def get_weights(self) -> list[Any]:
         """Copies of all variables as a list, in Keras' order."""
 
-    def predict(self, x: Any, batch_size: int | None = None) -> Any:
-        """The network's output in inference mode, shape (examples, *output shape)."""
+    def save_weights(self, path: str | Path) -> None:
+        """Write all variables to a file; a full disk or a kill leaves an old file as it was."""
+
+    def load_weights(self, path: str | Path) -> None:
+        """Read all variables from a file; everything is checked before the model is touched."""
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} in inference mode."""
 
-    def activations(
-        self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
-    ) -> dict[str, Any]:
-        """{layer name: output}, and {"dense/preactivation": value} where asked for."""
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; settable unless the training run gave a schedule."""
 
-    def loss_and_gradients(
-        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
-    ) -> Gradients:
-        """The loss (with regularization penalties) and all its gradients."""
-
-    def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
-        """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None: ...
 
     def fit(
         self,
@@ -114,6 +166,24 @@ class Model(Protocol):
         validation_data: tuple[Any, Any] | None = None,
         callbacks: Iterable[Callback] = (),
         verbose: int | str = "auto",
+        *,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
         **overrides: Any,
     ) -> History:
         """Train with a fresh optimizer and batch order; weights and dropout counters go on from where they are."""
+
+
+def offers(model: Any, interface: type) -> bool:
+    """True where the model has every method and attribute that this interface names, forwarded ones included.
+
+    >>> class Constant:
+    ...     def predict(self, x, batch_size=None):
+    ...         return x
+    >>> offers(Constant(), Predicts), offers(Constant(), PullsBack)
+    (True, False)
+    """
+    names = {*vars(interface), *getattr(interface, "__annotations__", {})}
+    return all(hasattr(model, name) for name in names if not name.startswith("_"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core_numpy.contract import Array, Context, Variables
-from core_numpy.layers.batch_normalization import BatchNormalization
+from core_numpy.layers.batch_normalization import BatchNormalization, BatchNormalizationCache
 from core_numpy.ops.reduction import sum_rows
 
 
@@ -22,9 +22,8 @@ class OutsideEpsilonBatchNormalization(BatchNormalization):
         self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         # The derivative of 1 / (sqrt(v) + e) has sqrt(v) where that of 1 / sqrt(v + e) has the whole denominator
-        _, inverse, _, variance, _ = cache
-        root = np.sqrt(variance)
-        return _with_variance_share(super().backward, params, cache, dy, need_dx, 1 / (inverse * root) - 1)
+        root = np.sqrt(cache.variance)
+        return _with_variance_share(super().backward, params, cache, dy, need_dx, 1 / (cache.inverse * root) - 1)
 
 
 class UnbiasedBatchNormalization(BatchNormalization):
@@ -37,7 +36,7 @@ class UnbiasedBatchNormalization(BatchNormalization):
         self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         # d variance / dx has n - 1 in place of n
-        count = len(cache[0])
+        count = len(cache.normalized)
         return _with_variance_share(super().backward, params, cache, dy, need_dx, count / max(count - 1, 1) - 1)
 
 
@@ -45,9 +44,9 @@ def _with_variance_share(
     backward: Callable[..., Any], params: Variables, cache: Any, dy: Array, need_dx: bool, more: Any
 ) -> tuple[Array | None, dict[str, Array]]:
     """Keras' backward with the part of dx that goes through the batch's variance grown by the share ``more``."""
-    normalized, inverse, _, _, of_batch = cache
+    normalized, inverse = cache.normalized, cache.inverse
     dx, grads = backward(params, cache, dy, need_dx)
-    if dx is None or not of_batch:
+    if dx is None or not cache.uses_batch:
         return dx, grads
     rows = dy.reshape(normalized.shape)
     scale = inverse * params["gamma"] if "gamma" in params else inverse
@@ -64,10 +63,10 @@ def _normalize(
     root_first: bool,
     unbiased: bool,
 ) -> tuple[Array, Any]:
-    of_batch = context.training and layer.spec.trainable
+    uses_batch = context.training and layer.spec.trainable
     rows = x.reshape(-1, x.shape[-1])
     mean, variance = state["moving_mean"], state["moving_variance"]
-    if of_batch:
+    if uses_batch:
         mean = rows.mean(axis=0)
         variance = np.square(rows - mean).sum(axis=0) / (len(rows) - unbiased)
     epsilon = x.dtype.type(layer.spec.epsilon)
@@ -75,4 +74,4 @@ def _normalize(
     normalized = (rows - mean) * inverse
     y = normalized * params["gamma"] if "gamma" in params else normalized
     y = y + params["beta"] if "beta" in params else y
-    return y.reshape(x.shape), (normalized, inverse, mean, variance, of_batch)
+    return y.reshape(x.shape), BatchNormalizationCache(normalized, inverse, mean, variance, uses_batch)

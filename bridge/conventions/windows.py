@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from core_numpy.contract import Array, Context, Variables
 from core_numpy.layers.conv2d import Conv2D
@@ -45,6 +45,13 @@ class BeforeAveragePooling2D(AveragePooling2D):
         return _windows_before(super().windows(x))
 
 
+class PaddingCountedCache(NamedTuple):
+    """Where the windows stand, and the share of real cells in each, (out h, out w, 1)."""
+
+    windows: Windows
+    share: Array
+
+
 class PaddingCountedAveragePooling2D(AveragePooling2D):
     """AveragePooling2D that divides by the window's size, padding included."""
 
@@ -55,10 +62,9 @@ class PaddingCountedAveragePooling2D(AveragePooling2D):
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         y, windows = super().forward(params, state, x, context)
         share = self._share(x)
-        return y * share, (windows, share)
+        return y * share, PaddingCountedCache(windows, share)
 
     def backward(
         self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        windows, share = cache
-        return super().backward(params, windows, dy * share, need_dx)
+        return super().backward(params, cache.windows, dy * cache.share, need_dx)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conversion.drawn_inputs import SAMPLES, draw_for
+from bridge.conversion.drawn_inputs import SAMPLES, draw_for, unmoved_layers
 from bridge.conversion.repeatable import Repeatable
 from bridge.judge.bounds import Expected, value_name
 from bridge.judge.tensor import BUG, DIVERGED, EXACT, ROUNDING, TIE, VACUOUS, Place, Row, bound, judge
@@ -128,22 +128,22 @@ def certify(ours: NumpyModel, theirs: Any, samples: Any, seed: int, facts: dict[
     Args:
         ours: the NumPy side.
         theirs: the Keras side, with ``activations`` and ``predict``.
-        samples: inputs, or None to draw some.
+        samples: inputs, or None to draw some; those that leave whole layers unmoved get drawn ones beside them.
         seed: of the inputs that are drawn.
         facts: what the certificate is to say besides.
     """
     rows = slice_rows(ours)
     if samples is None:
-        count = min(SAMPLES, max(FEWEST, rows))
-        drawn = draw_for(ours, seed, count, min(rows, count))
-        x, drawn_from = drawn.x, f"drawn with seed {seed} from {' and '.join(drawn.ranges)}"
-        if count < SAMPLES:
-            drawn_from += f" (as many as a network of this size leaves memory for, not {SAMPLES})"
+        x, drawn_from = _drawn(ours, seed, rows)
     else:
-        x, drawn_from = samples, "given"
-    # Keras casts what its inputs are cast to by itself
-    x = check_x(x, ours.spec.input_shape, ours.dtype)
-    check_inputs(x, ours.spec, ours.dtype)
+        # Keras casts what its inputs are cast to by itself
+        x, drawn_from = check_x(samples, ours.spec.input_shape, ours.dtype), "given"
+        check_inputs(x, ours.spec, ours.dtype)
+        still = unmoved_layers(ours, x, rows)
+        if still:
+            more, origin = _drawn(ours, seed, rows)
+            x = np.concatenate([x, more])
+            drawn_from = f"given, which do not move {_listed(still)}, and {len(more)} {origin}"
     comparison = _Comparison(ours, theirs, x, rows)
     for at in range(0, len(x), rows):
         comparison.compare(slice(at, at + rows))
@@ -151,6 +151,16 @@ def certify(ours: NumpyModel, theirs: Any, samples: Any, seed: int, facts: dict[
     notes = tuple(facts.pop("not_kept", ()))
     weighted = frozenset(name.partition("/")[0] for name in ours.spec.variable_shapes)
     return Certificate(tuple(found), len(x), drawn_from, facts, weighted, unmoved, notes, comparison.repeatable)
+
+
+def _drawn(model: NumpyModel, seed: int, rows: int) -> tuple[Array, str]:
+    """Inputs that reach the units of a network, and where they come from."""
+    count = min(SAMPLES, max(FEWEST, rows))
+    drawn = draw_for(model, seed, count, min(rows, count))
+    origin = f"drawn with seed {seed} from {' and '.join(drawn.ranges)}"
+    if count < SAMPLES:
+        origin += f" (as many as a network of this size leaves memory for, not {SAMPLES})"
+    return check_x(drawn.x, model.spec.input_shape, model.dtype), origin
 
 
 def slice_rows(model: NumpyModel) -> int:

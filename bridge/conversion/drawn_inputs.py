@@ -106,6 +106,18 @@ def draw_for(model: NumpyModel, seed: int, count: int, rows: int) -> DrawnInputs
     return DrawnInputs(np.concatenate(parts), tuple(str(kind) for kind in kinds))
 
 
+def unmoved_layers(model: NumpyModel, x: Array, rows: int) -> list[str]:
+    """Names of the layers whose outputs are the same for all inputs x, or all zero for a single one."""
+    start = model.activations(x[:1])
+    still = [name for name, values in start.items() if len(x) > 1 or not values.any()]
+    for at in range(0, len(x), rows):
+        if not still:
+            break
+        moved = dict(zip(start, _moved(model, x[at : at + rows], start, rows), strict=True))
+        still = [name for name in still if not moved[name].any()]
+    return still
+
+
 def _first(spec: ModelSpec, weights: dict[str, Array] | None) -> _Kind:
     return _Kind(0.0, input_range(spec, weights).largest)
 

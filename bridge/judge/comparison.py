@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from core_numpy import NumpyModel
 from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
+from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
 
 Array = np.ndarray
 
@@ -27,6 +29,18 @@ Prepare = Callable[[NumpyModel], str | None]
 """Changes a NumPy model before it is compared, and returns what the report shall say of it."""
 
 DTYPES = ("float64", "float32")
+
+
+def former_fault(prepare: Prepare | None, fault: Any) -> Prepare | None:
+    """What to prepare a model with, where it may have been given as ``fault=``, the argument's former name."""
+    if fault is None:
+        return prepare
+    if not hasattr(fault, "plant"):
+        raise ValueError(f"fault={fault!r} is now prepare=bridge.plant({fault!r})")
+    warnings.warn("fault=... is now prepare=bridge.plant(...)", DeprecationWarning, stacklevel=4)
+    planted: Prepare = fault.plant
+    return planted
+
 
 FAST = "fast"
 """The path on which NumPy runs its plans of fused blocks; see ``core_numpy.engine``."""
@@ -43,6 +57,7 @@ def compare(
     paths: str | Sequence[str] = ("eager",),
     locate: bool = True,
     explain: Explain = explain_nothing,
+    fault: Any = None,
 ) -> ParityReport:
     """Build the network on both backends and compare everything it computes.
 
@@ -65,9 +80,11 @@ def compare(
             Keras' eager path; it shows no values between the layers, and networks it cannot run are left out.
         locate: where they differ, judge every layer alone and look for a convention that explains it; takes seconds.
         explain: who knows the conventions.
+        fault: deprecated; see ``prepare``.
     """
     from keras_models import KerasModel
 
+    prepare = former_fault(prepare, fault)
     dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype)
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
     report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
@@ -123,7 +140,7 @@ def compare_models(
     Raises:
         ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
     """
-    reference = next((model for model in (a, b) if hasattr(model, "spec") and hasattr(model, "weights")), None)
+    reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:
         raise ValueError("neither model has .spec and .weights, so there is no truth to judge by; give one that has")
     _refuse_different_weights(a, b)
@@ -133,7 +150,7 @@ def compare_models(
     y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
     cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
-    path = next((model.path for model in (a, b) if hasattr(model, "path")), "eager")
+    path = next((path for model in (a, b) if (path := getattr(model, "path", None))), "eager")
     drops = bool(spec.dropout_layers)
     for mode in ("inference", "training"):
         training = mode == "training"
@@ -152,18 +169,18 @@ def compare_models(
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
-        if y is not None and all(hasattr(side, "loss_and_gradients") for side in (a, b)):
+        if y is not None and offers(a, Differentiates) and offers(b, Differentiates):
             sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
             expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
-        if all(hasattr(side, "pullback") for side in (a, b)):
+        if offers(a, PullsBack) and offers(b, PullsBack):
             sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
             expected = model.pullback(cotangent.astype(np.float64))
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
         if locate and any(not row.agrees for row in report.rows[first_row:]):
             for side, name in zip((a, b), report.sides, strict=True):
-                if hasattr(side, "activations"):
+                if offers(side, ShowsValues):
                     observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
                     report.add_local(observed, explain)
             report.name_conventions(first_row)
@@ -183,7 +200,7 @@ def _observe(
 ) -> Observed:
     """Everything a model shows on the batch, for judging its layers one by one."""
     loss = None
-    if y is not None and hasattr(side, "loss_and_gradients"):
+    if y is not None and offers(side, Differentiates):
         targets = np.asarray(y, np.float64) if y.ndim > 1 else y
         loss = (side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
     return Observed(
@@ -193,21 +210,33 @@ def _observe(
         place=place,
         activations=side.activations(x, training=training, preactivations=True),
         loss=loss,
-        pullback=side.pullback(x, cotangent, training=training) if hasattr(side, "pullback") else None,
+        pullback=side.pullback(x, cotangent, training=training) if offers(side, PullsBack) else None,
     )
 
 
+class DifferentWeightsError(ValueError):
+    """Two models hold different weights, so that their results cannot be compared.
+
+    Attributes:
+        names: of the variables that differ, or that one of them lacks.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        super().__init__(
+            f"the two models hold different weights ({', '.join(names)}), so their results cannot be compared; "
+            f"call bridge.copy_weights(source, target) first"
+        )
+
+
 def _refuse_different_weights(a: Any, b: Any) -> None:
-    if not (hasattr(a, "weights") and hasattr(b, "weights")):
+    if not (offers(a, HoldsWeights) and offers(b, HoldsWeights)):
         return
     first, second = a.weights, b.weights
     differing = [name for name in first if name not in second or not np.array_equal(first[name], second[name])]
     differing += [name for name in second if name not in first]
     if differing:
-        raise ValueError(
-            f"the two models hold different weights ({', '.join(differing)}), so their results cannot be compared; "
-            f"call bridge.copy_weights(source, target) first"
-        )
+        raise DifferentWeightsError(differing)
 
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
@@ -215,7 +244,7 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
     is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
     rows = []
     if not training and (is_fast or place.path != "eager"):
-        # Where nothing inside is looked at, a graph or a plan may melt operations together
+        # Where nothing inside is looked at, a graph or a plan may fuse operations
         last = model.network.steps[-1].name
         rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
         if is_fast:
@@ -224,7 +253,7 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
             rows.append(judge(a.predict(x[:1]), b.predict(x[:1]), of_one, place, f"{last} of one example", last))
     if is_fast:
         return rows
-    if not all(hasattr(side, "activations") for side in (a, b)):
+    if not (offers(a, ShowsValues) and offers(b, ShowsValues)):
         if training:
             return []
         last = model.network.steps[-1].name

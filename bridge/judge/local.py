@@ -204,7 +204,7 @@ def _backward(
         if found is not None:
             expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
             yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
-            if judged(site.layer).shares_out:
+            if judged(site.layer).routes_gradient:
                 sums = conserved(rounding, cotangent, site.x[0, ..., 0].size)
                 yield judge(
                     channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.bounds import UNIT_ROUNDOFF
-from bridge.judge.comparison import Prepare
+from bridge.judge.comparison import Prepare, former_fault
 from bridge.lockstep.controls import Controls
 from bridge.lockstep.step_recorder import StepRecorder
 from bridge.weights import copy_weights
@@ -190,6 +190,7 @@ def compare_training(
     resync: bool = False,
     controls: int = 4,
     prepare: Prepare | None = None,
+    fault: Any = None,
 ) -> TrainingParityReport:
     """Train NumPy and Keras side by side, dropout on, and compare all they carry after every step.
 
@@ -204,9 +205,11 @@ def compare_training(
         resync: copy Keras' weights and state to NumPy and the controls after every step.
         controls: how many controls train along, at least 1.
         prepare: called with the NumPy model once its training has started, to change it; see ``bridge.compare``.
+        fault: deprecated; see ``prepare``.
     """
     from keras_models.runtime import without_tracing_warnings
 
+    prepare = former_fault(prepare, fault)
     positive_integer("controls", controls)
     x = inputs.check_inputs(x, spec, dtype)
     batches = list(itertools.islice(_batches(training, len(x)), steps))

@@ -1,4 +1,4 @@
-"""Gives a foreign layer (a student's, a book's, another framework's) the face by which the judge knows layers."""
+"""Gives a foreign layer (a student's, a book's, another framework's) the interface by which the judge knows layers."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 from bridge.judge.bounds import Expected, RoundingModel
 from bridge.judge.tensor import Place, judge
 from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.constant_factor import constant_factor
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
 from bridge.weights import random_weights
@@ -67,11 +68,13 @@ class LayerJudge:
     training: bool
     with_backward: bool
     averaged: int
+    batch: int = 0
 
     def run(self, given: Feed, dtype: str, with_keras: bool) -> None:
         """Feed the layer in one precision and judge all it gives."""
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
+        self.batch = len(x)
         y = self._attempt("y", dtype, lambda: self.layer.forward(x, self.training), self.spec.output_shape, len(x))
         if y is None:
             return
@@ -155,7 +158,11 @@ class LayerJudge:
         return None
 
     def _judge(self, tensor: str, found: Array, expected: Expected, place: Place) -> None:
-        self.report.rows.append(judge(found, expected.value, expected, place, tensor, str(self.spec.layers[0].name)))
+        row = judge(found, expected.value, expected, place, tensor, str(self.spec.layers[0].name))
+        self.report.rows.append(row)
+        factor = None if row.agrees else constant_factor(found, expected, place, self.batch)
+        if factor is not None and not any(one.startswith(f"{tensor} is ") for one in self.report.explanations):
+            self.report.explanations.append(f"{tensor} is {factor}")
 
     def _beside(self, given: Feed, dtype: str, expected: dict[str, Expected]) -> None:
         """Real Keras on the same numbers, held against the same truth."""

@@ -46,6 +46,7 @@ class LayerReport:
         rows: one per tensor and precision, in computing order; first side the layer, second side the float64 truth.
         broken: what could not be judged because the layer failed.
         notes: what a reader should know about the check, e.g. that there was no backward.
+        explanations: what is wrong with tensors that differ, in words, where it is known.
         keras: real Keras' figures for the rows, by (dtype, tensor), where asked for.
     """
 
@@ -55,6 +56,7 @@ class LayerReport:
     rows: list[Row] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    explanations: list[str] = field(default_factory=list)
     keras: dict[tuple[str, str], KerasBeside] = field(default_factory=dict)
 
     @property
@@ -95,6 +97,7 @@ class LayerReport:
             "rows": [row.to_dict() | self._keras_entry(row) for row in self.rows],
             "broken": [vars(broken) for broken in self.broken],
             "notes": list(self.notes),
+            "explanations": list(self.explanations),
         }
 
     def _keras_entry(self, row: Row) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class LayerReport:
         first = self.first_divergence
         if first is not None:
             lines.append(f"first failing tensor: {first.tensor} ({first.dtype})")
+        lines += [f"explained: {explanation}" for explanation in self.explanations]
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding")
         heading = f"{'':30}{'verdict':>10}{'error/scale':>13}{'error/bound':>13}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, pieces, zeros_beside
 from core_numpy.ops.activations import FUNCTIONS
 
@@ -16,11 +16,11 @@ class Relu(Block):
     keeps_y = True
     reads_sign = True
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.y, self.whole = in_place(source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.y, self.whole = in_place(source, context)
         self.zeros = zeros_beside(self.y)
-        if room.training:
+        if context.training:
             self.open = np.empty(self.y.shape, np.bool_)
 
     def forward(self) -> None:
@@ -39,10 +39,10 @@ class Function(Block):
 
     keeps_y = True
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         self.function = FUNCTIONS[layer.spec.activation]  # type: ignore[attr-defined]
-        self.y, self.whole = room.like(source)
+        self.y, self.whole = context.like(source)
 
     def forward(self) -> None:
         np.copyto(self.y, self.function.forward(self.x))
@@ -56,11 +56,11 @@ class InPieces(Block):
 
     keeps_y = True
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.y, self.whole = in_place(source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.y, self.whole = in_place(source, context)
         self.pieces = pieces(self.y)
-        self.scratch = empty(self.y[self.pieces[0]].shape, room.dtype)
+        self.scratch = empty(self.y[self.pieces[0]].shape, context.dtype)
 
     def forward(self) -> None:
         for piece in self.pieces:
@@ -125,10 +125,10 @@ class Elu(InPieces):
     of its time.
     """
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         self.zeros = zeros_beside(self.y[0])
-        self.positive = empty(self.scratch.shape, room.dtype)
+        self.positive = empty(self.scratch.shape, context.dtype)
 
     def push(self, x: Array, y: Array, scratch: Array) -> None:
         positive = np.maximum(x, self.zeros, out=self.positive[: len(y)])
@@ -146,8 +146,8 @@ class Elu(InPieces):
         np.multiply(dy, scratch, out=dy)
 
 
-def in_place(source: Block, room: Room) -> tuple[Array, Array]:
+def in_place(source: Block, context: BuildContext) -> tuple[Array, Array]:
     """(y, whole): the source's own buffer where nobody reads it again, else a new one."""
-    if source.keeps_y or room.border != source.room.border:
-        return room.like(source)
+    if source.keeps_y or context.border != source.context.border:
+        return context.like(source)
     return source.y, source.whole

@@ -7,27 +7,27 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, pieces
 
 
 class BatchNormalization(Block):
     """y = (x - mean) scale + beta with scale = gamma / sqrt(variance + epsilon)."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.y, self.whole = room.bordered(room.layout.to_rows(source.y).shape[1:])
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.y, self.whole = context.bordered(context.layout.to_rows(source.y).shape[1:])
         # x - mean: in the place of x, where nobody reads that again
-        self.centred = empty(source.y.shape, room.dtype) if source.keeps_y else source.y
+        self.centred = empty(source.y.shape, context.dtype) if source.keeps_y else source.y
         self.pieces = pieces(self.y)
-        self.scratch = empty(self.y[self.pieces[0]].shape, room.dtype)
+        self.scratch = empty(self.y[self.pieces[0]].shape, context.dtype)
         # All axes in front of the channels'; behind it are the examples, where they are innermost
-        channel = self.y.ndim - 1 - room.layout.batch_last
+        channel = self.y.ndim - 1 - context.layout.batch_last
         self.in_front = tuple(range(channel))
         self.channels = self.y.shape[channel]
         # Values of one channel in one example
-        self.positions = self.y.size // (self.channels * room.examples)
-        self.sums = np.zeros((2, self.channels), room.dtype)
+        self.positions = self.y.size // (self.channels * context.examples)
+        self.sums = np.zeros((2, self.channels), context.dtype)
 
     def begin(self, params: Variables, state: Variables) -> None:
         self.params, self.state, self.new_state = params, state, state
@@ -36,11 +36,11 @@ class BatchNormalization(Block):
 
     def _sum(self, parts: Iterable[Array]) -> Array:
         """The sum of each channel over these parts of the values."""
-        total = np.zeros(self.channels, self.room.dtype)
+        total = np.zeros(self.channels, self.context.dtype)
         for part in parts:
             # The axes in front first: all at once takes three times as long
             outer = np.add.reduce(part, axis=self.in_front)
-            total += np.add.reduce(outer, axis=-1) if self.room.layout.batch_last else outer
+            total += np.add.reduce(outer, axis=-1) if self.context.layout.batch_last else outer
         return total
 
     def _products(self, a: Array, b: Array) -> Iterator[Array]:
@@ -50,7 +50,7 @@ class BatchNormalization(Block):
             yield np.multiply(one, b[piece], out=self.scratch[: len(one)])
 
     def forward(self) -> None:
-        kind, shaped = self.room.dtype.type, self.room.layout.channels
+        kind, shaped = self.context.dtype.type, self.context.layout.channels
         if self.of_batch:
             count = kind(self.batch.examples * self.positions)
             mean = self.batch.sum(self._sum(self.x[piece] for piece in self.pieces)) / count
@@ -69,14 +69,14 @@ class BatchNormalization(Block):
 
     def _moved(self, mean: Array, variance: Array) -> Variables:
         momentum = self.layer.spec.momentum  # type: ignore[attr-defined]
-        kept, added = (self.room.dtype.type(share) for share in (momentum, 1.0 - momentum))
+        kept, added = (self.context.dtype.type(share) for share in (momentum, 1.0 - momentum))
         return {
             "moving_mean": self.state["moving_mean"] * kept + mean * added,
             "moving_variance": self.state["moving_variance"] * kept + variance * added,
         }
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        kind, shaped = self.room.dtype.type, self.room.layout.channels
+        kind, shaped = self.context.dtype.type, self.context.layout.channels
         dgamma = self.inverse * self._sum(self._products(dy, self.centred))
         dbeta = self._sum(dy[piece] for piece in self.pieces)
         sums = np.stack([dgamma, dbeta])

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
+from core_numpy.engine.all_reduce import WholeBatch
 from core_numpy.engine.layout import Layout, empty, zeros
-from core_numpy.engine.meeting import WholeBatch
 from model_spec.shapes import Shape
 
 
-class Room(NamedTuple):
+class BuildContext(NamedTuple):
     """What a block is built for.
 
     Attributes:
@@ -69,10 +69,10 @@ class Block:
     reads_sign = False
     """True where backward reads no more of y than whether it is positive; a mask may be multiplied onto it."""
 
-    def __init__(self, layer: Layer, source: Block | None, room: Room) -> None:
+    def __init__(self, layer: Layer, source: Block | None, context: BuildContext) -> None:
         self.layer = layer
         self.source = source
-        self.room = room
+        self.context = context
 
     @property
     def x(self) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from core_numpy.contract import Array, Layer, Variables
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, zeros
 from core_numpy.ops.windows import Windows
 
@@ -76,8 +76,8 @@ class Convolution(Block):
         rows_each: rows that one row of a pooling behind it needs, 1 without; strips are whole multiples of it.
     """
 
-    def __init__(self, layer: Layer, source: Block, room: Room, rows_each: int = 1) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext, rows_each: int = 1) -> None:
+        super().__init__(layer, source, context)
         spec = layer.spec
         height, width, channels, examples = source.y.shape
         filters = spec.filters  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ class Convolution(Block):
         if source.whole.shape[:2] != (height + sum(rows), width + sum(columns)):
             raise ValueError(
                 f"{layer.spec.name!r} needs the border {rows}, {columns} around images of {height}x{width}, "
-                f"its source has {source.whole.shape[:2]}; give the source's block this border in its Room"
+                f"its source has {source.whole.shape[:2]}; give the source's block this border in its BuildContext"
             )
         self.rows, self.columns = self.windows.output
         self.kernel_shape = (*self.windows.window, channels, filters)
@@ -97,9 +97,9 @@ class Convolution(Block):
         self.is_pooled = rows_each > 1
         most = self.strips[0].count
         example = (most if self.is_pooled else self.rows, self.columns, filters)
-        self.y, self.whole = (room.buffer(example),) * 2 if self.is_pooled else room.bordered(example)
+        self.y, self.whole = (context.buffer(example),) * 2 if self.is_pooled else context.bordered(example)
         self._build_panel(source, most)
-        if room.training:
+        if context.training:
             self._build_backward(most)
 
     def _cut(self, rows_each: int, padded_width: int) -> list[Strip]:
@@ -108,15 +108,15 @@ class Convolution(Block):
         # Panel, output, gradient turned around and gradient spread, a row each
         numbers = padded_width * (tall * channels + 1 + channels + filters) + 2 * self.columns * filters
         # The kernel's gradient at every position does not shrink with the examples
-        products = self.columns * wide * (tall * channels + 1) * filters if self.room.training else 0
-        row_bytes = (numbers * self.room.examples + products) * self.room.dtype.itemsize
+        products = self.columns * wide * (tall * channels + 1) * filters if self.context.training else 0
+        row_bytes = (numbers * self.context.examples + products) * self.context.dtype.itemsize
         each = max(STRIP_BYTES // row_bytes // rows_each, 1) * rows_each
         used = self.rows // rows_each * rows_each
         return [Strip(start, min(start + each, used)) for start in range(0, used, each)]
 
     def _build_panel(self, source: Block, most: int) -> None:
         tall, wide, channels, filters = self.kernel_shape
-        examples, dtype = self.room.examples, self.room.dtype
+        examples, dtype = self.context.examples, self.context.dtype
         self.column = tall * channels + self.has_bias
         # (strip, padded w, kernel h * channels + 1, n)
         self.panel = empty((most, source.whole.shape[1], self.column, examples), dtype)
@@ -145,7 +145,7 @@ class Convolution(Block):
 
     def _build_backward(self, most: int) -> None:
         _, wide, _, filters = self.kernel_shape
-        examples, dtype = self.room.examples, self.room.dtype
+        examples, dtype = self.context.examples, self.context.dtype
         self.turned = empty((most, self.columns, examples, filters), dtype)
         self.products = empty((most, self.columns, wide * self.column, filters), dtype)
         self.ones = np.ones((1, most * self.columns), dtype)
@@ -156,12 +156,12 @@ class Convolution(Block):
     def _build_dx(self) -> Array:
         """Buffers for the gradient of the input, which the first layer of a network does without."""
         tall, wide, channels, filters = self.kernel_shape
-        examples, dtype, most = self.room.examples, self.room.dtype, self.strips[0].count
+        examples, dtype, most = self.context.examples, self.context.dtype, self.strips[0].count
         (top, _), (left, _) = self.windows.padding_cells
         height, width = self.windows.image
         rows, columns = self.windows.padding_cells
         padded_width, stride = width + sum(columns), self.windows.strides[1]
-        # dy with its columns apart by the stride, and room for the windows that reach over its ends
+        # dy with its columns apart by the stride, and space for the windows that reach over its ends
         self.spread = zeros((most, padded_width + wide - 1, filters, examples), dtype)
         self.inner = self.spread[:, wide - 1 : wide - 1 + (self.columns - 1) * stride + 1 : stride]
         # (strip, padded w, kernel w * filters, n)
@@ -182,7 +182,7 @@ class Convolution(Block):
         if self.has_bias:
             # The ones of the window's first column carry it
             packed[:, 0, -1] = params["bias"]
-        if self.room.training:
+        if self.context.training:
             self.dpacked[...] = 0
             if self.dwhole is not None:
                 self._pack_back()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, zeros
 
 SMALL_PRODUCT = 1_000_000
@@ -25,28 +25,28 @@ _LEAST_SLAB = 64
 class Dense(Block):
     """y = kernel.T x + bias for x (inputs, n) and y (units, n)."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         units = layer.spec.units  # type: ignore[attr-defined]
         inputs = self._columns(source.y).shape[0]
-        self.y = self.whole = room.buffer((units,))
-        in_slabs = room.layout.batch_last
-        count = slabs(inputs, SMALL_PRODUCT // (units * room.examples)) if in_slabs else 1
+        self.y = self.whole = context.buffer((units,))
+        in_slabs = context.layout.batch_last
+        count = slabs(inputs, SMALL_PRODUCT // (units * context.examples)) if in_slabs else 1
         # (slabs, inputs of a slab)
         self.slabs = count, inputs // count
-        self.parts = empty((count, units, room.examples), room.dtype) if count > 1 else None
-        self.sum_parts = np.ones((1, count), room.dtype)
-        if room.training:
+        self.parts = empty((count, units, context.examples), context.dtype) if count > 1 else None
+        self.sum_parts = np.ones((1, count), context.dtype)
+        if context.training:
             count = slabs(inputs, SMALL_TRANSPOSED // units) if in_slabs else 1
             self.gradient_slabs = count, inputs // count
-            self.dkernel, self.dbias = zeros((inputs, units), room.dtype), zeros((units, 1), room.dtype)
-            self.product = empty((inputs, units), room.dtype)
-            self.ones = np.ones((room.examples, 1), room.dtype)
-            self.dx = room.buffer((inputs,))
+            self.dkernel, self.dbias = zeros((inputs, units), context.dtype), zeros((units, 1), context.dtype)
+            self.product = empty((inputs, units), context.dtype)
+            self.ones = np.ones((context.examples, 1), context.dtype)
+            self.dx = context.buffer((inputs,))
 
     def _columns(self, values: Array) -> Array:
         """A view with one example a column."""
-        return values if self.room.layout.batch_last else values.T
+        return values if self.context.layout.batch_last else values.T
 
     def begin(self, params: Variables, state: Variables) -> None:
         self.kernel, self.bias = params["kernel"], params.get("bias")
@@ -62,7 +62,7 @@ class Dense(Block):
             np.matmul(kernel, x.reshape(*self.slabs, -1), out=self.parts)
             np.matmul(self.sum_parts, self.parts.reshape(len(self.parts), -1), out=y.reshape(1, -1))
         if self.bias is not None:
-            np.add(self.y, self.room.layout.channels(self.bias), out=self.y)
+            np.add(self.y, self.context.layout.channels(self.bias), out=self.y)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         dy = self._columns(dy)

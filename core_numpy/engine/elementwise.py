@@ -5,32 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import zeros
 
 
 class Dropout(Block):
     """y = x * mask in training, with the mask already scaled; x itself otherwise."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.active = room.training and layer.spec.rate > 0  # type: ignore[attr-defined]
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.active = context.training and layer.spec.rate > 0  # type: ignore[attr-defined]
         self.keeps_y = source.keeps_y
         # Behind a relu too: where the mask is zero, so is the gradient, whatever the relu's sign was
         in_place = not source.keeps_y or source.reads_sign
-        if room.border != source.room.border or (self.active and not in_place):
-            self.y, self.whole = room.like(source)
+        if context.border != source.context.border or (self.active and not in_place):
+            self.y, self.whole = context.like(source)
         else:
             self.y, self.whole = source.y, source.whole
         if self.active:
-            self.mask = zeros(self.y.shape, room.dtype)
+            self.mask = zeros(self.y.shape, context.dtype)
             self.rate = layer.spec.rate  # type: ignore[attr-defined]
-            self.scale = room.dtype.type(1.0 / (1.0 - self.rate))
+            self.scale = context.dtype.type(1.0 / (1.0 - self.rate))
 
     def take(self, source: MaskSource, rows: slice) -> None:
         """Draw the next chunk's mask, that of these rows of the batch."""
         # (n, ...), a view of the mask
-        mask = self.room.layout.to_rows(self.mask)[: rows.stop - rows.start]
+        mask = self.context.layout.to_rows(self.mask)[: rows.stop - rows.start]
         np.multiply(source.keep_mask(mask.shape, self.rate, mask.dtype, rows.start), self.scale, out=mask)
 
     def forward(self) -> None:
@@ -48,11 +48,11 @@ class Dropout(Block):
 class Flatten(Block):
     """The same memory under another shape; Keras' order (h, w, c) holds with the batch innermost too."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         self.keeps_y = source.keeps_y
-        example = room.layout.to_rows(source.y)[0].size
-        self.shape = room.layout.shape((example,), room.examples)
+        example = context.layout.to_rows(source.y)[0].size
+        self.shape = context.layout.shape((example,), context.examples)
 
     @property
     def y(self) -> Array:  # type: ignore[override]
@@ -74,10 +74,10 @@ class Flatten(Block):
 class Rescaling(Block):
     """y = x * scale + offset."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.scale, self.offset = (room.dtype.type(v) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
-        self.y, self.whole = room.like(source)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.scale, self.offset = (context.dtype.type(v) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
+        self.y, self.whole = context.like(source)
 
     def forward(self) -> None:
         np.multiply(self.x, self.scale, out=self.y)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from core_numpy.contract import Layer, Variables
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty
 from core_numpy.ops.windows import Windows
 
@@ -14,13 +14,13 @@ from core_numpy.ops.windows import Windows
 class FewImagesConvolution(Block):
     """y = sum(x k) + bias over windows, batch first; forward only."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         examples, height, width, channels = source.y.shape
         windows: Windows = layer.windows(np.empty((1, height, width, 0)))  # type: ignore[attr-defined]
         filters = layer.spec.filters  # type: ignore[attr-defined]
         (tall, wide), (rows, columns) = windows.window, windows.output
-        self.y, self.whole = room.bordered((rows, columns, filters))
+        self.y, self.whole = context.bordered((rows, columns, filters))
         whole = source.whole
         n, h, w, c = whole.strides
         # (n, out h, out w, kernel h, kernel w, c), a view of the input
@@ -29,11 +29,13 @@ class FewImagesConvolution(Block):
             (examples, rows, columns, tall, wide, channels),
             (n, h * windows.strides[0], w * windows.strides[1], h * windows.dilation[0], w * windows.dilation[1], c),
         )
-        self.laid_out = empty(self.seen.shape, room.dtype)
+        self.laid_out = empty(self.seen.shape, context.dtype)
         positions = examples * rows * columns
         self.matrix = self.laid_out.reshape(positions, -1)
         self.product = (
-            self.whole.reshape(positions, filters) if self.y is self.whole else empty((positions, filters), room.dtype)
+            self.whole.reshape(positions, filters)
+            if self.y is self.whole
+            else empty((positions, filters), context.dtype)
         )
 
     def begin(self, params: Variables, state: Variables) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution, Follower, Strip
 from core_numpy.engine.layout import empty, zeros_beside
 from core_numpy.engine.pooling import keep_largest, share_out
@@ -15,18 +15,18 @@ from core_numpy.ops.windows import Windows
 class StripMaxPooling(Follower):
     """y = max over windows that neither overlap nor are padded, the first of equals."""
 
-    def __init__(self, layer: Layer, source: Convolution, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Convolution, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         columns, filters = source.columns, source.kernel_shape[3]
         self.windows: Windows = layer.windows(np.empty((1, source.rows, columns, 0)))  # type: ignore[attr-defined]
         self.tall, self.wide = self.windows.window
         self.rows_each = self.tall
         rows, self.columns = self.windows.output
-        self.y, self.whole = room.bordered((rows, self.columns, filters))
-        if room.training:
+        self.y, self.whole = context.bordered((rows, self.columns, filters))
+        if context.training:
             most = source.strips[0].count
             self.better = [np.empty(self.y.shape, np.bool_) for _ in range(self.tall * self.wide - 1)]
-            self.dz = empty((most, columns, filters, room.examples), room.dtype)
+            self.dz = empty((most, columns, filters, context.examples), context.dtype)
             # Columns that no window reaches never get a gradient
             self.dz[:, self.columns * self.wide :] = 0
         source.followers.append(self)
@@ -42,7 +42,7 @@ class StripMaxPooling(Follower):
     def push_strip(self, strip: Strip) -> None:
         rows = self._rows(strip)
         y = self.y[rows]
-        better = [won[rows] for won in self.better] if self.room.training else None
+        better = [won[rows] for won in self.better] if self.context.training else None
         keep_largest(self._cells(strip, self.x), y, better)
 
     def pull_strip(self, strip: Strip, dy: Array) -> Array:
@@ -57,14 +57,14 @@ class StripRelu(Follower):
     keeps_y = True
     reads_sign = True
 
-    def __init__(self, layer: Layer, source: Block, room: Room, convolution: Convolution) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext, convolution: Convolution) -> None:
+        super().__init__(layer, source, context)
         self.y, self.whole = source.y, source.whole
         self.convolution = convolution
         # Rows of a pooling in front stand for several of the convolution's
         self.behind = max([1, *(follower.rows_each for follower in convolution.followers)])
         self.zeros = zeros_beside(self.y[0])
-        if room.training:
+        if context.training:
             most = convolution.strips[0].count // self.behind
             self.open = np.empty((most, *self.y.shape[1:]), np.bool_)
         convolution.followers.append(self)

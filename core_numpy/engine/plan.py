@@ -8,13 +8,13 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine import activations, dense, elementwise, pooling
+from core_numpy.engine.all_reduce import OneShard, WholeBatch
 from core_numpy.engine.batch_normalization import BatchNormalization
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import Layout, owned_bytes
-from core_numpy.engine.meeting import OneShard, WholeBatch
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
 from core_numpy.layers import batch_normalization
@@ -44,18 +44,20 @@ class Entry(Block):
 
     keeps_y = True
 
-    def __init__(self, example: tuple[int, ...], room: Room, copies: bool) -> None:
-        self.room, self.copies, self.source = room, copies, None
+    def __init__(self, example: tuple[int, ...], context: BuildContext, copies: bool) -> None:
+        self.context, self.copies, self.source = context, copies, None
         if copies:
-            self.y, self.whole = room.bordered(example)
+            self.y, self.whole = context.bordered(example)
         else:
             # Only a shape until the first chunk comes
-            self.y = self.whole = np.broadcast_to(room.dtype.type(0), room.layout.shape(example, room.examples))
+            self.y = self.whole = np.broadcast_to(
+                context.dtype.type(0), context.layout.shape(example, context.examples)
+            )
 
     def take(self, rows: Array) -> None:
         """Use these rows (n, ...) for the next chunk; where they are fewer than its examples, the others are zeros."""
         if self.copies:
-            inside = self.room.layout.to_rows(self.y)
+            inside = self.context.layout.to_rows(self.y)
             np.copyto(inside[: len(rows)], rows)
             inside[len(rows) :] = 0
         else:
@@ -77,13 +79,13 @@ class Plan:
         steps = pooled_first(network.steps)
         spec = network.spec
         borders = [_border(steps[at:], spec.input_shapes) for at in range(len(steps) + 1)]
-        room = Room(layout, examples, dtype, training, borders[0])
-        self.entry = Entry(spec.input_shape, room, copies=layout.batch_last or not _reads_rows_once(steps))
+        context = BuildContext(layout, examples, dtype, training, borders[0])
+        self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not _reads_rows_once(steps))
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
         source: Block = self.entry
         for at in range(len(steps)):
-            source = _block(steps, at, source, Room(layout, examples, dtype, training, borders[at + 1]))
+            source = _block(steps, at, source, BuildContext(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
         self.nbytes = owned_bytes(array for block in (self.entry, *self.blocks) for array in block.buffers())
 
@@ -95,7 +97,7 @@ class Plan:
         """
         batch = OneShard(self.examples) if batch is None else batch
         for step, block in zip(self.steps, self.blocks, strict=True):
-            block.training, block.batch = training and block.room.training, batch
+            block.training, block.batch = training and block.context.training, batch
             if step.is_activation:
                 block.begin({}, {})
             else:
@@ -200,41 +202,41 @@ def _border(steps: Sequence[Step], input_shapes: Sequence[tuple[int, ...]]) -> t
     return (0, 0), (0, 0)
 
 
-def _block(steps: Sequence[Step], at: int, source: Block, room: Room) -> Block:
+def _block(steps: Sequence[Step], at: int, source: Block, context: BuildContext) -> Block:
     """The fastest block for a step."""
     layer = steps[at].layer
     is_vector = source.y.ndim == 2
     match layer:
-        case Conv2D() if room.layout.batch_last and layer.spec.dilation_rate[1] == 1:
+        case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
             follows = steps[at + 1].layer if at + 1 < len(steps) else None
-            return Convolution(layer, source, room, _pooled_rows(layer, follows, source))
+            return Convolution(layer, source, context, _pooled_rows(layer, follows, source))
         case MaxPooling2D() if isinstance(source, Convolution) and source.is_pooled:
-            return StripMaxPooling(layer, source, room)
-        case Activation() if layer.spec.activation == "relu" and _is_in_strips(source, room):
+            return StripMaxPooling(layer, source, context)
+        case Activation() if layer.spec.activation == "relu" and _is_in_strips(source, context):
             convolution = source if isinstance(source, Convolution) else source.source
-            return StripRelu(layer, source, room, convolution)  # type: ignore[arg-type]
-        case Conv2D() if not room.layout.batch_last and not room.training:
-            return FewImagesConvolution(layer, source, room)
+            return StripRelu(layer, source, context, convolution)  # type: ignore[arg-type]
+        case Conv2D() if not context.layout.batch_last and not context.training:
+            return FewImagesConvolution(layer, source, context)
         case Dense() if is_vector:
-            return dense.Dense(layer, source, room)
+            return dense.Dense(layer, source, context)
         case MaxPooling2D():
-            return pooling.MaxPooling(layer, source, room)
+            return pooling.MaxPooling(layer, source, context)
         case AveragePooling2D():
-            return pooling.AveragePooling(layer, source, room)
+            return pooling.AveragePooling(layer, source, context)
         case GlobalAveragePooling2D():
-            return pooling.GlobalAveragePooling(layer, source, room)
+            return pooling.GlobalAveragePooling(layer, source, context)
         case Dropout():
-            return elementwise.Dropout(layer, source, room)
+            return elementwise.Dropout(layer, source, context)
         case Activation():
-            return ACTIVATIONS.get(layer.spec.activation, activations.Function)(layer, source, room)
+            return ACTIVATIONS.get(layer.spec.activation, activations.Function)(layer, source, context)
         case Rescaling():
-            return elementwise.Rescaling(layer, source, room)
+            return elementwise.Rescaling(layer, source, context)
         case Reshape() if isinstance(layer.spec, Flatten):
-            return elementwise.Flatten(layer, source, room)
+            return elementwise.Flatten(layer, source, context)
         case batch_normalization.BatchNormalization():
-            return BatchNormalization(layer, source, room)
-    example = room.layout.to_rows(source.y).shape[1:]
-    return ReferenceLayer(layer, source, room, layer.spec.output_shape(example))
+            return BatchNormalization(layer, source, context)
+    example = context.layout.to_rows(source.y).shape[1:]
+    return ReferenceLayer(layer, source, context, layer.spec.output_shape(example))
 
 
 def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
@@ -248,6 +250,6 @@ def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
     return windows.window[0] if apart and windows.window[0] > 1 else 1
 
 
-def _is_in_strips(source: Block, room: Room) -> bool:
+def _is_in_strips(source: Block, context: BuildContext) -> bool:
     """True where a relu can follow the block strip by strip, in its buffer."""
-    return isinstance(source, (Convolution, StripMaxPooling)) and source.room.border == room.border
+    return isinstance(source, (Convolution, StripMaxPooling)) and source.context.border == context.border

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty
 from core_numpy.ops.pooling import real_cell_counts
 from core_numpy.ops.windows import Windows
@@ -41,19 +41,19 @@ class WindowPooling(Block):
     filling = 0.0
     """What stands in the padding."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        rows = room.layout.to_rows(source.y)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        rows = context.layout.to_rows(source.y)
         self.windows: Windows = layer.windows(rows)  # type: ignore[attr-defined]
-        self.y, self.whole = room.bordered((*self.windows.output, rows.shape[-1]))
+        self.y, self.whole = context.bordered((*self.windows.output, rows.shape[-1]))
         self.overlaps = any(s < p for s, p in zip(self.windows.strides, self.windows.window, strict=True))
         (top, bottom), (left, right) = self.windows.padding_cells
         height, width = self.windows.image
         self.is_padded = (top, bottom, left, right) != (0, 0, 0, 0)
-        self.inside = room.layout.window(slice(top, top + height), slice(left, left + width))
+        self.inside = context.layout.window(slice(top, top + height), slice(left, left + width))
         height, width = height + top + bottom, width + left + right
         if self.is_padded:
-            self.padded = room.buffer((height, width, rows.shape[-1]))
+            self.padded = context.buffer((height, width, rows.shape[-1]))
             self.padded[...] = self.filling
         (stride, across), (tall, wide) = self.windows.strides, self.windows.window
         covered = (self.windows.output[0] - 1) * stride + tall, (self.windows.output[1] - 1) * across + wide
@@ -70,7 +70,7 @@ class WindowPooling(Block):
         """One view of a buffer of padded images per window cell, in row-major order of the cells."""
         tall, wide = self.windows.window
         (stride, across), (rows, columns) = self.windows.strides, self.windows.output
-        window = self.room.layout.window
+        window = self.context.layout.window
         return [
             image[
                 window(
@@ -92,20 +92,20 @@ class MaxPooling(WindowPooling):
 
     filling = -np.inf
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        if room.training:
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        if context.training:
             count = self.windows.window[0] * self.windows.window[1]
             self.better = [np.empty(self.y.shape, np.bool_) for _ in range(count - 1)]
-            self.shares = [empty(self.y.shape, room.dtype) for _ in range(count if self.overlaps else 0)]
+            self.shares = [empty(self.y.shape, context.dtype) for _ in range(count if self.overlaps else 0)]
             if self.is_padded:
-                self.dx = empty(self.padded.shape, room.dtype)
+                self.dx = empty(self.padded.shape, context.dtype)
             else:
                 # What comes in is not needed again once the masks are known
-                self.dx = empty(self.x.shape, room.dtype) if source.keeps_y or source.y.base is None else source.y
+                self.dx = empty(self.x.shape, context.dtype) if source.keeps_y or source.y.base is None else source.y
 
     def forward(self) -> None:
-        keep_largest(self.cells(self.with_padding()), self.y, self.better if self.room.training else None)
+        keep_largest(self.cells(self.with_padding()), self.y, self.better if self.context.training else None)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
@@ -126,13 +126,13 @@ class MaxPooling(WindowPooling):
 class AveragePooling(WindowPooling):
     """y = mean over each window, padding not counted."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
         # (out h, out w, 1)
-        share = 1 / real_cell_counts(self.windows, room.dtype)
-        self.share = share[..., None] if room.layout.batch_last else share
-        if room.training:
-            self.dx = empty(self.padded.shape if self.is_padded else self.x.shape, room.dtype)
+        share = 1 / real_cell_counts(self.windows, context.dtype)
+        self.share = share[..., None] if context.layout.batch_last else share
+        if context.training:
+            self.dx = empty(self.padded.shape if self.is_padded else self.x.shape, context.dtype)
 
     def forward(self) -> None:
         first, *others = self.cells(self.with_padding())
@@ -154,14 +154,14 @@ class AveragePooling(WindowPooling):
 class GlobalAveragePooling(Block):
     """y = mean over the image, (h, w, c, n) -> (c, n) or (n, h, w, c) -> (n, c)."""
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        rows = room.layout.to_rows(source.y)
-        self.axes = (0, 1) if room.layout.batch_last else (1, 2)
-        self.share = room.dtype.type(1 / (rows.shape[1] * rows.shape[2]))
-        self.y = self.whole = room.buffer((rows.shape[-1],))
-        if room.training:
-            self.dx = empty(source.y.shape, room.dtype)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        rows = context.layout.to_rows(source.y)
+        self.axes = (0, 1) if context.layout.batch_last else (1, 2)
+        self.share = context.dtype.type(1 / (rows.shape[1] * rows.shape[2]))
+        self.y = self.whole = context.buffer((rows.shape[-1],))
+        if context.training:
+            self.dx = empty(source.y.shape, context.dtype)
 
     def forward(self) -> None:
         np.add.reduce(self.x, axis=self.axes, out=self.y)

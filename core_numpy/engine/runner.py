@@ -9,8 +9,8 @@ import numpy as np
 from core_numpy import metrics
 from core_numpy.batch import Batch, BatchResult, all_right
 from core_numpy.contract import Array, MaskSource, MaskSources
+from core_numpy.engine.all_reduce import WholeBatch
 from core_numpy.engine.layout import Layout
-from core_numpy.engine.meeting import WholeBatch
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache, PlanKey
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
@@ -204,7 +204,7 @@ class Runner:
             return value, correct
 
         if coupled and len(work) > 1:
-            results = self.workers.run_meeting(run, len(work), len(x))
+            results = self.workers.run_all_reduce(run, len(work), len(x))
         else:
             results = self.workers.run(run, len(work))
         rights = [right for _, correct in results for right in correct]

@@ -13,7 +13,7 @@ from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core_numpy.engine.meeting import Meeting, Place
+from core_numpy.engine.all_reduce import AllReduce, ShardHandle
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -63,16 +63,16 @@ class Workers:
             others = [self._helpers().submit(task, at) for at in range(1, count)]
             return [task(0), *(other.result() for other in others)]
 
-    def run_meeting(self, task: Callable[[int, Place], Result], count: int, examples: int) -> list[Result]:
-        """Results of task(0, place), task(1, place), ...: they wait for each other, so each has a thread of its own.
+    def run_all_reduce(self, task: Callable[[int, ShardHandle], Result], count: int, examples: int) -> list[Result]:
+        """Results of task(0, handle), task(1, handle), ...: they wait for each other, so each has a thread of its own.
 
         No more than ``threads`` of them compute at once.
         """
-        meeting = Meeting(count, examples, self.threads)
+        all_reduce = AllReduce(count, examples, self.threads)
 
         def run(shard: int) -> Result:
-            with meeting.place(shard) as place:
-                return task(shard, place)
+            with all_reduce.join(shard) as handle:
+                return task(shard, handle)
 
         # Shards of two batches at once could wait for each other's threads
         with ExitStack() as stack, self._one_reduction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core_numpy.contract import Array, Layer
-from core_numpy.engine.block import Block, Room
+from core_numpy.engine.block import Block, BuildContext
 
 
 class Softmax(Block):
@@ -13,10 +13,10 @@ class Softmax(Block):
 
     keeps_y = True
 
-    def __init__(self, layer: Layer, source: Block, room: Room) -> None:
-        super().__init__(layer, source, room)
-        self.axis = len(source.y.shape) - 2 if room.layout.batch_last else -1
-        self.y, self.whole = room.like(source)
+    def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
+        super().__init__(layer, source, context)
+        self.axis = len(source.y.shape) - 2 if context.layout.batch_last else -1
+        self.y, self.whole = context.like(source)
 
     def forward(self) -> None:
         np.subtract(self.x, np.maximum.reduce(self.x, axis=self.axis, keepdims=True), out=self.y)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.activations import FUNCTIONS
 from model_spec import layers as specs
+
+
+class ActivationCache(NamedTuple):
+    """Input and output, of one shape."""
+
+    x: Array
+    y: Array
 
 
 class Activation(Layer):
@@ -16,10 +23,9 @@ class Activation(Layer):
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         y = FUNCTIONS[self.spec.activation].forward(x)
-        return y, (x, y)
+        return y, ActivationCache(x, y)
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: ActivationCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        x, y = cache
-        return FUNCTIONS[self.spec.activation].backward(x, y, dy) if need_dx else None, {}
+        return FUNCTIONS[self.spec.activation].backward(cache.x, cache.y, dy) if need_dx else None, {}

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.convolution import conv2d, conv2d_backward
 from core_numpy.ops.reduction import sum_rows
 from core_numpy.ops.windows import Windows
 from model_spec import layers as specs
+
+
+class Conv2DCache(NamedTuple):
+    """The laid-out windows (n, out h, out w, kernel h, kernel w, c), and where they stand in the image."""
+
+    columns: Array
+    windows: Windows
+
+    @property
+    def rows(self) -> Array:
+        """What the kernel was multiplied with, a window a row: (n * out h * out w, kernel h * kernel w * c)."""
+        return self.columns.reshape(-1, math.prod(self.columns.shape[3:]))
 
 
 class Conv2D(Layer):
@@ -27,13 +40,12 @@ class Conv2D(Layer):
         y, columns = conv2d(x, params["kernel"], windows)
         if "bias" in params:
             y += params["bias"]
-        return y, (columns, windows)
+        return y, Conv2DCache(columns, windows)
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: Conv2DCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        columns, windows = cache
-        dx, dkernel = conv2d_backward(params["kernel"], columns, dy, windows, need_dx)
+        dx, dkernel = conv2d_backward(params["kernel"], cache.columns, dy, cache.windows, need_dx)
         grads = {"kernel": dkernel}
         if "bias" in params:
             # (n, out h, out w, filters) -> (filters,)

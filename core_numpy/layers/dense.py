@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.reduction import sum_rows
 from model_spec import layers as specs
+
+
+class DenseCache(NamedTuple):
+    """What the kernel was multiplied with: x as a matrix (rows, inputs)."""
+
+    rows: Array
 
 
 class Dense(Layer):
@@ -17,18 +23,19 @@ class Dense(Layer):
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         kernel = params["kernel"]
         # (..., inputs) -> (rows, inputs) @ (inputs, units) -> (..., units)
-        y = (x.reshape(-1, kernel.shape[0]) @ kernel).reshape(*x.shape[:-1], kernel.shape[1])
+        rows = x.reshape(-1, kernel.shape[0])
+        y = (rows @ kernel).reshape(*x.shape[:-1], kernel.shape[1])
         if "bias" in params:
             y += params["bias"]
-        return y, x
+        return y, DenseCache(rows)
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: DenseCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        x, kernel = cache, params["kernel"]
-        # (..., inputs) -> (rows, inputs), (..., units) -> (rows, units)
-        rows, dy_rows = x.reshape(-1, kernel.shape[0]), dy.reshape(-1, kernel.shape[1])
-        grads = {"kernel": rows.T @ dy_rows}
+        kernel = params["kernel"]
+        # (..., units) -> (rows, units)
+        dy_rows = dy.reshape(-1, kernel.shape[1])
+        grads = {"kernel": cache.rows.T @ dy_rows}
         if "bias" in params:
             grads["bias"] = sum_rows(dy_rows)
-        return (dy_rows @ kernel.T).reshape(x.shape) if need_dx else None, grads
+        return (dy_rows @ kernel.T).reshape(*dy.shape[:-1], kernel.shape[0]) if need_dx else None, grads

@@ -27,7 +27,7 @@ class Dropout(Layer):
         return x * scaled, scaled
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: Array | None, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class GlobalAveragePooling2D(Layer):
         return x.mean(axis=(1, 2)), x.shape
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: tuple[int, ...], dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
@@ -27,20 +27,26 @@ class GlobalAveragePooling2D(Layer):
         return np.broadcast_to(share, cache).copy(), {}
 
 
+class GlobalMaxPooling2DCache(NamedTuple):
+    """Images x (n, h, w, c) and their maxima y (n, c)."""
+
+    x: Array
+    y: Array
+
+
 class GlobalMaxPooling2D(Layer):
     """The largest value of each channel; equals share the gradient evenly, as TensorFlow's reduce_max."""
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         # (n, h, w, c) -> (n, c)
         y = x.max(axis=(1, 2))
-        return y, (x, y)
+        return y, GlobalMaxPooling2DCache(x, y)
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: GlobalMaxPooling2DCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
-        x, y = cache
         # (n, h, w, c) == (n, 1, 1, c)
-        wins = (x == y[:, None, None, :]).astype(dy.dtype)
+        wins = (cache.x == cache.y[:, None, None, :]).astype(dy.dtype)
         return wins * (dy / wins.sum(axis=(1, 2)))[:, None, None, :], {}

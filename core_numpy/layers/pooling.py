@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.pooling import (
@@ -25,6 +25,13 @@ class WindowPooling(Layer):
         return Windows((x.shape[1], x.shape[2]), self.spec.pool_size, self.spec.strides, self.spec.padding)
 
 
+class MaxPooling2DCache(NamedTuple):
+    """The winning cell of each window, of y's shape, and where the windows stand."""
+
+    winner: Array
+    windows: Windows
+
+
 class MaxPooling2D(WindowPooling):
     """The largest value of each window; the first of equals takes the gradient."""
 
@@ -32,13 +39,12 @@ class MaxPooling2D(WindowPooling):
         windows = self.windows(x)
         # (n, h, w, c) -> (n, out h, out w, c)
         y, winner = max_pooling2d(x, windows)
-        return y, (winner, windows)
+        return y, MaxPooling2DCache(winner, windows)
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: MaxPooling2DCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        winner, windows = cache
-        return max_pooling2d_backward(winner, dy, windows) if need_dx else None, {}
+        return max_pooling2d_backward(cache.winner, dy, cache.windows) if need_dx else None, {}
 
 
 class AveragePooling2D(WindowPooling):
@@ -50,6 +56,6 @@ class AveragePooling2D(WindowPooling):
         return average_pooling2d(x, windows), windows
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: Windows, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         return average_pooling2d_backward(dy, cache) if need_dx else None, {}

@@ -18,7 +18,7 @@ class Reshape(Layer):
         return x.reshape(len(x), *self.spec.output_shape(x.shape[1:])), x.shape
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: tuple[int, ...], dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         return dy.reshape(cache) if need_dx else None, {}
 
@@ -33,7 +33,7 @@ class ZeroPadding2D(Layer):
         return np.pad(x, ((0, 0), *self.spec.padding, (0, 0))), x.shape
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: tuple[int, ...], dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         (top, _), (left, _) = self.spec.padding
         _, height, width, _ = cache
@@ -50,6 +50,6 @@ class Rescaling(Layer):
         return x * kind(self.spec.scale) + kind(self.spec.offset), None
 
     def backward(
-        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+        self, params: Variables, cache: None, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         return dy * dy.dtype.type(self.spec.scale) if need_dx else None, {}

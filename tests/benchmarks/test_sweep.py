@@ -38,7 +38,7 @@ def test_cells_are_every_combination():
 def test_both_backends_train_and_agree(tmp_path):
     cells = sweep.cells_of(["mlp"], ["digits"], ["numpy", "keras"], 1, TRAINING, 200)
     result = sweep.run(cells, tmp_path)
-    assert result.agrees, str(result)
+    assert result.verdict == "AGREE", str(result)
     ours, theirs, parity = (outcome.result for outcome in result.outcomes)
     assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.01)
     assert parity["verdict"] == "AGREE"
@@ -56,7 +56,7 @@ def test_a_failing_cell_is_reported_and_stops_nothing(tmp_path, capsys):
     assert "nowhere.npz" in result.failed[0].error
     assert "Traceback" in result.failed[0].error
     assert result.outcomes[1].error is None
-    assert not result.agrees
+    assert result.verdict != "AGREE"
     assert result.parts()[-1].startswith("  FAILED mlp nowhere.npz numpy seed 0: ValueError")
 
 

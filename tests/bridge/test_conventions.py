@@ -178,7 +178,11 @@ def test_a_convention_differs_and_is_named_in_every_precision():
     assert other.rows[-1].verdict == "BUG"
 
 
-@pytest.mark.parametrize("convention", OPTIMIZER_CONVENTIONS, ids=lambda one: one.name)
+# One that ignores its slots leaves them at zero: recorded with those, its steps are those of Keras
+KEEPING_SLOTS = [one for one in OPTIMIZER_CONVENTIONS if one.name != "momentum ignored"]
+
+
+@pytest.mark.parametrize("convention", KEEPING_SLOTS, ids=lambda one: one.name)
 def test_optimizer_convention_is_named(convention):
     random = np.random.default_rng(0)
     rule = convention.rule()

@@ -113,8 +113,10 @@ def test_figures_beyond_float32():
 
 
 def test_a_factor_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="factor must be a finite number above 0, got 0"):
-        ReduceLROnPlateau(factor=0)
+    """When training begins: Keras lets one construct it."""
+    with pytest.raises(ValueError, match=r"factor=0\) would set the learning rate to 0.*give a factor above 0"):
+        ReduceLROnPlateau(factor=0).on_train_begin()
+    ReduceLROnPlateau(factor=0, min_lr=1e-6).on_train_begin()
 
 
 def test_a_rate_never_falls_to_nothing():

@@ -198,7 +198,7 @@ class RoundingModel:
                     correlated = partial(runs.variance_of, f"{at} {name}")
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
             before = value_name(steps[at - 1]) if at else "x"
-            if judged(step.layer).shares_out:
+            if judged(step.layer).routes_gradient:
                 expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
             cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")

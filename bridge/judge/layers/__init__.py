@@ -22,7 +22,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.GlobalAveragePoolingRule(), lambda some, shape: specs.GlobalAveragePooling2D(), ("end",)
     ),
     specs.GlobalMaxPooling2D: JudgedLayer(
-        pooling.GlobalMaxPoolingRule(), lambda some, shape: specs.GlobalMaxPooling2D(), ("end",), shares_out=True
+        pooling.GlobalMaxPoolingRule(), lambda some, shape: specs.GlobalMaxPooling2D(), ("end",), routes_gradient=True
     ),
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
@@ -30,7 +30,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),
     specs.MaxPooling2D: JudgedLayer(
-        pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, shares_out=True
+        pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
 }

@@ -17,7 +17,7 @@ class BatchNormalizationRule:
 
     def forward(self, rounding: Rounding, site: Site) -> Array:
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        normalized, inverse, mean, _, of_batch = cache
+        normalized, inverse, mean = cache.normalized, cache.inverse, cache.mean
         gamma = site.params.get("gamma", np.ones_like(inverse))
         scale = inverse * gamma
         # (n, ..., c) -> (rows, c)
@@ -27,7 +27,7 @@ class BatchNormalizationRule:
         local = 4 * np.square(x * scale) + 4 * np.square(mean * scale) + 2 * np.square(y)
         # The root and its argument
         local = local + 8 * np.square(normalized * gamma) + np.square(site.params.get("beta", 0.0))
-        if of_batch:
+        if cache.uses_batch:
             groups = ColumnGroups.of(x)
             carried = carried + np.square(scale) * self._mean_variance(rounding, groups, x, variance)
             relative = self._deviation_variance(rounding, groups, x - mean, variance, inverse)
@@ -51,7 +51,7 @@ class BatchNormalizationRule:
 
     def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        normalized, inverse, mean, _, of_batch = cache
+        normalized, inverse, mean = cache.normalized, cache.inverse, cache.mean
         count = len(normalized)
         gamma = site.params.get("gamma", np.ones_like(inverse))
         squared_scale = np.square(inverse * gamma)
@@ -65,7 +65,7 @@ class BatchNormalizationRule:
         sums, sum_variances = self._sums(rounding, site, cotangent)
         sum_kinks = {"beta": of_dy.carried(kink), "gamma": of_dy.carried(kink, normalized)}
         carried, carried_kink, local = squared_scale * variance, squared_scale * kink, 4 * np.square(dy)
-        if of_batch:
+        if cache.uses_batch:
             # dx = s (dy - (sum(dy) + normalized sum(dy normalized)) / count)
             carried = carried + squared_scale / count**2 * (
                 sum_variances["beta"]
@@ -91,7 +91,7 @@ class BatchNormalizationRule:
         They are the gradients of beta and gamma, and in training parts of dx.
         """
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        normalized, inverse, mean, _, of_batch = cache
+        normalized, inverse, mean = cache.normalized, cache.inverse, cache.mean
         gamma = site.params.get("gamma", np.ones_like(inverse))
         # (n, ..., c) -> (rows, c)
         dy, variance, y_variance, x, x_variance = (
@@ -105,7 +105,7 @@ class BatchNormalizationRule:
             "beta": of_dy.carried(variance),
             "gamma": of_dy.carried(variance, normalized) + of_x.carried(normalized_variance, dy),
         }
-        if of_batch:
+        if cache.uses_batch:
             # Every row has the same error of the mean and of the deviation
             of_mean = self._mean_variance(rounding, of_x, x, x_variance)
             relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse)
@@ -122,8 +122,8 @@ class BatchNormalizationRule:
     def forward_modes(self, rounding: Rounding, site: Site) -> tuple[Mode, ...]:
         """What all rows of a channel share: the errors of its mean and of its deviation."""
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        normalized, inverse, mean, _, of_batch = cache
-        if not of_batch:
+        normalized, inverse, mean = cache.normalized, cache.inverse, cache.mean
+        if not cache.uses_batch:
             return ()
         gamma = site.params.get("gamma", np.ones_like(inverse))
         x, variance = site.x.reshape(normalized.shape), site.x_variance.reshape(normalized.shape)
@@ -139,8 +139,8 @@ class BatchNormalizationRule:
     def backward_modes(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> tuple[Mode, ...]:
         """What all rows of dx share: the errors of both sums, and of the deviation."""
         _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        normalized, inverse, mean, _, of_batch = cache
-        if not of_batch:
+        normalized, inverse, mean = cache.normalized, cache.inverse, cache.mean
+        if not cache.uses_batch:
             return ()
         count = len(normalized)
         scale = inverse * site.params.get("gamma", np.ones_like(inverse))

@@ -42,13 +42,14 @@ class JudgedLayer:
         draw: gives a small, valid layer for an input of this shape, without the batch axis.
         places: where it is drawn: on an "image", on a "row", or as the "end" of images, which makes a row of one. A
             place that is named twice gets it twice as often.
-        shares_out: True where it shares a gradient out among its input's cells, which a tie may do in several ways.
+        routes_gradient: True where it routes each gradient to some cells of its input, in a tie to one or another; a
+            channel's sum stays what it was.
     """
 
     rule: Rule
     draw: Callable[[Some, Shape], LayerSpec]
     places: tuple[str, ...] = ("image", "row")
-    shares_out: bool = False
+    routes_gradient: bool = False
 
 
 def draw_activation(some: Some, size: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,8 +42,8 @@ class LinearRule:
         else:
             kink_dx, kinks = np.zeros_like(dx), {name: np.zeros_like(value) for name, value in carried.items()}
         _, from_x = layer.backward(squared, of_variance, np.square(dy), need_dx=False)
-        rows, gradients = _rows(cache, kernel), dy.reshape(-1, dy.shape[-1])
-        repeats = _Repeats.of(rows, _rows(of_variance, kernel), gradients)
+        rows, gradients = cache.rows, dy.reshape(-1, dy.shape[-1])
+        repeats = _Repeats.of(rows, of_variance.rows, gradients)
         collected = {
             "kernel": rounding.running_sum(
                 squares["kernel"], _partial_sums(rows, gradients).reshape(kernel.shape), repeats.drifting
@@ -76,12 +75,6 @@ def _partial_sums(rows: Array, gradients: Array) -> Array:
         running += part.T @ gradient
         squared += np.square(running)
     return squared / looks
-
-
-def _rows(cache: Any, kernel: Array) -> Array:
-    """What a layer's kernel is multiplied with: windows of Conv2D, rows of Dense, (positions, inputs)."""
-    inputs = cache[0] if isinstance(cache, tuple) else cache
-    return np.asarray(inputs).reshape(-1, kernel.size // kernel.shape[-1])
 
 
 @dataclass(frozen=True)

@@ -5,34 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import overload
 
-from bridge.selftest.faults.backwards import BACKWARD_FAULTS
-from bridge.selftest.faults.carried import CARRIED_FAULTS
+from bridge.selftest.faults import (
+    backwards,
+    carried,
+    descent_updates,
+    forwards,
+    function_forwards,
+    linear_backwards,
+    objectives,
+    precision,
+    reported,
+    updates,
+)
 from bridge.selftest.faults.change import Change
-from bridge.selftest.faults.descent_updates import DESCENT_FAULTS
 from bridge.selftest.faults.fault import Fault
-from bridge.selftest.faults.forwards import FORWARD_FAULTS
-from bridge.selftest.faults.function_forwards import FUNCTION_FAULTS
-from bridge.selftest.faults.linear_backwards import LINEAR_BACKWARD_FAULTS
-from bridge.selftest.faults.objectives import OBJECTIVE_FAULTS
-from bridge.selftest.faults.precision import PRECISION_FAULTS
-from bridge.selftest.faults.reported import REPORTED_FAULTS
-from bridge.selftest.faults.updates import UPDATE_FAULTS
 from core_numpy import NumpyModel
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
-    for fault in (
-        *FORWARD_FAULTS,
-        *FUNCTION_FAULTS,
-        *LINEAR_BACKWARD_FAULTS,
-        *BACKWARD_FAULTS,
-        *OBJECTIVE_FAULTS,
-        *PRECISION_FAULTS,
-        *DESCENT_FAULTS,
-        *UPDATE_FAULTS,
-        *CARRIED_FAULTS,
-        *REPORTED_FAULTS,
+    for module in (
+        forwards,
+        function_forwards,
+        linear_backwards,
+        backwards,
+        objectives,
+        precision,
+        descent_updates,
+        updates,
+        carried,
+        reported,
     )
+    for fault in module.faults.entries
 }
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from bridge.selftest.faults.change import Change
 from core_numpy.contract import Array, Layer
-from core_numpy.layers.activation import Activation
 from model_spec import TrainingSpec
-from model_spec.layers import BatchNormalization
 
 COMPARE, TRAINING, COPY = "compare", "training", "copy"
 """The checks: one batch, a few training steps, or weights carried across."""
@@ -49,32 +47,53 @@ class Fault(Planted):
         return COPY if self.copying is not None else TRAINING if self.training is not None else COMPARE
 
 
-def is_layer(*kinds: type[Layer]) -> Callable[[Layer], bool]:
-    """True for layers of these kinds."""
-    return lambda layer: isinstance(layer, kinds)
+Kind = TypeVar("Kind", bound=Planted)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def is_activation(name: str) -> Callable[[Layer], bool]:
-    """True for this activation."""
-    return lambda layer: isinstance(layer, Activation) and layer.spec.activation == name
+class Declarations(Generic[Kind]):
+    """Decorators that make a fault, or a right variant, of the function that computes differently.
 
+    Attributes:
+        kind: ``Fault`` or ``Variant``.
+        entries: what was declared so far, in that order.
 
-def has_bias(layer: Layer) -> bool:
-    """True for a layer with a bias."""
-    return bool(getattr(layer.spec, "use_bias", False))
+    >>> faults = Declarations(Fault)
+    >>> loss = faults.of("loss", shows="loss")
+    >>> @loss("integer-logits", "logits are cut to integers")
+    ... def integer_logits(right):
+    ...     return lambda rule, from_logits: lambda z, y: right(rule, from_logits)(z.astype(int).astype(z.dtype), y)
+    >>> faults.entries[0].name
+    'integer-logits'
+    """
 
+    def __init__(self, kind: type[Kind]) -> None:
+        self.kind = kind
+        self.entries: list[Kind] = []
 
-def scales_and_shifts(layer: Layer) -> bool:
-    """True for a batch normalization with gamma and beta."""
-    spec = layer.spec
-    return isinstance(spec, BatchNormalization) and spec.scale and spec.center
+    def of(
+        self, part: str, adapt: Callable[[Any], Any] = lambda function: function, **shared: Any
+    ) -> Callable[..., Callable[[Function], Function]]:
+        """Return a decorator for changes of one part of a model.
 
+        Args:
+            part: the field of :class:`Change` that takes the function: "forward", "backward", "optimizer", ...
+            adapt: makes what this field holds of the decorated function.
+            shared: values of other fields, for all changes that give no others.
 
-def forward_of(kind: Callable[[Any], Layer]) -> Callable[..., Any]:
-    """The forward of another layer of the same specification."""
-    return lambda inner, *rest: kind(inner.spec).forward(*rest)
+        Returns:
+            a function of (name, description, applies, other fields) that gives the decorator of one change.
+        """
 
+        def declare(
+            name: str, description: str, applies: Callable[[Layer], bool] | None = None, **fields: Any
+        ) -> Callable[[Function], Function]:
+            given = shared | fields | ({} if applies is None else {"applies": applies})
 
-def backward_of(kind: Callable[[Any], Layer]) -> Callable[..., Any]:
-    """The backward of another layer of the same specification."""
-    return lambda inner, *rest: kind(inner.spec).backward(*rest)
+            def decorate(function: Function) -> Function:
+                self.entries.append(self.kind(name, description, **given, **{part: adapt(function)}))
+                return function
+
+            return decorate
+
+        return declare

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.backwards import gradient, of_the_batch_before
-from bridge.selftest.faults.fault import Fault, has_bias, is_layer
+from bridge.selftest.faults.fault import Declarations, Fault
+from bridge.selftest.faults.parts import Backward, gradient, has_bias, is_layer, of_the_batch_before
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
-
-Backward = Callable[..., Any]
 
 
 def _input_gradient(change: Callable[[Array], Array]) -> Backward:
@@ -37,110 +35,77 @@ def _kernel_gradient_of(change: Callable[[Array], Array]) -> Backward:
     return backward
 
 
+faults = Declarations(Fault)
+linear: dict[str, Any] = {"shows": "backward", "applies": is_layer(Dense, Conv2D)}
+backward = faults.of("backward", **linear)
+input_gradient = faults.of("backward", _input_gradient, **linear)
+kernel_gradient = faults.of("backward", _kernel_gradient_of, **linear)
+bias_gradient = faults.of(
+    "backward",
+    lambda change: gradient("bias", change),
+    shows="backward, only in a bias",
+    applies=has_bias,
+)
+
+bias_gradient("dropped-bias-gradient", "the bias gradient is zero", at=2)(lambda gradient, dy: np.zeros_like(gradient))
+bias_gradient("averaged-bias-gradient", "the bias gradient is the mean over examples in place of the sum")(
+    lambda gradient, dy: gradient / gradient.dtype.type(len(dy))
+)
+backward("wrong-sign-kernel-gradient", "the kernel gradient has the wrong sign", probe="zero")(
+    gradient("kernel", lambda gradient, dy: -gradient)
+)
+
+
+@kernel_gradient(
+    "kernel-gradient-of-one-example", "only the first example counts in the kernel gradient", probe="convolution"
+)
 def _first_example(dy: Array) -> Array:
     kept = np.zeros_like(dy)
     kept[:1] = dy[:1]
     return kept
 
 
+@kernel_gradient(
+    "kernel-gradient-without-last-row",
+    "the last row of the image is left out of the kernel gradient",
+    is_layer(Conv2D),
+    probe="convolution",
+)
 def _without_last_row(dy: Array) -> Array:
     kept = dy.copy()
     kept[:, -1] = 0
     return kept
 
 
+@input_gradient(
+    "input-gradient-without-last-column",
+    "dx is zero in the last column of the image",
+    is_layer(Conv2D),
+    probe="convolution",
+)
 def _without_last_column(dx: Array) -> Array:
     kept = dx.copy()
     kept[:, :, -1] = 0
     return kept
 
 
+@backward(
+    "input-gradient-unflipped",
+    "dx is taken with the kernel turned by 180 degrees",
+    is_layer(Conv2D),
+    probe="convolution",
+    at=2,
+)
 def _flipped_for_input(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
     _, grads = inner.backward(params, cache, dy, False)
     dx, _ = inner.backward({**params, "kernel": params["kernel"][::-1, ::-1]}, cache, dy, need_dx)
     return dx, grads
 
 
-IS_LINEAR = is_layer(Dense, Conv2D)
-
-LINEAR_BACKWARD_FAULTS = (
-    Fault(
-        "dropped-bias-gradient",
-        "the bias gradient is zero",
-        "backward, only in a bias",
-        has_bias,
-        backward=gradient("bias", lambda gradient, dy: np.zeros_like(gradient)),
-        at=2,
-    ),
-    Fault(
-        "averaged-bias-gradient",
-        "the bias gradient is the mean over examples in place of the sum",
-        "backward, only in a bias",
-        has_bias,
-        backward=gradient("bias", lambda gradient, dy: gradient / gradient.dtype.type(len(dy))),
-    ),
-    Fault(
-        "wrong-sign-kernel-gradient",
-        "the kernel gradient has the wrong sign",
-        "backward",
-        IS_LINEAR,
-        backward=gradient("kernel", lambda gradient, dy: -gradient),
-        probe="zero",
-    ),
-    Fault(
-        "kernel-gradient-of-one-example",
-        "only the first example counts in the kernel gradient",
-        "backward",
-        IS_LINEAR,
-        backward=_kernel_gradient_of(_first_example),
-        probe="convolution",
-    ),
-    Fault(
-        "kernel-gradient-without-last-row",
-        "the last row of the image is left out of the kernel gradient",
-        "backward",
-        is_layer(Conv2D),
-        backward=_kernel_gradient_of(_without_last_row),
-        probe="convolution",
-    ),
-    Fault(
-        "input-gradient-without-last-column",
-        "dx is zero in the last column of the image",
-        "backward",
-        is_layer(Conv2D),
-        backward=_input_gradient(_without_last_column),
-        probe="convolution",
-    ),
-    Fault(
-        "input-gradient-unflipped",
-        "dx is taken with the kernel turned by 180 degrees",
-        "backward",
-        is_layer(Conv2D),
-        backward=_flipped_for_input,
-        probe="convolution",
-        at=2,
-    ),
-    Fault(
-        "wrong-sign-input-gradient",
-        "dx has the wrong sign",
-        "backward",
-        IS_LINEAR,
-        backward=_input_gradient(lambda dx: -dx),
-    ),
-    Fault(
-        "slightly-wrong-input-gradient",
-        "dx is off by one part in ten thousand",
-        "backward",
-        IS_LINEAR,
-        backward=_input_gradient(lambda dx: dx * dx.dtype.type(1.0001)),
-        at=2,
-    ),
-    Fault(
-        "stale-cache",
-        "backward works on the inputs of another batch",
-        "backward",
-        IS_LINEAR,
-        forward=of_the_batch_before,
-        at=2,
-    ),
+input_gradient("wrong-sign-input-gradient", "dx has the wrong sign")(lambda dx: -dx)
+input_gradient("slightly-wrong-input-gradient", "dx is off by one part in ten thousand", at=2)(
+    lambda dx: dx * dx.dtype.type(1.0001)
+)
+faults.of("forward", **linear)("stale-cache", "backward works on the inputs of another batch", at=2)(
+    of_the_batch_before
 )

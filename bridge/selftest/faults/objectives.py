@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bridge.selftest.faults.change import LossFunctions, PenaltyFunction
-from bridge.selftest.faults.fault import Fault
+from bridge.selftest.faults.fault import Declarations, Fault
 from core_numpy.contract import Array
 from core_numpy.losses import LossFunction
 from model_spec.losses import BinaryCrossentropy, Loss
@@ -31,22 +31,38 @@ def penalty_result(
     return lambda right: lambda rule, value: change(*right(rule, value))
 
 
-def _next_classes(right: LossFunctions) -> LossFunctions:
-    def functions(rule: Loss, from_logits: bool) -> LossFunction:
-        inner = right(rule, from_logits)
-        return lambda output, targets: inner(output, (targets + 1) % output.shape[-1])
+faults = Declarations(Fault)
+loss = faults.of("loss", shows="loss and backward")
+loss_result = faults.of("loss", result, shows="loss and backward")
+penalty = faults.of("penalty", penalty_result, probe="penalties")
 
-    return functions
-
-
-def _without_smoothing(right: LossFunctions) -> LossFunctions:
-    return lambda rule, from_logits: right(_unsmoothed(rule), from_logits)
+loss_result("missing-mean", "the loss gradient is not divided by the batch size", shows="backward")(
+    lambda losses, gradients: (losses, gradients * gradients.dtype.type(len(gradients)))
+)
+loss_result("summed-loss", "the loss's value is the sum over examples in place of the mean", shows="loss value only")(
+    lambda losses, gradients: (losses * losses.dtype.type(len(losses)), gradients)
+)
+loss_result("missing-target", "the target is not subtracted with its sign", shows="backward")(
+    lambda losses, gradients: (losses, np.abs(gradients))
+)
+loss_result("halved-squares", "the squared error has a half in front", probe="regression")(
+    lambda losses, gradients: (losses / 2, gradients / 2)
+)
+loss_result("summed-outputs", "the squared error is summed over outputs in place of averaged", probe="regression")(
+    lambda losses, gradients: (losses * losses.dtype.type(2), gradients * gradients.dtype.type(2))
+)
 
 
 def _unsmoothed(rule: Any) -> Any:
     return replace(rule, label_smoothing=0.0) if getattr(rule, "label_smoothing", 0.0) else rule
 
 
+@loss("ignored-label-smoothing", "targets are not smoothed", probe="smoothed")
+def _without_smoothing(right: LossFunctions) -> LossFunctions:
+    return lambda rule, from_logits: right(_unsmoothed(rule), from_logits)
+
+
+@loss("label-smoothing-without-share", "targets are made smaller, and the classes get no share of it", probe="smoothed")
 def _smoothed_without_share(right: LossFunctions) -> LossFunctions:
     def functions(rule: Any, from_logits: bool) -> Any:
         kept = 1 - getattr(rule, "label_smoothing", 0.0)
@@ -56,6 +72,11 @@ def _smoothed_without_share(right: LossFunctions) -> LossFunctions:
     return functions
 
 
+@loss(
+    "epsilon-in-the-logarithm",
+    "log(p + epsilon) in place of the logarithm of the clipped probability",
+    probe="probabilities",
+)
 def _with_epsilon_in_the_logarithm(right: LossFunctions) -> LossFunctions:
     """log(p + epsilon) on values kept in 0..1, in place of the logarithm of the clipped probability."""
 
@@ -73,87 +94,24 @@ def _with_epsilon_in_the_logarithm(right: LossFunctions) -> LossFunctions:
     return functions
 
 
-OBJECTIVE_FAULTS = (
-    Fault(
-        "missing-mean",
-        "the loss gradient is not divided by the batch size",
-        "backward",
-        loss=result(lambda losses, gradients: (losses, gradients * gradients.dtype.type(len(gradients)))),
-    ),
-    Fault(
-        "summed-loss",
-        "the loss's value is the sum over examples in place of the mean",
-        "loss value only",
-        loss=result(lambda losses, gradients: (losses * losses.dtype.type(len(losses)), gradients)),
-    ),
-    Fault(
-        "missing-target",
-        "the target is not subtracted with its sign",
-        "backward",
-        loss=result(lambda losses, gradients: (losses, np.abs(gradients))),
-    ),
-    Fault(
-        "halved-squares",
-        "the squared error has a half in front",
-        "loss and backward",
-        loss=result(lambda losses, gradients: (losses / 2, gradients / 2)),
-        probe="regression",
-    ),
-    Fault(
-        "summed-outputs",
-        "the squared error is summed over outputs in place of averaged",
-        "loss and backward",
-        loss=result(lambda losses, gradients: (losses * losses.dtype.type(2), gradients * gradients.dtype.type(2))),
-        probe="regression",
-    ),
-    Fault(
-        "ignored-label-smoothing",
-        "targets are not smoothed",
-        "loss and backward",
-        loss=_without_smoothing,
-        probe="smoothed",
-    ),
-    Fault(
-        "label-smoothing-without-share",
-        "targets are made smaller, and the classes get no share of it",
-        "loss and backward",
-        loss=_smoothed_without_share,
-        probe="smoothed",
-    ),
-    Fault(
-        "epsilon-in-the-logarithm",
-        "log(p + epsilon) in place of the logarithm of the clipped probability",
-        "loss and backward",
-        loss=_with_epsilon_in_the_logarithm,
-        probe="probabilities",
-    ),
-    Fault(
-        "targets-off-by-one",
-        "the classes count from one",
-        "loss and backward",
-        loss=_next_classes,
-    ),
-    Fault(
-        "halved-penalty-gradient",
-        "the penalty's gradient is w in place of 2 w",
-        "backward",
-        penalty=penalty_result(lambda cost, gradient: (cost, gradient / 2)),
-        blames="dense",
-        probe="penalties",
-    ),
-    Fault(
-        "penalty-missing-in-gradient",
-        "the penalty is added to the loss and not to the gradient",
-        "backward",
-        penalty=penalty_result(lambda cost, gradient: (cost, np.zeros_like(gradient))),
-        blames="dense",
-        probe="penalties",
-    ),
-    Fault(
-        "penalty-missing-in-loss",
-        "the penalty is added to the gradient and not to the loss",
-        "loss value only",
-        penalty=penalty_result(lambda cost, gradient: (0.0, gradient)),
-        probe="penalties",
-    ),
+@loss("targets-off-by-one", "the classes count from one")
+def _next_classes(right: LossFunctions) -> LossFunctions:
+    def functions(rule: Loss, from_logits: bool) -> LossFunction:
+        inner = right(rule, from_logits)
+        return lambda output, targets: inner(output, (targets + 1) % output.shape[-1])
+
+    return functions
+
+
+penalty("halved-penalty-gradient", "the penalty's gradient is w in place of 2 w", shows="backward", blames="dense")(
+    lambda cost, gradient: (cost, gradient / 2)
+)
+penalty(
+    "penalty-missing-in-gradient",
+    "the penalty is added to the loss and not to the gradient",
+    shows="backward",
+    blames="dense",
+)(lambda cost, gradient: (cost, np.zeros_like(gradient)))
+penalty("penalty-missing-in-loss", "the penalty is added to the gradient and not to the loss", shows="loss value only")(
+    lambda cost, gradient: (0.0, gradient)
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.fault import Fault
+from bridge.selftest.faults.fault import Declarations, Fault
 from core_numpy import NumpyModel
 from core_numpy.contract import Array
 from model_spec import Gradients
@@ -25,6 +25,28 @@ def _gradients(change: Callable[[Gradients], Gradients]) -> dict[str, Wrap]:
     return {"loss_and_gradients": wrap, "pullback": wrap}
 
 
+def _kernel_gradient(change: Callable[[Array], Array]) -> dict[str, Wrap]:
+    """Another gradient of one kernel."""
+
+    def changed(gradients: Gradients) -> Gradients:
+        kernels = {name: change(g) for name, g in gradients.parameters.items() if name == "dense_1/kernel"}
+        return replace(gradients, parameters=gradients.parameters | kernels)
+
+    return _gradients(changed)
+
+
+faults = Declarations(Fault)
+activations = faults.of("methods", lambda wrap: {"activations": wrap})
+gradients = faults.of("methods", _gradients)
+kernel_gradient = faults.of("methods", _kernel_gradient, shows="backward", blames="dense_1")
+
+
+@activations(
+    "reported-before-the-nonlinearity",
+    "the preactivation is returned under the layer's name",
+    shows="inference only",
+    blames="dense",
+)
 def _before_the_nonlinearity(model: NumpyModel, right: Any) -> Any:
     def activations(x: Any, training: bool = False, **options: Any) -> Any:
         values = right(x, training=training, **options)
@@ -35,10 +57,23 @@ def _before_the_nonlinearity(model: NumpyModel, right: Any) -> Any:
     return activations
 
 
+@activations(
+    "reported-without-dropout",
+    "activations in training mode are those of inference",
+    shows="training only",
+    probe="dropout",
+    blames="dropout",
+)
 def _always_in_inference(model: NumpyModel, right: Any) -> Any:
     return lambda x, training=False, **options: right(x, training=False, **options)
 
 
+@gradients(
+    "gradient-under-another-name",
+    "the gradients before and behind an activation have changed names",
+    shows="activation gradients only",
+    blames="dense_1",
+)
 def _exchanged(gradients: Gradients) -> Gradients:
     own = gradients.activations
     if "dense/preactivation" not in own or "dense" not in own:
@@ -47,67 +82,12 @@ def _exchanged(gradients: Gradients) -> Gradients:
     return replace(gradients, activations=swapped)
 
 
-def _with_kernel(gradients: Gradients, change: Callable[[Array], Array]) -> Gradients:
-    changed = {name: change(g) for name, g in gradients.parameters.items() if name == "dense_1/kernel"}
-    return replace(gradients, parameters=gradients.parameters | changed)
+kernel_gradient("not-a-number", "one entry of a kernel gradient is NaN")(
+    lambda kernel: np.where(np.arange(kernel.size).reshape(kernel.shape) == 0, np.nan, kernel)
+)
+kernel_gradient("zero-tensor", "a kernel gradient is returned as zeros")(np.zeros_like)
 
 
-def _with_a_hole(gradients: Gradients) -> Gradients:
-    return _with_kernel(
-        gradients, lambda kernel: np.where(np.arange(kernel.size).reshape(kernel.shape) == 0, np.nan, kernel)
-    )
-
-
-def _with_zeros(gradients: Gradients) -> Gradients:
-    return _with_kernel(gradients, np.zeros_like)
-
-
+@gradients("halved-input-gradient", "the gradient of x is halved", shows="input gradient only", blames="dense")
 def _with_halved_input_gradient(gradients: Gradients) -> Gradients:
     return replace(gradients, inputs=None if gradients.inputs is None else gradients.inputs / 2)
-
-
-REPORTED_FAULTS = (
-    Fault(
-        "reported-before-the-nonlinearity",
-        "the preactivation is returned under the layer's name",
-        "inference only",
-        methods={"activations": _before_the_nonlinearity},
-        blames="dense",
-    ),
-    Fault(
-        "reported-without-dropout",
-        "activations in training mode are those of inference",
-        "training only",
-        methods={"activations": _always_in_inference},
-        probe="dropout",
-        blames="dropout",
-    ),
-    Fault(
-        "gradient-under-another-name",
-        "the gradients before and behind an activation have changed names",
-        "activation gradients only",
-        methods=_gradients(_exchanged),
-        blames="dense_1",
-    ),
-    Fault(
-        "not-a-number",
-        "one entry of a kernel gradient is NaN",
-        "backward",
-        methods=_gradients(_with_a_hole),
-        blames="dense_1",
-    ),
-    Fault(
-        "zero-tensor",
-        "a kernel gradient is returned as zeros",
-        "backward",
-        methods=_gradients(_with_zeros),
-        blames="dense_1",
-    ),
-    Fault(
-        "halved-input-gradient",
-        "the gradient of x is halved",
-        "input gradient only",
-        methods=_gradients(_with_halved_input_gradient),
-        blames="dense",
-    ),
-)

@@ -8,8 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from bridge.conventions.optimizers import (
+    adagrad_from_zero,
+    adam_epsilon_inside,
+    adam_epsilon_of_the_paper,
+    adam_uncorrected,
+)
 from bridge.selftest.faults.change import ChangedOptimizer, OptimizerStep
-from bridge.selftest.faults.fault import Fault
+from bridge.selftest.faults.fault import Declarations, Fault
 from core_numpy.contract import Array
 from core_numpy.optimizers import OptimizerState, clipped
 from model_spec import Adadelta, Adagrad, Adam, AdamW, RMSprop, TrainingSpec
@@ -19,6 +25,7 @@ Arrays = dict[str, Array]
 Update = Callable[[Any, Array, Array, Arrays, Any, int], None]
 
 PARAMETERS, SLOTS = "parameters", "slots"
+EITHER = f"{PARAMETERS} or {SLOTS}"
 
 
 def training(optimizer: Optimizer, loss: str = "categorical_crossentropy") -> TrainingSpec:
@@ -57,32 +64,38 @@ def by_rule(change: Callable[[Any], Any]) -> OptimizerStep:
     return step
 
 
-def _uncorrected_adam(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
-    kind = w.dtype.type
-    m, v = slots["momentum"], slots["velocity"]
-    m += (g - m) * kind(1 - rule.beta_1)
-    v += (np.square(g) - v) * kind(1 - rule.beta_2)
-    w -= rate * m / (np.sqrt(v) + kind(rule.epsilon))
+faults = Declarations(Fault)
+update = faults.of("optimizer", with_update, shows="training, parameters only", blames=PARAMETERS)
+step = faults.of("optimizer", shows="training", blames=EITHER)
+other_rule = faults.of("optimizer", by_rule, shows="training")
+
+ADAM = training(Adam(0.01))
+
+update("adam-without-bias-correction", "the moments' start at zero is not corrected", training=ADAM)(adam_uncorrected)
+update("adam-epsilon-inside-the-root", "sqrt(v + epsilon) in place of sqrt(v) + epsilon", training=ADAM)(
+    adam_epsilon_inside
+)
+update(
+    "adam-epsilon-of-the-paper",
+    "epsilon is added to the corrected root, as in the paper's first form",
+    training=ADAM,
+)(adam_epsilon_of_the_paper)
+other_rule(
+    "amsgrad-without-maximum",
+    "the largest velocity so far is not kept",
+    training=training(Adam(0.01, amsgrad=True)),
+    blames=SLOTS,
+)(lambda rule: replace(rule, amsgrad=False))
+update(
+    "adagrad-from-zero",
+    "the accumulator starts at zero in place of 0.1",
+    shows="training",
+    training=training(Adagrad(0.1)),
+    blames=EITHER,
+)(adagrad_from_zero)
 
 
-def _epsilon_inside_adam(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
-    kind = w.dtype.type
-    alpha = rate * np.sqrt(1 - kind(rule.beta_2) ** kind(t)) / (1 - kind(rule.beta_1) ** kind(t))
-    m, v = slots["momentum"], slots["velocity"]
-    m += (g - m) * kind(1 - rule.beta_1)
-    v += (np.square(g) - v) * kind(1 - rule.beta_2)
-    w -= alpha * m / np.sqrt(v + kind(rule.epsilon))
-
-
-def _paper_epsilon_adam(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
-    kind = w.dtype.type
-    m, v = slots["momentum"], slots["velocity"]
-    m += (g - m) * kind(1 - rule.beta_1)
-    v += (np.square(g) - v) * kind(1 - rule.beta_2)
-    m_hat, v_hat = m / (1 - kind(rule.beta_1) ** kind(t)), v / (1 - kind(rule.beta_2) ** kind(t))
-    w -= rate * m_hat / (np.sqrt(v_hat) + kind(rule.epsilon))
-
-
+@update("rmsprop-without-root", "the step is divided by v in place of its root", training=training(RMSprop(0.01)))
 def _rootless_rmsprop(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     v = slots["velocity"]
@@ -90,6 +103,21 @@ def _rootless_rmsprop(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t
     w -= rate * g / (v + kind(rule.epsilon))
 
 
+other_rule(
+    "rmsprop-uncentered",
+    "the mean gradient is not taken off",
+    training=training(RMSprop(0.01, centered=True)),
+    blames=EITHER,
+)(lambda rule: replace(rule, centered=False))
+
+
+@update(
+    "adadelta-slot-of-the-step",
+    "the accumulated step holds the learning rate",
+    shows="training, slots only",
+    training=training(Adadelta(0.5)),
+    blames=SLOTS,
+)
 def _deltas_of_gradients(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     rho, rest, epsilon = kind(rule.rho), kind(1 - rule.rho), kind(rule.epsilon)
@@ -100,13 +128,16 @@ def _deltas_of_gradients(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any
     w += rate * delta
 
 
-def _from_zero(state: OptimizerState, parameters: Arrays, gradients: Arrays) -> None:
-    if state.iterations == 0:
-        for own in state.slots.values():
-            own["accumulator"][...] = 0
-    right_step(state, parameters, gradients)
-
-
+@step(
+    "weight-decay-spares-biases",
+    "biases do not decay",
+    shows="training, parameters only",
+    training=training(AdamW(0.05, weight_decay=0.1), "mean_squared_error"),
+    # Initial biases are zero: decay shows in the second step
+    steps=2,
+    probe="regression",
+    blames=PARAMETERS,
+)
 def _sparing_biases(state: OptimizerState, parameters: Arrays, gradients: Arrays) -> None:
     decay = state.rule.weight_decay or 0.0
     rate = state.current_learning_rate()
@@ -116,94 +147,12 @@ def _sparing_biases(state: OptimizerState, parameters: Arrays, gradients: Arrays
     right_step(state, parameters, gradients)
 
 
+@step(
+    "weight-decay-coupled",
+    "decay is added to the gradient, as Adam with L2",
+    training=training(AdamW(0.01, weight_decay=0.1)),
+)
 def _coupled(state: OptimizerState, parameters: Arrays, gradients: Arrays) -> None:
     decay = state.rule.weight_decay or 0.0
     coupled = {name: g + g.dtype.type(decay) * parameters[name] for name, g in gradients.items()}
     by_rule(lambda rule: replace(rule, weight_decay=None))(state, parameters, coupled)
-
-
-UPDATE_FAULTS = (
-    Fault(
-        "adam-without-bias-correction",
-        "the moments' start at zero is not corrected",
-        "training, parameters only",
-        optimizer=with_update(_uncorrected_adam),
-        training=training(Adam(0.01)),
-        blames=PARAMETERS,
-    ),
-    Fault(
-        "adam-epsilon-inside-the-root",
-        "sqrt(v + epsilon) in place of sqrt(v) + epsilon",
-        "training, parameters only",
-        optimizer=with_update(_epsilon_inside_adam),
-        training=training(Adam(0.01)),
-        blames=PARAMETERS,
-    ),
-    Fault(
-        "adam-epsilon-of-the-paper",
-        "epsilon is added to the corrected root, as in the paper's first form",
-        "training, parameters only",
-        optimizer=with_update(_paper_epsilon_adam),
-        training=training(Adam(0.01)),
-        blames=PARAMETERS,
-    ),
-    Fault(
-        "amsgrad-without-maximum",
-        "the largest velocity so far is not kept",
-        "training",
-        optimizer=by_rule(lambda rule: replace(rule, amsgrad=False)),
-        training=training(Adam(0.01, amsgrad=True)),
-        blames=SLOTS,
-    ),
-    Fault(
-        "adagrad-from-zero",
-        "the accumulator starts at zero in place of 0.1",
-        "training",
-        optimizer=_from_zero,
-        training=training(Adagrad(0.1)),
-        blames=f"{PARAMETERS} or {SLOTS}",
-    ),
-    Fault(
-        "rmsprop-without-root",
-        "the step is divided by v in place of its root",
-        "training, parameters only",
-        optimizer=with_update(_rootless_rmsprop),
-        training=training(RMSprop(0.01)),
-        blames=PARAMETERS,
-    ),
-    Fault(
-        "rmsprop-uncentered",
-        "the mean gradient is not taken off",
-        "training",
-        optimizer=by_rule(lambda rule: replace(rule, centered=False)),
-        training=training(RMSprop(0.01, centered=True)),
-        blames=f"{PARAMETERS} or {SLOTS}",
-    ),
-    Fault(
-        "adadelta-slot-of-the-step",
-        "the accumulated step holds the learning rate",
-        "training, slots only",
-        optimizer=with_update(_deltas_of_gradients),
-        training=training(Adadelta(0.5)),
-        blames=SLOTS,
-    ),
-    Fault(
-        "weight-decay-spares-biases",
-        "biases do not decay",
-        "training, parameters only",
-        optimizer=_sparing_biases,
-        training=training(AdamW(0.05, weight_decay=0.1), "mean_squared_error"),
-        # Initial biases are zero: decay shows in the second step
-        steps=2,
-        probe="regression",
-        blames=PARAMETERS,
-    ),
-    Fault(
-        "weight-decay-coupled",
-        "decay is added to the gradient, as Adam with L2",
-        "training",
-        optimizer=_coupled,
-        training=training(AdamW(0.01, weight_decay=0.1)),
-        blames=f"{PARAMETERS} or {SLOTS}",
-    ),
-)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.fault import is_layer
+from bridge.selftest.faults.fault import Declarations
+from bridge.selftest.faults.parts import is_layer
 from bridge.selftest.variants.variant import Variant
 from core_numpy.contract import Array, Context, Layer, Variables
-from core_numpy.layers.batch_normalization import BatchNormalization
+from core_numpy.layers.batch_normalization import BatchNormalization, BatchNormalizationCache
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D
 from core_numpy.layers.pooling import AveragePooling2D
@@ -21,24 +22,6 @@ Moments = Callable[[Array], tuple[Array, Array]]
 """(rows, channels) -> (mean, variance)."""
 
 
-def _reversed_average(inner: AveragePooling2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    windows = inner.windows(x)
-    padded = windows.pad(x)
-    total: Any = 0
-    for _, _, seen in reversed(list(windows.taps())):
-        total = total + padded[seen]
-    return total * (1 / real_cell_counts(windows, x.dtype)), windows
-
-
-def _average_of_shares(inner: AveragePooling2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    windows = inner.windows(x)
-    padded, counts = windows.pad(x), real_cell_counts(windows, x.dtype)
-    total: Any = 0
-    for _, _, seen in windows.taps():
-        total = total + padded[seen] / counts
-    return total, windows
-
-
 def _global_average(mean: Callable[[Array], Array]) -> Any:
     """From (n, cells, channels)."""
 
@@ -46,44 +29,6 @@ def _global_average(mean: Callable[[Array], Array]) -> Any:
         return mean(x.reshape(len(x), -1, x.shape[-1])).astype(x.dtype), x.shape
 
     return forward
-
-
-def _row_after_row(cells: Array) -> Array:
-    total = np.zeros_like(cells[:, 0])
-    for at in range(cells.shape[1]):
-        total = total + cells[:, at]
-    return total / total.dtype.type(cells.shape[1])
-
-
-def _running_mean(cells: Array) -> Array:
-    mean = np.zeros_like(cells[:, 0])
-    for at in range(cells.shape[1]):
-        mean = mean + (cells[:, at] - mean) / mean.dtype.type(at + 1)
-    return mean
-
-
-def _two_passes(rows: Array) -> tuple[Array, Array]:
-    return rows.mean(axis=0), rows.var(axis=0)
-
-
-def _welford(rows: Array) -> tuple[Array, Array]:
-    mean, squares = np.zeros_like(rows[0]), np.zeros_like(rows[0])
-    for count, row in enumerate(rows, start=1):
-        before = row - mean
-        mean = mean + before / mean.dtype.type(count)
-        squares = squares + before * (row - mean)
-    return mean, squares / squares.dtype.type(len(rows))
-
-
-def _wide_moments(rows: Array) -> tuple[Array, Array]:
-    wide = rows.astype(np.float64)
-    return wide.mean(axis=0).astype(rows.dtype), wide.var(axis=0).astype(rows.dtype)
-
-
-def _corrected(rows: Array) -> tuple[Array, Array]:
-    mean = rows.mean(axis=0)
-    deviations = rows - mean
-    return mean, np.square(deviations).mean(axis=0) - np.square(deviations.mean(axis=0))
 
 
 def _normalization(moments: Moments, folded: bool = False) -> Any:
@@ -99,18 +44,112 @@ def _normalization(moments: Moments, folded: bool = False) -> Any:
             y = rows * scale + (params["beta"] - mean * scale)
         else:
             y = params["gamma"] * normalized + params["beta"]
-        return y.reshape(x.shape), (normalized, 1 / root, mean, variance, context.training)
+        return y.reshape(x.shape), BatchNormalizationCache(normalized, 1 / root, mean, variance, context.training)
 
     return forward
 
 
+variants = Declarations(Variant)
+average = variants.of("forward", shows="sums", applies=is_layer(AveragePooling2D), probe="pooling")
+global_average = variants.of(
+    "forward", _global_average, shows="sums", applies=is_layer(GlobalAveragePooling2D), probe="deep"
+)
+statistics: dict[str, Any] = {"shows": "statistics", "applies": is_layer(BatchNormalization), "probe": "normalization"}
+moments = variants.of("forward", _normalization, **statistics)
+product = variants.of("forward", shows="products")
+
+
+@average("average-reversed", "average pooling: the last cell first, times one over the count")
+def _reversed_average(inner: AveragePooling2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
+    windows = inner.windows(x)
+    padded = windows.pad(x)
+    total: Any = 0
+    for _, _, seen in reversed(list(windows.taps())):
+        total = total + padded[seen]
+    return total * (1 / real_cell_counts(windows, x.dtype)), windows
+
+
+@average("average-of-shares", "average pooling: each cell divided before the sum")
+def _average_of_shares(inner: AveragePooling2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
+    windows = inner.windows(x)
+    padded, counts = windows.pad(x), real_cell_counts(windows, x.dtype)
+    total: Any = 0
+    for _, _, seen in windows.taps():
+        total = total + padded[seen] / counts
+    return total, windows
+
+
+global_average("global-average-by-reciprocal", "global average: sum times 1 / n")(
+    lambda cells: cells.sum(axis=1) * cells.dtype.type(1 / cells.shape[1])
+)
+
+
+@global_average("global-average-sequential", "global average: one cell after the other")
+def _row_after_row(cells: Array) -> Array:
+    total = np.zeros_like(cells[:, 0])
+    for at in range(cells.shape[1]):
+        total = total + cells[:, at]
+    return total / total.dtype.type(cells.shape[1])
+
+
+@global_average("global-average-running", "global average: a running mean")
+def _running_mean(cells: Array) -> Array:
+    mean = np.zeros_like(cells[:, 0])
+    for at in range(cells.shape[1]):
+        mean = mean + (cells[:, at] - mean) / mean.dtype.type(at + 1)
+    return mean
+
+
+global_average("global-average-in-float64", "global average: in float64")(
+    lambda cells: cells.mean(axis=1, dtype=np.float64)
+)
+global_average("global-average-einsum", "global average: einsum")(
+    lambda cells: np.einsum("nkc->nc", cells) / cells.dtype.type(cells.shape[1])
+)
+
+
+@moments("normalization-two-passes", "mean and variance by NumPy's own reductions")
+def _two_passes(rows: Array) -> tuple[Array, Array]:
+    return rows.mean(axis=0), rows.var(axis=0)
+
+
+@moments("normalization-welford-shifted", "Welford's, on a large mean", probe="shifted")
+@moments("normalization-welford", "Welford's running mean and variance")
+def _welford(rows: Array) -> tuple[Array, Array]:
+    mean, squares = np.zeros_like(rows[0]), np.zeros_like(rows[0])
+    for count, row in enumerate(rows, start=1):
+        before = row - mean
+        mean = mean + before / mean.dtype.type(count)
+        squares = squares + before * (row - mean)
+    return mean, squares / squares.dtype.type(len(rows))
+
+
+@moments("normalization-in-float64", "mean and variance in float64")
+def _wide_moments(rows: Array) -> tuple[Array, Array]:
+    wide = rows.astype(np.float64)
+    return wide.mean(axis=0).astype(rows.dtype), wide.var(axis=0).astype(rows.dtype)
+
+
+@moments("normalization-corrected", "the deviations' own mean taken off")
+def _corrected(rows: Array) -> tuple[Array, Array]:
+    mean = rows.mean(axis=0)
+    deviations = rows - mean
+    return mean, np.square(deviations).mean(axis=0) - np.square(deviations.mean(axis=0))
+
+
+variants.of("forward", **statistics)("normalization-folded", "x * scale + shift")(
+    _normalization(_two_passes, folded=True)
+)
+
+
+@variants.of("backward", **statistics)("normalization-textbook-backward", "the paper's backward formulas, one by one")
 def _textbook_backward(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
     """Ioffe and Szegedy's formulas, one by one."""
-    normalized, inverse, _, _, of_batch = cache
+    normalized, inverse = cache.normalized, cache.inverse
     rows = dy.reshape(normalized.shape)
     grads = {"gamma": (rows * normalized).sum(axis=0), "beta": rows.sum(axis=0)}
     dnormalized = rows * params["gamma"]
-    if not of_batch:
+    if not cache.uses_batch:
         return (dnormalized * inverse).reshape(dy.shape), grads
     deviations = normalized / inverse
     dvariance = (dnormalized * deviations).sum(axis=0) * -(inverse**3) / 2
@@ -120,6 +159,7 @@ def _textbook_backward(inner: Layer, params: Variables, cache: Any, dy: Array, n
     return dx.reshape(dy.shape), grads
 
 
+@product("dropout-scaled-first", "values divided by 1 - rate, then dropped", is_layer(Dropout), probe="dropout")
 def _scaled_first(inner: Dropout, params: Variables, state: Variables, x: Array, context: Context) -> Any:
     y, scaled = inner.forward(params, state, x, context)
     if scaled is None:
@@ -127,71 +167,7 @@ def _scaled_first(inner: Dropout, params: Variables, state: Variables, x: Array,
     return (x / x.dtype.type(1 - inner.spec.rate)) * (scaled != 0), scaled
 
 
+@product("rescaling-offset-inside", "(x + offset / scale) * scale", is_layer(Rescaling), probe="shapes")
 def _offset_inside(inner: Rescaling, params: Variables, state: Variables, x: Array, context: Context) -> Any:
     kind = x.dtype.type
     return (x + kind(inner.spec.offset / inner.spec.scale)) * kind(inner.spec.scale), None
-
-
-def _pooled(name: str, text: str, mean: Callable[[Array], Array]) -> Variant:
-    kind = is_layer(GlobalAveragePooling2D)
-    return Variant(name, f"global average: {text}", "sums", kind, forward=_global_average(mean), probe="deep")
-
-
-def _normalized(name: str, text: str, moments: Moments, folded: bool = False, probe: str = "normalization") -> Variant:
-    kind = is_layer(BatchNormalization)
-    return Variant(name, text, "statistics", kind, forward=_normalization(moments, folded), probe=probe)
-
-
-LAYER_VARIANTS = (
-    Variant(
-        "average-reversed",
-        "average pooling: the last cell first, times one over the count",
-        "sums",
-        is_layer(AveragePooling2D),
-        forward=_reversed_average,
-        probe="pooling",
-    ),
-    Variant(
-        "average-of-shares",
-        "average pooling: each cell divided before the sum",
-        "sums",
-        is_layer(AveragePooling2D),
-        forward=_average_of_shares,
-        probe="pooling",
-    ),
-    _pooled("global-average-by-reciprocal", "sum times 1 / n", lambda x: x.sum(axis=1) * x.dtype.type(1 / x.shape[1])),
-    _pooled("global-average-sequential", "one cell after the other", _row_after_row),
-    _pooled("global-average-running", "a running mean", _running_mean),
-    _pooled("global-average-in-float64", "in float64", lambda x: x.mean(axis=1, dtype=np.float64)),
-    _pooled("global-average-einsum", "einsum", lambda x: np.einsum("nkc->nc", x) / x.dtype.type(x.shape[1])),
-    _normalized("normalization-two-passes", "mean and variance by NumPy's own reductions", _two_passes),
-    _normalized("normalization-welford", "Welford's running mean and variance", _welford),
-    _normalized("normalization-welford-shifted", "Welford's, on a large mean", _welford, probe="shifted"),
-    _normalized("normalization-in-float64", "mean and variance in float64", _wide_moments),
-    _normalized("normalization-corrected", "the deviations' own mean taken off", _corrected),
-    _normalized("normalization-folded", "x * scale + shift", _two_passes, folded=True),
-    Variant(
-        "normalization-textbook-backward",
-        "the paper's backward formulas, one by one",
-        "statistics",
-        is_layer(BatchNormalization),
-        backward=_textbook_backward,
-        probe="normalization",
-    ),
-    Variant(
-        "dropout-scaled-first",
-        "values divided by 1 - rate, then dropped",
-        "products",
-        is_layer(Dropout),
-        forward=_scaled_first,
-        probe="dropout",
-    ),
-    Variant(
-        "rescaling-offset-inside",
-        "(x + offset / scale) * scale",
-        "products",
-        is_layer(Rescaling),
-        forward=_offset_inside,
-        probe="shapes",
-    ),
-)

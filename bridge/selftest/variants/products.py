@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.fault import is_layer
+from bridge.selftest.faults.fault import Declarations
+from bridge.selftest.faults.parts import is_layer
 from bridge.selftest.variants.variant import Variant
 from core_numpy.contract import Array, Context, Layer, Variables
-from core_numpy.layers.conv2d import Conv2D
-from core_numpy.layers.dense import Dense
+from core_numpy.layers.conv2d import Conv2D, Conv2DCache
+from core_numpy.layers.dense import Dense, DenseCache
 from core_numpy.ops.windows import col2im, im2col
 
 Product = Callable[[Array, Array], Array]
@@ -99,7 +100,7 @@ def transposed(a: Array, b: Array) -> Array:
 
 def _dense_forward(product: Product) -> Any:
     def forward(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-        return product(x, params["kernel"]) + params["bias"], x
+        return product(x, params["kernel"]) + params["bias"], DenseCache(x)
 
     return forward
 
@@ -107,7 +108,7 @@ def _dense_forward(product: Product) -> Any:
 def _dense_backward(product: Product) -> Any:
     def backward(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
         ones = np.ones((1, len(dy)), dy.dtype)
-        grads = {"kernel": product(cache.T, dy), "bias": product(ones, dy)[0]}
+        grads = {"kernel": product(cache.rows.T, dy), "bias": product(ones, dy)[0]}
         return product(dy, params["kernel"].T), grads
 
     return backward
@@ -119,57 +120,22 @@ def _convolution_forward(product: Product) -> Any:
         columns = im2col(x, windows)
         filters = kernel.shape[-1]
         y = product(columns.reshape(-1, kernel.size // filters), kernel.reshape(-1, filters))
-        return y.reshape(*columns.shape[:3], filters) + params["bias"], (columns, windows)
+        return y.reshape(*columns.shape[:3], filters) + params["bias"], Conv2DCache(columns, windows)
 
     return forward
 
 
 def _convolution_backward(product: Product) -> Any:
     def backward(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
-        columns, windows = cache
         kernel = params["kernel"]
         filters = kernel.shape[-1]
         rows = dy.reshape(-1, filters)
-        flat = columns.reshape(len(rows), -1)
         ones = np.ones((1, len(rows)), dy.dtype)
-        grads = {"kernel": product(flat.T, rows).reshape(kernel.shape), "bias": product(ones, rows)[0]}
-        dcolumns = product(rows, kernel.reshape(-1, filters).T).reshape(columns.shape)
-        return col2im(dcolumns, windows), grads
+        grads = {"kernel": product(cache.rows.T, rows).reshape(kernel.shape), "bias": product(ones, rows)[0]}
+        dcolumns = product(rows, kernel.reshape(-1, filters).T).reshape(cache.columns.shape)
+        return col2im(dcolumns, cache.windows), grads
 
     return backward
-
-
-def _fused_bias(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    column = np.ones((len(x), 1), x.dtype)
-    return np.hstack([x, column]) @ np.vstack([params["kernel"], params["bias"]]), x
-
-
-def _bias_first(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    y = np.broadcast_to(params["bias"], (len(x), len(params["bias"])))
-    for at in range(x.shape[1]):
-        y = y + x[:, at : at + 1] * params["kernel"][at]
-    return y, x
-
-
-def _direct(inner: Conv2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    windows, kernel = inner.windows(x), params["kernel"]
-    padded = windows.pad(x)
-    y: Any = 0
-    for row, column, seen in windows.taps():
-        y = y + padded[seen] @ kernel[row, column]
-    return y + params["bias"], (im2col(x, windows), windows)
-
-
-def _direct_backward(inner: Conv2D, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
-    columns, windows = cache
-    kernel = params["kernel"]
-    dkernel = np.empty_like(kernel)
-    dcolumns = np.empty_like(columns)
-    for row, column, _ in windows.taps():
-        dkernel[row, column] = np.einsum("nijc,nijf->cf", columns[:, :, :, row, column], dy)
-        dcolumns[:, :, :, row, column] = dy @ kernel[row, column].T
-    grads = {"kernel": dkernel, "bias": dy.sum(axis=(0, 1, 2))}
-    return col2im(dcolumns, windows), grads
 
 
 PRODUCTS: dict[str, Product] = {
@@ -186,40 +152,54 @@ PRODUCTS: dict[str, Product] = {
     "transposed": transposed,
 }
 
-PRODUCT_VARIANTS = (
-    *(
-        Variant(
-            f"dense-{name}",
-            f"Dense: {product.__doc__}",
-            "sums",
-            is_layer(Dense),
-            forward=_dense_forward(product),
-            backward=_dense_backward(product),
-        )
-        for name, product in PRODUCTS.items()
-    ),
-    *(
-        Variant(
-            f"convolution-{name}",
-            f"Conv2D: {product.__doc__}",
-            "sums",
-            is_layer(Conv2D),
-            forward=_convolution_forward(product),
-            backward=_convolution_backward(product),
-            probe="convolution",
-        )
-        for name, product in PRODUCTS.items()
-    ),
-    Variant("fused-bias", "the bias is a row of the kernel", "sums", is_layer(Dense), forward=_fused_bias, at=2),
-    Variant("bias-first", "the sum starts from the bias", "sums", is_layer(Dense), forward=_bias_first, at=2),
-    Variant(
-        "direct-convolution",
-        "cell by cell of the kernel, without laying windows out",
-        "sums",
-        is_layer(Conv2D),
-        forward=_direct,
-        backward=_direct_backward,
-        probe="convolution",
-        at=2,
-    ),
+variants = Declarations(Variant)
+dense = variants.of("forward", shows="sums", applies=is_layer(Dense))
+convolution = variants.of("forward", shows="sums", applies=is_layer(Conv2D), probe="convolution")
+
+for name, product in PRODUCTS.items():
+    dense(f"dense-{name}", f"Dense: {product.__doc__}", backward=_dense_backward(product))(_dense_forward(product))
+for name, product in PRODUCTS.items():
+    convolution(f"convolution-{name}", f"Conv2D: {product.__doc__}", backward=_convolution_backward(product))(
+        _convolution_forward(product)
+    )
+
+
+@dense("fused-bias", "the bias is a row of the kernel", at=2)
+def _fused_bias(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
+    column = np.ones((len(x), 1), x.dtype)
+    return np.hstack([x, column]) @ np.vstack([params["kernel"], params["bias"]]), DenseCache(x)
+
+
+@dense("bias-first", "the sum starts from the bias", at=2)
+def _bias_first(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
+    y = np.broadcast_to(params["bias"], (len(x), len(params["bias"])))
+    for at in range(x.shape[1]):
+        y = y + x[:, at : at + 1] * params["kernel"][at]
+    return y, DenseCache(x)
+
+
+def _direct_backward(inner: Conv2D, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
+    columns, windows = cache.columns, cache.windows
+    kernel = params["kernel"]
+    dkernel = np.empty_like(kernel)
+    dcolumns = np.empty_like(columns)
+    for row, column, _ in windows.taps():
+        dkernel[row, column] = np.einsum("nijc,nijf->cf", columns[:, :, :, row, column], dy)
+        dcolumns[:, :, :, row, column] = dy @ kernel[row, column].T
+    grads = {"kernel": dkernel, "bias": dy.sum(axis=(0, 1, 2))}
+    return col2im(dcolumns, windows), grads
+
+
+@convolution(
+    "direct-convolution",
+    "cell by cell of the kernel, without laying windows out",
+    backward=_direct_backward,
+    at=2,
 )
+def _direct(inner: Conv2D, params: Variables, state: Variables, x: Array, context: Context) -> Any:
+    windows, kernel = inner.windows(x), params["kernel"]
+    padded = windows.pad(x)
+    y: Any = 0
+    for row, column, seen in windows.taps():
+        y = y + padded[seen] @ kernel[row, column]
+    return y + params["bias"], Conv2DCache(im2col(x, windows), windows)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.fault import is_activation, is_layer
+from bridge.selftest.faults.fault import Declarations
+from bridge.selftest.faults.parts import KeptInput, is_activation, is_layer, keeping_input
 from bridge.selftest.variants.variant import Variant
-from core_numpy.contract import Array, Context, Layer, Variables
+from core_numpy.contract import Array, Layer, Variables
 from core_numpy.layers.global_pooling import GlobalMaxPooling2D
 from core_numpy.layers.pooling import MaxPooling2D
 from model_spec.activations import LEAKY_RELU_SLOPE
@@ -16,16 +17,11 @@ from model_spec.activations import LEAKY_RELU_SLOPE
 
 def _slope_at_zero(below: float, at_zero: float) -> Any:
     def backward(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
-        x, _ = cache
+        x = cache.x
         kind = dy.dtype.type
         return dy * np.where(x > 0, kind(1), np.where(x < 0, kind(below), kind(at_zero))), {}
 
     return backward
-
-
-def _keeping_input(inner: Layer, params: Variables, state: Variables, x: Array, context: Context) -> Any:
-    y, cache = inner.forward(params, state, x, context)
-    return y, (x, y, cache)
 
 
 def _shares(equal: Array, how: str) -> Array:
@@ -43,10 +39,10 @@ def _shares(equal: Array, how: str) -> Array:
 
 
 def _pooling(how: str) -> Any:
-    def backward(inner: MaxPooling2D, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
-        x, y, (_, windows) = cache
-        padded = windows.pad(x, -np.inf)
-        equal = np.stack([padded[seen] == y for _, _, seen in windows.taps()])
+    def backward(inner: MaxPooling2D, params: Variables, cache: KeptInput, dy: Array, need_dx: bool) -> Any:
+        windows = cache.inner.windows
+        padded = windows.pad(cache.x, -np.inf)
+        equal = np.stack([padded[seen] == cache.y for _, _, seen in windows.taps()])
         shares = _shares(equal, how).astype(dy.dtype)
         dpadded = np.zeros_like(padded)
         for share, (_, _, seen) in zip(shares, windows.taps(), strict=True):
@@ -58,7 +54,7 @@ def _pooling(how: str) -> Any:
 
 def _global_pooling(how: str) -> Any:
     def backward(inner: Layer, params: Variables, cache: Any, dy: Array, need_dx: bool) -> Any:
-        x, y = cache
+        x, y = cache.x, cache.y
         n, height, width, channels = x.shape
         # (n, h, w, c) -> (h * w, n, c)
         equal = (x == y[:, None, None, :]).reshape(n, -1, channels).transpose(1, 0, 2)
@@ -66,40 +62,6 @@ def _global_pooling(how: str) -> Any:
         return np.ascontiguousarray(shares.transpose(1, 0, 2)).reshape(x.shape), {}
 
     return backward
-
-
-def _of_ties(how: str, text: str, probe: str) -> Variant:
-    return Variant(
-        f"pooling-{probe}-{how}",
-        f"max pooling: of equal maxima, {text}",
-        "subgradients",
-        is_layer(MaxPooling2D),
-        forward=_keeping_input,
-        backward=_pooling(how),
-        probe=probe,
-    )
-
-
-def _of_global_ties(how: str, text: str, probe: str) -> Variant:
-    return Variant(
-        f"global-pooling-{probe}-{how}",
-        f"global max pooling: of equal maxima, {text}",
-        "subgradients",
-        is_layer(GlobalMaxPooling2D),
-        backward=_global_pooling(how),
-        probe=probe,
-    )
-
-
-def _of_kinks(name: str, below: float, at_zero: float, probe: str) -> Variant:
-    return Variant(
-        f"{name.replace('_', '-')}-{probe}-slope-{at_zero:g}",
-        f"{name}: the derivative at zero is {at_zero:g}",
-        "subgradients",
-        is_activation(name),
-        backward=_slope_at_zero(below, at_zero),
-        probe=probe,
-    )
 
 
 TIES = {
@@ -110,14 +72,38 @@ TIES = {
     "unevenly": "all share it unevenly",
 }
 
+variants = Declarations(Variant)
+backward = variants.of("backward", shows="subgradients")
+
 # On "ties" and "kinks" the data themselves are equal; on the computed ones rounding could have decided
-SUBGRADIENT_VARIANTS = (
-    *(_of_kinks("relu", 0.0, slope, probe) for probe in ("ties", "computed-ties") for slope in (0.5, 1.0)),
-    *(
-        _of_kinks("leaky_relu", LEAKY_RELU_SLOPE, slope, probe)
-        for probe in ("kinks", "computed-kinks")
-        for slope in (0.6, 1.0)
-    ),
-    *(_of_ties(how, text, probe) for probe in ("ties", "computed-ties") for how, text in TIES.items()),
-    *(_of_global_ties(how, text, probe) for probe in ("global-ties", "computed-ties") for how, text in TIES.items()),
-)
+for name, below, probes, slopes in (
+    ("relu", 0.0, ("ties", "computed-ties"), (0.5, 1.0)),
+    ("leaky_relu", LEAKY_RELU_SLOPE, ("kinks", "computed-kinks"), (0.6, 1.0)),
+):
+    for probe in probes:
+        for slope in slopes:
+            backward(
+                f"{name.replace('_', '-')}-{probe}-slope-{slope:g}",
+                f"{name}: the derivative at zero is {slope:g}",
+                is_activation(name),
+                probe=probe,
+            )(_slope_at_zero(below, slope))
+
+for probe in ("ties", "computed-ties"):
+    for how, text in TIES.items():
+        backward(
+            f"pooling-{probe}-{how}",
+            f"max pooling: of equal maxima, {text}",
+            is_layer(MaxPooling2D),
+            forward=keeping_input,
+            probe=probe,
+        )(_pooling(how))
+
+for probe in ("global-ties", "computed-ties"):
+    for how, text in TIES.items():
+        backward(
+            f"global-pooling-{probe}-{how}",
+            f"global max pooling: of equal maxima, {text}",
+            is_layer(GlobalMaxPooling2D),
+            probe=probe,
+        )(_global_pooling(how))

@@ -6,19 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from bridge.selftest.faults.updates import Arrays, Update, training, with_update
+from bridge.selftest.faults.fault import Declarations
+from bridge.selftest.faults.updates import Arrays, training, with_update
 from bridge.selftest.variants.variant import Variant
 from core_numpy.contract import Array
 from model_spec import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, RMSprop
-from model_spec.optimizers import Optimizer
+
+variants = Declarations(Variant)
+update = variants.of("optimizer", with_update, shows="training", steps=4, blames="parameters")
 
 
+@update("momentum-other-signs", "m = -(rate g - momentum m)", training=training(SGD(0.1, momentum=0.9)))
 def _momentum(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     m = slots["momentum"]
     m[...] = -(rate * g - w.dtype.type(rule.momentum) * m)
     w[...] = m + w
 
 
+@update(
+    "nesterov-expanded",
+    "both momentum terms in one sum",
+    training=training(SGD(0.1, momentum=0.9, nesterov=True)),
+)
 def _nesterov(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     momentum = w.dtype.type(rule.momentum)
     m = slots["momentum"]
@@ -37,6 +46,7 @@ def _adam_moments(rule: Any, g: Array, slots: Arrays) -> tuple[Array, Array]:
     return m, v
 
 
+@update("adam-folded-correction", "corrected moments, epsilon scaled alike", training=training(Adam(0.01)))
 def _folded_adam(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     m, v = _adam_moments(rule, g, slots)
@@ -44,6 +54,7 @@ def _folded_adam(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int
     w -= rate * (m / first) / (np.sqrt(v) / second + kind(rule.epsilon) / second)
 
 
+@update("adam-of-means", "m = b m + (1 - b) g", training=training(Adam(0.01)))
 def _adam_of_means(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     m, v = _adam_moments(rule, g, slots)
@@ -51,11 +62,13 @@ def _adam_of_means(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: i
     w -= alpha * (m / (kind(rule.epsilon) + np.sqrt(v)))
 
 
+@update("adamw-decay-folded", "w times 1 - decay rate", training=training(AdamW(0.01, weight_decay=0.1)))
 def _adamw_decay_folded(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     w *= 1 - w.dtype.type(rule.weight_decay) * rate
     _adam_of_means(rule, w, g, slots, rate, t)
 
 
+@update("rmsprop-by-differences", "v += (1 - rho)(g**2 - v)", training=training(RMSprop(0.01)))
 def _rmsprop(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     v = slots["velocity"]
@@ -63,12 +76,14 @@ def _rmsprop(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) ->
     w -= g * (rate / np.sqrt(v + kind(rule.epsilon)))
 
 
+@update("adagrad-by-reciprocal", "g times one over the root", training=training(Adagrad(0.1)))
 def _adagrad(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     a = slots["accumulator"]
     a[...] = g**2 + a
     w -= g * (1 / np.sqrt(a + w.dtype.type(rule.epsilon))) * rate
 
 
+@update("adadelta-one-root", "the root of the quotient", training=training(Adadelta(0.5)))
 def _adadelta(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     rho, epsilon = kind(rule.rho), kind(rule.epsilon)
@@ -79,34 +94,10 @@ def _adadelta(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -
     w -= delta * rate
 
 
+@update("adamax-quotient-first", "m / u before the rate", training=training(Adamax(0.01)))
 def _adamax(rule: Any, w: Array, g: Array, slots: Arrays, rate: Any, t: int) -> None:
     kind = w.dtype.type
     m, u = slots["momentum"], slots["norm"]
     m[...] = kind(rule.beta_1) * m + kind(1 - rule.beta_1) * g
     u[...] = np.maximum(np.abs(g), u * kind(rule.beta_2))
     w -= rate / (1 - kind(rule.beta_1) ** kind(t)) * (m / (u + kind(rule.epsilon)))
-
-
-def _variant(name: str, text: str, update: Update, optimizer: Optimizer) -> Variant:
-    return Variant(
-        name,
-        text,
-        "training",
-        optimizer=with_update(update),
-        training=training(optimizer),
-        steps=4,
-        blames="parameters",
-    )
-
-
-UPDATE_VARIANTS = (
-    _variant("momentum-other-signs", "m = -(rate g - momentum m)", _momentum, SGD(0.1, momentum=0.9)),
-    _variant("nesterov-expanded", "both momentum terms in one sum", _nesterov, SGD(0.1, momentum=0.9, nesterov=True)),
-    _variant("adam-folded-correction", "corrected moments, epsilon scaled alike", _folded_adam, Adam(0.01)),
-    _variant("adam-of-means", "m = b m + (1 - b) g", _adam_of_means, Adam(0.01)),
-    _variant("adamw-decay-folded", "w times 1 - decay rate", _adamw_decay_folded, AdamW(0.01, weight_decay=0.1)),
-    _variant("rmsprop-by-differences", "v += (1 - rho)(g**2 - v)", _rmsprop, RMSprop(0.01)),
-    _variant("adagrad-by-reciprocal", "g times one over the root", _adagrad, Adagrad(0.1)),
-    _variant("adadelta-one-root", "the root of the quotient", _adadelta, Adadelta(0.5)),
-    _variant("adamax-quotient-first", "m / u before the rate", _adamax, Adamax(0.01)),
-)

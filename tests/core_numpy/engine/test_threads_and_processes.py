@@ -267,11 +267,11 @@ def test_reductions_of_two_batches_do_not_wait_for_each_other():
     """Shards of a coupled batch wait for each other; two such batches share the helper threads."""
     workers = Workers(3, one_blas_thread=False)
 
-    def task(shard, place):
-        return float(place.sum(np.ones(1))[0])
+    def task(shard, handle):
+        return float(handle.sum(np.ones(1))[0])
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda _: workers.run_meeting(task, 3, 3), range(200), timeout=60))
+        found = list(pool.map(lambda _: workers.run_all_reduce(task, 3, 3), range(200), timeout=60))
     assert found == [[3.0, 3.0, 3.0]] * 200
 
 

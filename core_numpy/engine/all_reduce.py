@@ -1,4 +1,4 @@
-"""Where the shards of one batch add up what belongs to all of it: batch statistics and their gradients."""
+"""All-reduce: the shards of one batch sum what belongs to all of it, batch statistics and their gradients."""
 
 from __future__ import annotations
 
@@ -34,63 +34,63 @@ class OneShard(NamedTuple):
         return part
 
 
-class Meeting:
-    """Shards that wait for each other, each in a thread of its own.
+class AllReduce:
+    """Sums over shards that wait for each other, each in a thread of its own.
 
-    Sums are taken in the order of shards, so that all leave with the same bits, however many threads there are.
+    Sums are taken in the order of shards, so that every shard gets the same bits, however many threads there are.
 
     Args:
         shards: how many take part.
         examples: of the whole batch.
-        threads: how many compute at once; who waits lets others on.
+        threads: how many compute at once; a shard that waits does not count.
     """
 
     def __init__(self, shards: int, examples: int, threads: int) -> None:
         self.examples = examples
-        self._turns = threading.Semaphore(threads)
+        self._computing = threading.Semaphore(threads)
         self._barrier = threading.Barrier(shards)
-        # Two in turn: nobody comes to the next sum but one before all have read this one
+        # Two buffers in alternation: no shard writes the next sum but one before all have read this one
         self._parts: tuple[list[Array | None], ...] = ([None] * shards, [None] * shards)
         self._failure: BaseException | None = None
 
     @contextmanager
-    def place(self, shard: int) -> Iterator[Place]:
-        """A shard's place, from its beginning to its end; where it fails, those that wait fail too, with its error."""
-        with self._turns:
+    def join(self, shard: int) -> Iterator[ShardHandle]:
+        """The handle of one shard while it computes; where it fails, those that wait fail too, with its error."""
+        with self._computing:
             try:
-                yield Place(self, shard)
+                yield ShardHandle(self, shard)
             except BaseException as error:
                 self._failure = self._failure or error
                 self._barrier.abort()
                 raise
 
     def add(self, call: int, shard: int, part: Array) -> Array:
-        """The sum over all shards of what they bring to this call."""
+        """The sum over all shards of their parts in this call."""
         parts = self._parts[call % 2]
         parts[shard] = part
-        self._turns.release()
+        self._computing.release()
         try:
             self._barrier.wait()
         except threading.BrokenBarrierError:
-            raise self._failure or RuntimeError("a shard has left the meeting") from None
+            raise self._failure or RuntimeError("a shard of the batch has failed") from None
         finally:
-            self._turns.acquire()
+            self._computing.acquire()
         first, *others = parts
         return sum(others, first)  # type: ignore[arg-type]
 
 
-class Place:
-    """One shard's place in a meeting."""
+class ShardHandle:
+    """What one shard sums through."""
 
-    def __init__(self, meeting: Meeting, shard: int) -> None:
-        self.meeting, self.shard, self.calls = meeting, shard, 0
+    def __init__(self, all_reduce: AllReduce, shard: int) -> None:
+        self.all_reduce, self.shard, self.calls = all_reduce, shard, 0
 
     @property
     def examples(self) -> int:
         """Of the whole batch."""
-        return self.meeting.examples
+        return self.all_reduce.examples
 
     def sum(self, part: Array) -> Array:
         """The sum of every shard's part."""
         self.calls += 1
-        return self.meeting.add(self.calls, self.shard, part)
+        return self.all_reduce.add(self.calls, self.shard, part)

@@ -16,9 +16,9 @@ def test_every_shard_leaves_with_the_sum_of_all(threads):
     computing, most, lock = 0, 0, threading.Lock()
     drawn = np.random.default_rng(0).normal(size=(SHARDS, CALLS, 4)).astype(np.float32)
 
-    def task(shard, place):
+    def task(shard, handle):
         nonlocal computing, most
-        assert place.examples == 7
+        assert handle.examples == 7
         found = []
         for part in drawn[shard]:
             with lock:
@@ -27,10 +27,10 @@ def test_every_shard_leaves_with_the_sum_of_all(threads):
             time.sleep(1e-4)
             with lock:
                 computing -= 1
-            found.append(place.sum(part))
+            found.append(handle.sum(part))
         return np.array(found)
 
-    results = Workers(threads, one_blas_thread=False).run_meeting(task, SHARDS, examples=7)
+    results = Workers(threads, one_blas_thread=False).run_all_reduce(task, SHARDS, examples=7)
     for result in results:
         np.testing.assert_array_equal(result, drawn[0] + drawn[1] + drawn[2])
     assert most <= threads
@@ -39,14 +39,14 @@ def test_every_shard_leaves_with_the_sum_of_all(threads):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("failing", range(SHARDS))
 def test_where_one_fails_all_fail_with_its_error(threads, failing):
-    def task(shard, place):
+    def task(shard, handle):
         for call in range(CALLS):
             if (shard, call) == (failing, 11):
                 raise ValueError("broken")
-            place.sum(np.ones(2))
+            handle.sum(np.ones(2))
 
     workers = Workers(threads, one_blas_thread=False)
     with pytest.raises(ValueError, match="broken"):
-        workers.run_meeting(task, SHARDS, examples=7)
+        workers.run_all_reduce(task, SHARDS, examples=7)
     # The threads are free again
-    assert len(workers.run_meeting(lambda shard, place: place.sum(np.ones(2)), SHARDS, examples=7)) == SHARDS
+    assert len(workers.run_all_reduce(lambda shard, handle: handle.sum(np.ones(2)), SHARDS, examples=7)) == SHARDS

@@ -1,0 +1,125 @@
+"""How an optimizer written elsewhere is called: the styles in which people write them, and which one this is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+Take = Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]]
+"""Takes one step: (parameters, gradients) -> parameters after it; those given may be changed in place."""
+
+METHODS = ("update", "step", "apply", "update_params")
+"""What the method that takes a step is looked for as, in this order."""
+
+GLUE = """class Adapter:
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def update(self, parameters, gradients):  # {"w": array, "b": array} each; change the arrays in place
+        for name in parameters:
+            parameters[name][...] = ...  # what your optimizer makes of parameters[name] and gradients[name]"""
+"""What a user may paste where no style fits."""
+
+
+class ExternalOptimizerError(ValueError):
+    """An optimizer cannot be called, or gave something that is no parameter."""
+
+
+def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Array]], Any] | None = None) -> Take:
+    """How to take one step with an optimizer.
+
+    Args:
+        optimizer: an object with one of :data:`METHODS`, whose arguments are dicts, lists or one parameter and its
+            gradient; or a function of one parameter and its gradient. What it returns is taken for the new values;
+            where it returns nothing, the arrays were changed in place.
+        call: a function of (optimizer, parameters, gradients) for everything else.
+
+    Raises:
+        ExternalOptimizerError: no style fits; the message has the few lines that help.
+    """
+    if call is not None:
+        return lambda parameters, gradients: _new(call(optimizer, parameters, gradients), parameters)
+    method = next((getattr(optimizer, name) for name in METHODS if callable(getattr(optimizer, name, None))), None)
+    if method is None and not callable(optimizer):
+        raise ExternalOptimizerError(
+            f"{type(optimizer).__name__} has none of the methods {', '.join(METHODS)} and is no function; "
+            f"give call=, or wrap it:\n{GLUE}"
+        )
+    take = method or optimizer
+    names = [name for name, one in inspect.signature(take).parameters.items() if one.default is one.empty]
+    if len(names) != 2:
+        raise ExternalOptimizerError(
+            f"{_name(take)}({', '.join(names)}) takes {len(names)} arguments, parameters and gradients were expected; "
+            f"give call=lambda optimizer, parameters, gradients: ..., or wrap it:\n{GLUE}"
+        )
+    if any(word in names[0].lower() for word in ("grad", "dw")):
+        return _tried(lambda first, second: take(second, first))
+    return _tried(take)
+
+
+def _tried(take: Callable[[Any, Any], Any]) -> Take:
+    """The first of three ways to hand over several parameters that works: as dicts, as lists, one by one."""
+    ways = [_as_dicts, _as_lists, _one_by_one]
+
+    def step(parameters: dict[str, Array], gradients: dict[str, Array]) -> dict[str, Array]:
+        errors = []
+        while True:
+            before = {name: value.copy() for name, value in parameters.items()}
+            try:
+                found = ways[0](take, parameters, {name: value.copy() for name, value in gradients.items()})
+            except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
+                errors.append(error)
+                for name, value in before.items():
+                    parameters[name][...] = value
+                if len(ways) == 1:
+                    raise errors[0] from None
+                ways.pop(0)
+                continue
+            return found
+
+    return step
+
+
+def _as_dicts(take: Callable[[Any, Any], Any], parameters: dict[str, Array], gradients: dict[str, Array]) -> Any:
+    return _new(take(parameters, gradients), parameters)
+
+
+def _as_lists(take: Callable[[Any, Any], Any], parameters: dict[str, Array], gradients: dict[str, Array]) -> Any:
+    names = list(parameters)
+    values = [parameters[name] for name in names]
+    found = take(values, [gradients[name] for name in names])
+    if isinstance(found, (list, tuple)) and len(found) == len(names):
+        return _new(dict(zip(names, found, strict=True)), parameters)
+    return _new(dict(zip(names, values, strict=True)) if found is None else found, parameters)
+
+
+def _one_by_one(take: Callable[[Any, Any], Any], parameters: dict[str, Array], gradients: dict[str, Array]) -> Any:
+    if len(parameters) > 1:
+        raise ExternalOptimizerError(
+            "it takes one parameter at a time, and its slots would be shared between several; give one=True"
+        )
+    return {name: _new({name: take(value, gradients[name])}, parameters)[name] for name, value in parameters.items()}
+
+
+def _new(found: Any, parameters: dict[str, Array]) -> dict[str, Array]:
+    """What a step returned as new parameters; None stands for those that were changed in place."""
+    if found is None:
+        return parameters
+    if not isinstance(found, dict):
+        raise TypeError(f"a step returned {type(found).__name__}, a dict of parameters or nothing was expected")
+    result = {}
+    for name, value in parameters.items():
+        new = value if found.get(name) is None else np.asarray(found[name])
+        if new.shape != value.shape:
+            raise TypeError(f"a step made shape {new.shape} of {name!r}, which has {value.shape}")
+        result[name] = new
+    return result
+
+
+def _name(take: Any) -> str:
+    return str(getattr(take, "__qualname__", type(take).__name__))

@@ -1,0 +1,213 @@
+"""check_optimizer: holds an optimizer written elsewhere against its specification, step by step."""
+
+from __future__ import annotations
+
+import html
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from bridge.conventions.optimizers import explain_course
+from bridge.judge.bounds import UNIT_ROUNDOFF
+from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
+from bridge.outside.external_optimizer import step_of
+from core_numpy.optimizers import OptimizerState
+from model_spec import optimizers as rules
+from model_spec.validation import positive_integer
+from model_spec.verdict import Verdict, largest, plain
+
+Array = np.ndarray
+
+SHAPES: dict[str, tuple[int, ...]] = {"w": (4, 3), "b": (3,)}
+"""Parameters an optimizer is tried on; one that takes one at a time gets the first."""
+
+
+@dataclass
+class OptimizerReport:
+    """What one check of an optimizer found.
+
+    Attributes:
+        optimizer: the class or function.
+        claim: what it was held against, as one would write it.
+        distances: {parameter: distance from the specification after each step}.
+        control: the distance of the specification's own rule, fed gradients that are moved by one unit in the last
+            place, after each step.
+        explanation: the convention all steps follow, where it is another one.
+        error: what the optimizer raised, or "".
+        notes: what a reader should know about the check.
+    """
+
+    optimizer: str
+    claim: str
+    distances: dict[str, list[float]] = field(default_factory=dict)
+    control: list[float] = field(default_factory=list)
+    explanation: str | None = None
+    error: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def first_outside(self) -> tuple[int, str] | None:
+        """(step from 1, parameter) that is first further off than rounding explains, or None."""
+        floor, reach = FLOOR * UNIT_ROUNDOFF["float64"], 0.0
+        for step, control in enumerate(self.control):
+            reach = largest([reach, control])
+            for name, found in self.distances.items():
+                if not found[step] <= max(ENVELOPE * reach, floor):
+                    return step + 1, name
+        return None
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE, DIFFER, or NOTHING COMPARED."""
+        if self.error or self.first_outside is not None:
+            return Verdict.DIFFER
+        return Verdict.AGREE if self.control and self.distances else Verdict.NOTHING_COMPARED
+
+    @property
+    def passed(self) -> bool:
+        """True where the verdict is AGREE."""
+        return self.verdict == Verdict.AGREE
+
+    @property
+    def first_divergence(self) -> tuple[int, str] | None:
+        """See :attr:`first_outside`."""
+        return self.first_outside
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, numbers and strings."""
+        entry: dict[str, Any] = plain({"verdict": self.verdict, "first_outside": self.first_outside, **vars(self)})
+        return entry
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.optimizer} as {self.claim}, {len(self.control)} steps, float64"]
+        if self.error:
+            lines.append(self.error)
+        if self.first_outside is not None:
+            step, name = self.first_outside
+            lines.append(
+                f"first difference: step {step}, parameter {name!r}, off by {self.distances[name][step - 1]:.3g} "
+                f"of its size; the rule's own rounding explains {self.control[step - 1]:.1g}"
+            )
+        if self.explanation is not None:
+            lines.append(f"explained: it follows another convention: {self.explanation}")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def check_optimizer(
+    my_optimizer: Any,
+    claim: rules.Optimizer,
+    *,
+    steps: int = 6,
+    seed: int = 0,
+    one: bool = False,
+    call: Callable[[Any, dict[str, Array], dict[str, Array]], Any] | None = None,
+) -> OptimizerReport:
+    """Judge an optimizer by what its specification says it does to parameters, given the same gradients.
+
+    It is fed random float64 gradients, one of which is zero in every step, and compared after every step with the
+    specification's rule. How far rounding may take it is measured: by the rule itself, fed gradients that are moved by
+    one unit in the last place. Where it differs, the known conventions of other frameworks and books are tried from
+    the first step on.
+
+    Args:
+        my_optimizer: a fresh object with ``update(parameters, gradients)`` (or ``step``), dicts or lists of arrays,
+            changed in place or returned; or a function of one parameter and its gradient that returns the new value.
+        claim: what it claims to be, with the learning rate it was made with, e.g. ``SGD(0.1, momentum=0.9)``.
+        steps: how many to take, at least 3: conventions may coincide in the first.
+        seed: of parameters and gradients.
+        one: True gives it one parameter, for optimizers that keep one set of slots.
+        call: a function of (optimizer, parameters, gradients) that takes one step, for every other style.
+
+    Raises:
+        ValueError: arguments that fit nothing. What the optimizer itself raises is in the report.
+
+    Example:
+        >>> class Momentum:
+        ...     def __init__(self):
+        ...         self.v = {}
+        ...     def update(self, params, grads):
+        ...         for name in params:
+        ...             self.v[name] = 0.9 * self.v.get(name, 0) - 0.1 * grads[name]
+        ...             params[name] += self.v[name]
+        >>> check_optimizer(Momentum(), rules.SGD(0.1, momentum=0.9)).passed
+        True
+    """
+    if not isinstance(claim, rules.Optimizer):
+        raise ValueError(f"claim must be an optimizer of model_spec, such as SGD(0.1), got {claim!r}")
+    if positive_integer("steps", steps) < 3:
+        raise ValueError(f"steps must be at least 3, got {steps}: conventions may coincide in the first steps")
+    is_function = call is None and callable(my_optimizer) and not hasattr(my_optimizer, "update")
+    names = list(SHAPES)[:1] if one or (is_function and not hasattr(my_optimizer, "step")) else list(SHAPES)
+    start, gradients = _course(names, steps, seed)
+    name = getattr(my_optimizer, "__name__", type(my_optimizer).__name__)
+    report = OptimizerReport(name, _written(claim), {parameter: [] for parameter in names})
+    take = step_of(my_optimizer, call)
+    try:
+        found = _run(take, start, gradients)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        report.error = f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"
+        return report
+    right, nudged = _rule(claim, start, gradients), _rule(claim, start, [_nudged(step) for step in gradients])
+    for mine, theirs, control in zip(found, right, nudged, strict=True):
+        rate = OptimizerState.start(claim, {}).current_learning_rate()
+        for parameter in names:
+            report.distances[parameter].append(deviation(mine[parameter], theirs[parameter], rate))
+        report.control.append(largest(deviation(control[each], theirs[each], rate) for each in names))
+    if report.first_outside is not None:
+        report.explanation = explain_course(claim, start, gradients, found)
+    return report
+
+
+def _written(claim: rules.Optimizer) -> str:
+    """The claim as one would write it: the learning rate, and what is not the default."""
+    given = [
+        f"{each.name}={getattr(claim, each.name)!r}"
+        for each in fields(claim)
+        if each.name == "learning_rate" or getattr(claim, each.name) != each.default
+    ]
+    return f"{type(claim).__name__}({', '.join(given)})"
+
+
+def _course(names: list[str], steps: int, seed: int) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    random = np.random.default_rng(seed)
+    start = {name: random.standard_normal(SHAPES[name]) for name in names}
+    gradients = [{name: random.standard_normal(SHAPES[name]) for name in names} for _ in range(steps)]
+    for step in gradients:
+        # An entry whose gradient is always zero: 0 / sqrt(0) is no number without an epsilon
+        step[names[0]].flat[0] = 0.0
+    return start, gradients
+
+
+def _run(
+    take: Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]],
+    start: dict[str, Array],
+    gradients: list[dict[str, Array]],
+) -> list[dict[str, Array]]:
+    """Copies of the parameters after each step."""
+    parameters = {name: value.copy() for name, value in start.items()}
+    course = []
+    for step in gradients:
+        parameters = take(parameters, {name: value.copy() for name, value in step.items()})
+        course.append({name: np.array(value, np.float64) for name, value in parameters.items()})
+    return course
+
+
+def _rule(claim: rules.Optimizer, start: dict[str, Array], gradients: list[dict[str, Array]]) -> list[dict[str, Array]]:
+    optimizer = OptimizerState.start(claim, start)
+
+    def take(parameters: dict[str, Array], step: dict[str, Array]) -> dict[str, Array]:
+        optimizer.step(parameters, step)
+        return parameters
+
+    return _run(take, start, gradients)
+
+
+def _nudged(gradients: dict[str, Array]) -> dict[str, Array]:
+    return {name: np.nextafter(value, np.inf) for name, value in gradients.items()}

@@ -1,0 +1,204 @@
+"""check_optimizer: the styles people write, right rules accepted, wrong ones refused at the first step and named."""
+
+import numpy as np
+import pytest
+
+from bridge import check_optimizer
+from core_numpy.optimizers import OptimizerState
+from model_spec import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
+from model_spec.schedules import ExponentialDecay
+
+RULES = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    SGD(ExponentialDecay(0.1, 2, 0.5)),
+    SGD(0.1, weight_decay=0.01),
+    SGD(0.1, clipnorm=0.5),
+    Adagrad(0.1),
+    RMSprop(0.01),
+    RMSprop(0.01, momentum=0.9, centered=True),
+    Adadelta(1.0),
+    Adam(0.01),
+    Adam(0.01, amsgrad=True),
+    AdamW(0.01),
+    Adamax(0.01),
+    Nadam(0.01),
+]
+
+
+class Of:
+    """An optimizer with a rule of this project, as somebody else's."""
+
+    def __init__(self, rule):
+        self.rule, self.state = rule, None
+
+    def update(self, params, grads):
+        self.state = self.state or OptimizerState.start(self.rule, params)
+        self.state.step(params, grads)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_every_rule_is_accepted_as_itself(rule):
+    assert check_optimizer(Of(rule), rule).verdict == "AGREE"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if isinstance(rule.learning_rate, float)], ids=repr)
+def test_a_slightly_wrong_rate_is_refused_and_said(rule):
+    report = check_optimizer(Of(type(rule)(**{**vars(rule), "learning_rate": rule.learning_rate * (1 + 1e-9)})), rule)
+    assert report.verdict == "DIFFER"
+    assert report.first_outside[0] == 1
+    is_plain = not (rule.weight_decay or rule.clipnorm or isinstance(rule, Nadam))
+    assert (report.explanation is not None and "learning rate" in report.explanation) is is_plain
+
+
+class Slots:
+    """Momentum and moments as textbooks keep them: dicts of arrays, made at the first step."""
+
+    def __init__(self):
+        self.count, self.a, self.b = 0, {}, {}
+
+    def update(self, params, grads):
+        self.count += 1
+        for name in params:
+            a, b = self.a.setdefault(name, np.zeros_like(params[name])), self.b.setdefault(name, 0 * params[name])
+            self.one(params[name], grads[name], a, b)
+
+
+class EarlyNesterov(Slots):
+    def one(self, w, g, v, _):
+        v *= 0.9
+        v -= 0.1 * g
+        w += 0.81 * v - 0.19 * g
+
+
+class BookNesterov(Slots):
+    def one(self, w, g, v, _):
+        w += 0.81 * v - 0.19 * g
+        v *= 0.9
+        v -= 0.1 * g
+
+
+class AveragedGradient(Slots):
+    def one(self, w, g, v, _):
+        v *= 0.9
+        v += 0.1 * g
+        w -= 0.1 * v
+
+
+class BookAdagrad(Slots):
+    def one(self, w, g, h, _):
+        h += g * g
+        w -= 0.1 * g / (np.sqrt(h) + 1e-7)
+
+
+class PaperAdam(Slots):
+    def one(self, w, g, m, v):
+        m += 0.1 * (g - m)
+        v += 0.001 * (g * g - v)
+        w -= 0.01 * (m / (1 - 0.9**self.count)) / (np.sqrt(v / (1 - 0.999**self.count)) + 1e-7)
+
+
+class UncorrectedAdam(Slots):
+    def one(self, w, g, m, v):
+        m += 0.1 * (g - m)
+        v += 0.001 * (g * g - v)
+        w -= 0.01 * m / (np.sqrt(v) + 1e-7)
+
+
+class WithoutEpsilon(Slots):
+    def one(self, w, g, h, _):
+        h *= 0.9
+        h += 0.1 * g * g
+        with np.errstate(invalid="ignore"):
+            w -= 0.01 * g / np.sqrt(h)
+
+
+NESTEROV = SGD(0.1, momentum=0.9, nesterov=True)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "claim", "words"),
+    [
+        (BookNesterov, NESTEROV, None),
+        (EarlyNesterov, NESTEROV, "Nesterov with the velocity updated first"),
+        (AveragedGradient, SGD(0.1, momentum=0.9), "gradient times (1 - momentum)"),
+        (BookAdagrad, Adagrad(0.1), "Adagrad accumulator from 0, epsilon outside the root"),
+        (PaperAdam, Adam(0.01), "Adam epsilon after the correction"),
+        (UncorrectedAdam, Adam(0.01), "Adam without bias correction"),
+        (lambda: lambda w, g: w - 0.1 * g, SGD(0.1, momentum=0.9), "momentum ignored"),
+    ],
+)
+def test_what_the_books_write(optimizer, claim, words):
+    report = check_optimizer(optimizer(), claim)
+    assert report.passed is (words is None), str(report)
+    assert words is None or words in report.explanation
+    assert words is None or f"follows another convention: {words}" in str(report)
+
+
+def test_a_gradient_that_is_always_zero_is_among_those_tried():
+    report = check_optimizer(WithoutEpsilon(), RMSprop(0.01))
+    assert report.first_outside == (1, "w")
+    assert report.to_dict()["distances"]["w"][0] == "inf"
+
+
+def _named(name, method):
+    """A fresh object with one method."""
+    return type("Theirs", (), {name: staticmethod(method)})()
+
+
+def _in_place(parameters, gradients):
+    for w, g in zip(parameters, gradients, strict=True):
+        w -= 0.1 * g
+
+
+STYLES = {
+    "lists in place": lambda: _named("step", _in_place),
+    "lists returned": lambda: _named("step", lambda ps, gs: [p - 0.1 * g for p, g in zip(ps, gs, strict=True)]),
+    "dict returned": lambda: _named("apply", lambda ps, gs: {name: ps[name] - 0.1 * gs[name] for name in ps}),
+    "gradients first": lambda: _named("update", lambda grads, ps: {name: ps[name] - 0.1 * grads[name] for name in ps}),
+    "function": lambda: lambda w, dw: w - 0.1 * dw,
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_styles(style):
+    assert check_optimizer(STYLES[style](), SGD(0.1)).passed
+
+
+def test_any_other_style_by_call():
+    class Odd:
+        def advance(self, pairs, rate):
+            return {name: w - rate * g for name, w, g in pairs}
+
+    def call(optimizer, parameters, gradients):
+        return optimizer.advance([(name, parameters[name], gradients[name]) for name in parameters], 0.1)
+
+    assert check_optimizer(Odd(), SGD(0.1), call=call).passed
+
+
+def test_what_fits_nothing_gets_the_lines_to_paste():
+    with pytest.raises(ValueError, match="has none of the methods update, step(?s:.*)class Adapter:"):
+        check_optimizer(object(), SGD(0.1))
+    with pytest.raises(ValueError, match=r"takes 1 arguments.*call=lambda optimizer"):
+        check_optimizer(lambda gradients: None, SGD(0.1))
+    with pytest.raises(ValueError, match="claim must be an optimizer of model_spec"):
+        check_optimizer(Of(SGD(0.1)), "sgd")
+    with pytest.raises(ValueError, match="at least 3"):
+        check_optimizer(Of(SGD(0.1)), SGD(0.1), steps=1)
+
+
+def test_what_the_optimizer_raises_is_reported_with_its_line():
+    report = check_optimizer(lambda w, g: w / {}["rate"], SGD(0.1))
+    assert report.verdict == "DIFFER"
+    assert "raised KeyError in <lambda>, line " in str(report)
+
+
+def test_nothing_it_was_given_is_changed_for_others():
+    """An optimizer that overwrites its gradients does not change what the rule is fed."""
+
+    def greedy(w, g):
+        g *= 0.1
+        return w - g
+
+    assert check_optimizer(greedy, SGD(0.1)).passed
