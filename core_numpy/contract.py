@@ -24,7 +24,7 @@ from model_spec.shapes import Shape
 Array = np.ndarray
 Variables = Mapping[str, Array]
 Seeds = Callable[[str], int]
-"""Gives the seed of one layer for a purpose, "kernel" or "bias"."""
+"""Gives the seed of one layer for the first values of a variable, by its name."""
 
 
 class MaskSource(Protocol):
@@ -60,8 +60,17 @@ class Layer:
         return False
 
     def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return first values (params, state) for this input shape (without the batch axis)."""
-        return {}, {}
+        """Return first values (params, state) for this input shape (without the batch axis), as the spec says."""
+        shapes = self.spec.parameter_shapes(input_shape), self.spec.state_shapes(input_shape)
+        if not any(shapes):
+            return {}, {}
+        from core_numpy.initializers import initialize  # a layer that is loaded draws nothing
+
+        rules = self.spec.initializers()
+        params, state = (
+            {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in own.items()} for own in shapes
+        )
+        return params, state
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         """Return (y, cache) for a batch x of shape (examples, *input_shape). Writes nothing it was given."""

@@ -12,12 +12,9 @@ Array = np.ndarray
 
 def regularized_parameters(spec: ModelSpec) -> dict[str, rules.Regularizer]:
     """The rule of every trainable parameter that has one, {"dense/kernel": L2(0.01)}; frozen layers add no penalty."""
-    found = {}
-    for layer in spec.layers:
-        for variable in ("kernel", "bias"):
-            rule = getattr(layer, f"{variable}_regularizer", None)
-            if rule is not None:
-                found[f"{layer.name}/{variable}"] = rule
+    found = {
+        f"{layer.name}/{variable}": rule for layer in spec.layers for variable, rule in layer.regularizers().items()
+    }
     return {name: rule for name, rule in found.items() if name in spec.trainable_parameters}
 
 

@@ -10,8 +10,8 @@ from core_numpy import metrics
 from core_numpy.batch import Batch, BatchResult, Tier, all_right
 from core_numpy.contract import Array, MaskSources
 from core_numpy.engine.plan_cache import PlanCache
+from core_numpy.layers import LAYERS
 from core_numpy.layers.activation import Activation
-from core_numpy.layers.build import LAYERS
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import mean_loss, takes_logits
 from core_numpy.network import ForwardPass, Network, Params

@@ -10,9 +10,9 @@ from keras_models.runtime import keras
 
 
 def has_preactivation(layer: Any) -> bool:
-    """True for Dense and Conv2D layers whose activation does something."""
-    kinds = (keras.layers.Dense, keras.layers.Conv2D)
-    return isinstance(layer, kinds) and layer.activation is not keras.activations.linear
+    """True for layers with an activation behind their own work, which does something."""
+    activation = getattr(layer, "activation", keras.activations.linear)
+    return not isinstance(layer, keras.layers.Activation) and activation is not keras.activations.linear
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.layers import read_layer
 from keras_models.model import KerasModel
 from keras_models.reading import files
 from keras_models.reading.chain import chain
-from keras_models.reading.layers import read_layer
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
 from keras_models.runtime import floatx, keras, tensorflow

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from model_spec.layers import (
     Activation,
-    BatchNormalization,
-    Dropout,
     Flatten,
     GlobalMaxPooling2D,
     LayerSpec,
@@ -16,7 +14,6 @@ from model_spec.layers import (
 )
 from model_spec.model import ModelSpec
 
-_KEEP_SHARES = (Dropout, Activation)
 _MIX_POSITIONS = (Flatten, Reshape, ZeroPadding2D, MaxPooling2D, GlobalMaxPooling2D)
 
 
@@ -31,12 +28,12 @@ def final_activation(spec: ModelSpec) -> str:
     'softmax'
     """
     passed: list[LayerSpec] = []
-    for layer in reversed(spec.layers):
+    for layer, before in zip(reversed(spec.layers), reversed(spec.input_shapes), strict=True):
         activation = getattr(layer, "activation", None)
-        if isinstance(layer, (BatchNormalization, Rescaling)):
-            return "linear"
         if activation is not None and not (isinstance(layer, Activation) and activation == "linear"):
             moved = activation == "softmax" and any(isinstance(other, _MIX_POSITIONS) for other in passed)
             return "moved softmax" if moved else str(activation)
+        if isinstance(layer, Rescaling) or layer.parameter_shapes(before) or layer.state_shapes(before):
+            return "linear"
         passed.append(layer)
     return "none"

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def layer_seed(seed: int, layer_index: int, purpose: str) -> int:
     """Seed of one layer's random values, derived from the model's seed.
 
-    ``purpose`` is "kernel", "bias" or "dropout". Two layers, or two purposes, never share a seed: layers with one
-    seed would drop the same units.
+    ``purpose`` is the name of a variable, such as "kernel", or "dropout". Two layers, or two purposes, never share a
+    seed: layers with one seed would drop the same units.
 
     >>> layer_seed(7, 0, "kernel") != layer_seed(7, 1, "kernel")
     True

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model_spec import BatchNormalization, Conv2D, Dense, ModelSpec, Reshape
+from model_spec import Conv2D, Dense, ModelSpec, Reshape
 from model_spec.layers import Flatten, LayerSpec
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
@@ -58,7 +58,7 @@ def from_channels_first(
             if isinstance(layer, Reshape) and (len(shape) == 3 or flattened):
                 raise ValueError(f"layer {layer.name!r}: what a Reshape makes of channels-first images is not known")
         own = {name.rpartition("/")[2]: given[name] for name in names if name.rpartition("/")[0] == layer.name}
-        for variable, value in _turned(layer, own, layout, flattened).items():
+        for variable, value in _turned(layer, own, layout, len(shape) == 3, flattened).items():
             name = f"{layer.name}/{variable}"
             if value.shape != spec.variable_shapes[name]:
                 raise ValueError(
@@ -95,13 +95,18 @@ def _dense_layout(spec: ModelSpec, given: dict[str, Array]) -> str:
     raise ValueError(f"the Dense kernels have shapes {shapes}, expected {expected}, or all of them transposed")
 
 
-def _turned(layer: LayerSpec, own: dict[str, Array], layout: str, flattened: Shape | None) -> dict[str, Array]:
+def _turned(
+    layer: LayerSpec, own: dict[str, Array], layout: str, is_image: bool, flattened: Shape | None
+) -> dict[str, Array]:
     """One layer's variables in Keras' layout; ``flattened`` is the image whose features its input holds, or None."""
     if isinstance(layer, Conv2D) and own["kernel"].ndim == 4:
         # (filters, channels, h, w) -> (h, w, channels, filters)
         own = {**own, "kernel": own["kernel"].transpose(2, 3, 1, 0)}
-    if isinstance(layer, Dense) and layout == "OI":
+    elif isinstance(layer, Dense) and layout == "OI":
         own = {**own, "kernel": own["kernel"].T}
+    elif is_image:
+        # A value of its own for every place, (channels, h, w) -> (h, w, channels)
+        own = {name: value.transpose(1, 2, 0) if value.ndim == 3 else value for name, value in own.items()}
     if flattened is None:
         return own
     # [row, column, channel] -> its place in (channel, row, column)
@@ -109,6 +114,5 @@ def _turned(layer: LayerSpec, own: dict[str, Array], layout: str, flattened: Sha
     places = np.arange(element_count(flattened)).reshape(channels, height, width).transpose(1, 2, 0).reshape(-1)
     if isinstance(layer, Dense) and len(own["kernel"]) == len(places):
         return {**own, "kernel": own["kernel"][places]}
-    if isinstance(layer, BatchNormalization):
-        return {variable: value[places] for variable, value in own.items()}
-    return own
+    # A value of its own for every feature: statistics, scales, slopes
+    return {name: value[places] if value.shape == (len(places),) else value for name, value in own.items()}

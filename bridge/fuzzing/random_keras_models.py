@@ -89,6 +89,8 @@ class _Writer:
             lambda: self.layers.ELU(**self.common()),
             lambda: self.layers.Identity(**self.common()),
             lambda: self.layers.Rescaling(0.5, offset=0.1, **self.common()),
+            # Slopes of channels-first images are not read
+            lambda: (self.layers.ReLU if self.format == "channels_first" else self.layers.PReLU)(**self.common()),
         )
         return write()
 

@@ -13,11 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from bridge.judge.bounds import ROUTES_GRADIENT, Expected, RoundingModel, channel_sums, conserved, value_name
+from bridge.judge.bounds import Expected, RoundingModel, channel_sums, conserved, value_name
 from bridge.judge.bounds.losses import LossSite, loss_error
-from bridge.judge.bounds.rounding import Cotangent, Site
-from bridge.judge.bounds.rules import rule_of
+from bridge.judge.layers import judged, rule_of
 from bridge.judge.loss_definition import KERAS, LossDefinition
+from bridge.judge.rounding import Cotangent, Site
 from bridge.judge.tensor import Place, Row, judge
 from core_numpy import losses
 from core_numpy.contract import Array
@@ -204,7 +204,7 @@ def _backward(
         if found is not None:
             expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
             yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
-            if isinstance(site.layer, ROUTES_GRADIENT):
+            if judged(site.layer).routes_gradient:
                 sums = conserved(rounding, cotangent, site.x[0, ..., 0].size)
                 yield judge(
                     channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name

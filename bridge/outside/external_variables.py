@@ -23,6 +23,7 @@ BOOK_NAMES: dict[str, tuple[str, ...]] = {
     "moving_mean": ("running_mean",),
     "moving_variance": ("running_var", "running_variance"),
 }
+"""What books call Keras' variables, where they call them otherwise."""
 
 
 class ForeignLayerError(ValueError):
@@ -81,7 +82,7 @@ def find_variable(layer: Any, name: str, shape: Shape, order: Sequence[str], sty
 
     Args:
         layer: the foreign layer.
-        name: "kernel", "bias", "gamma", "beta", "moving_mean" or "moving_variance".
+        name: as "kernel", "gamma" or "alpha".
         shape: its shape in Keras' layout; the layer's own array has the same number of values.
         order: all parameters of the layer in Keras' order, for ``params`` lists.
         style: one of STYLES, or None to take whatever the layer has.
@@ -165,7 +166,7 @@ def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) 
             else:
                 yield from (Slot(layer, holder, key) for key in names)
     if style in (None, "books"):
-        yield from (Slot(layer, given) for given in BOOK_NAMES.get(name, ()))
+        yield from (Slot(layer, given) for given in BOOK_NAMES.get(name, (name,)))
     if style in (None, "keras"):
         yield Slot(layer, name)
 

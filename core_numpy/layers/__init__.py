@@ -1,5 +1,35 @@
-"""From-scratch layers, one a file; ``build.py`` finds the one for a specification."""
+"""From-scratch layers, one a file: the table of them; ``build.py`` makes the steps of a network."""
 
-from core_numpy.layers.build import Step, lower
+from __future__ import annotations
 
-__all__ = ["Step", "lower"]
+from collections.abc import Callable
+
+from core_numpy.contract import Layer
+from core_numpy.layers.activation import Activation
+from core_numpy.layers.batch_normalization import BatchNormalization
+from core_numpy.layers.conv2d import Conv2D
+from core_numpy.layers.dense import Dense
+from core_numpy.layers.dropout import Dropout
+from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
+from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
+from core_numpy.layers.prelu import PReLU
+from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
+from model_spec import layers as specs
+
+LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
+    specs.Dense: Dense,
+    specs.Conv2D: Conv2D,
+    specs.MaxPooling2D: MaxPooling2D,
+    specs.AveragePooling2D: AveragePooling2D,
+    specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
+    specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
+    specs.ZeroPadding2D: ZeroPadding2D,
+    specs.Flatten: Reshape,
+    specs.Reshape: Reshape,
+    specs.Rescaling: Rescaling,
+    specs.Dropout: Dropout,
+    specs.BatchNormalization: BatchNormalization,
+    specs.Activation: Activation,
+    specs.PReLU: PReLU,
+}
+"""The layer that computes each specification."""

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core_numpy.contract import Array, Context, Layer, Seeds, Variables
+from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.reduction import sum_rows
 from model_spec import layers as specs
-from model_spec.shapes import Shape
 
 
 class BatchNormalizationCache(NamedTuple):
@@ -40,12 +39,6 @@ class BatchNormalization(Layer):
     @property
     def couples_examples(self) -> bool:
         return self.spec.trainable
-
-    def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
-        channels = (input_shape[-1],)
-        first = {"gamma": np.ones(channels, dtype), "beta": np.zeros(channels, dtype)}
-        params = {name: first[name] for name in self.spec.parameter_shapes(input_shape)}
-        return params, {"moving_mean": np.zeros(channels, dtype), "moving_variance": np.ones(channels, dtype)}
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         uses_batch = context.training and self.spec.trainable

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from core_numpy.contract import Array, Context, Layer, Seeds, Variables
+from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.convolution import conv2d, conv2d_backward
 from core_numpy.ops.reduction import sum_rows
 from core_numpy.ops.windows import Windows
 from model_spec import layers as specs
-from model_spec.shapes import Shape
 
 
 class Conv2DCache(NamedTuple):
@@ -36,13 +33,6 @@ class Conv2D(Layer):
         """Where the kernel stops on images x (n, h, w, c)."""
         spec = self.spec
         return Windows((x.shape[1], x.shape[2]), spec.kernel_size, spec.strides, spec.padding, spec.dilation_rate)
-
-    def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
-        rules = {"kernel": self.spec.kernel_initializer, "bias": self.spec.bias_initializer}
-        shapes = self.spec.parameter_shapes(input_shape)
-        from core_numpy.initializers import initialize  # a layer that is loaded draws nothing
-
-        return {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in shapes.items()}, {}
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         windows = self.windows(x)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from core_numpy.contract import Array, Context, Layer, Seeds, Variables
+from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.ops.reduction import sum_rows
 from model_spec import layers as specs
-from model_spec.shapes import Shape
 
 
 class DenseCache(NamedTuple):
@@ -22,13 +19,6 @@ class Dense(Layer):
     """The linear part of a Dense layer; its activation is a layer of its own (see ``build.lower``)."""
 
     spec: specs.Dense
-
-    def build(self, input_shape: Shape, seeds: Seeds, dtype: np.dtype) -> tuple[dict[str, Array], dict[str, Array]]:
-        rules = {"kernel": self.spec.kernel_initializer, "bias": self.spec.bias_initializer}
-        shapes = self.spec.parameter_shapes(input_shape)
-        from core_numpy.initializers import initialize  # a layer that is loaded draws nothing
-
-        return {name: initialize(rules[name], shape, seeds(name), dtype) for name, shape in shapes.items()}, {}
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         kernel = params["kernel"]

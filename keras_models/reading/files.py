@@ -9,10 +9,10 @@ from typing import Any
 
 import h5py
 
+from keras_models.layers import read_layer
 from keras_models.reading import archive, hdf5
 from keras_models.reading.configuration import Configuration, read_configuration
 from keras_models.reading.layer_entries import Place
-from keras_models.reading.layers import read_layer
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
 from keras_models.runtime import keras

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_models.reading.layers import ACTIVATION_LAYERS, READERS
+from keras_models.layers import activation, readable
 from keras_models.reading.options import (
     FUNCTION_NAMES,
     INITIALIZER_CLASSES,
@@ -30,7 +30,7 @@ from keras_models.runtime import keras
 from model_spec.layers import LAYERS
 from model_spec.names import printable, shown
 
-_LAYERS = {kind.__name__: kind for kind in READERS}
+_LAYERS = {kind.__name__: kind for kind in readable()}
 _SUPPORTED = f"supported are {', '.join(_LAYERS)}"
 INPUT = keras.layers.InputLayer.__name__
 
@@ -145,7 +145,7 @@ def _activation(where: str, value: Any) -> Any:
         return value
     if isinstance(value, dict) and value in FUNCTION_NAMES.values():
         return value
-    if isinstance(value, dict) and _LAYERS.get(class_name_of(where, value)) in ACTIVATION_LAYERS:
+    if isinstance(value, dict) and _LAYERS.get(class_name_of(where, value)) in activation.KINDS:
         clean, places = layer_entry(where, value, [])
         if places[0].claims:
             refuse(f"{where} has an input shape of its own")

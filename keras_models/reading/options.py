@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_models.build import step
+from keras_models.activations import step
 from keras_models.runtime import keras
 from model_spec import initializers, regularizers
 from model_spec.activations import ACTIVATIONS, LEAKY_RELU_SLOPE

@@ -90,6 +90,8 @@ class Order:
                 )
         if self.is_turned and _is_softmax(layer):
             raise refuse(layer, "softmax over the last axis of channels-first images", "put a Flatten in front of it")
+        if self.is_turned and any(value.ndim == len(self.shape) for value in variables.values()):
+            raise refuse(layer, "a value for every place of channels-first images", "build it on channels-last images")
         if self.features is None:
             return variables
         if isinstance(layer, keras.layers.Dense):
@@ -97,7 +99,7 @@ class Order:
             return {**variables, "kernel": variables["kernel"][self.features]}
         if isinstance(layer, keras.layers.Reshape):
             raise refuse(layer, "this layer behind a Flatten of channels-first images", "put a Dense layer between")
-        return {name: value[self.features] for name, value in variables.items()}
+        return {name: value[self.features] if value.size > 1 else value for name, value in variables.items()}
 
     def after(self, layer: Any) -> Order:
         """The order behind a layer."""

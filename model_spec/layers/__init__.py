@@ -12,6 +12,7 @@ from model_spec.layers.pooling import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
+from model_spec.layers.prelu import PReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
@@ -30,6 +31,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Dropout,
         BatchNormalization,
         Activation,
+        PReLU,
     )
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "LayerSpec",
     "MaxPooling2D",
+    "PReLU",
     "Rescaling",
     "Reshape",
     "ZeroPadding2D",

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_spec.initializers import Initializer
 from model_spec.names import LONGEST, shown
+from model_spec.regularizers import Regularizer
 from model_spec.shapes import Shape
 from model_spec.validation import boolean
 
@@ -53,6 +55,23 @@ class LayerSpec:
     def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Shapes of the variables that are carried along but have no gradient (moving statistics)."""
         return {}
+
+    def initializers(self) -> dict[str, Initializer]:
+        """How each variable gets its first values; by default what ``<variable>_initializer`` says."""
+        return self._by_variable("_initializer")
+
+    def regularizers(self) -> dict[str, Regularizer]:
+        """The penalty of each parameter that has one; by default what ``<parameter>_regularizer`` says."""
+        return self._by_variable("_regularizer")
+
+    def _by_variable(self, suffix: str) -> dict[str, Any]:
+        """{variable: option} of the options that are called ``<variable><suffix>`` and not None."""
+        options = {
+            item.name.removesuffix(suffix): getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name.endswith(suffix)
+        }
+        return {variable: rule for variable, rule in options.items() if rule is not None}
 
     def describe(self) -> str:
         """The layer as one would write it in Python, without what is at its default."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model_spec.initializers import Initializer, Ones, Zeros
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Shape
 from model_spec.validation import boolean, positive_real, real
@@ -45,3 +46,6 @@ class BatchNormalization(LayerSpec):
     def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         channels = (input_shape[-1],)
         return {"moving_mean": channels, "moving_variance": channels}
+
+    def initializers(self) -> dict[str, Initializer]:
+        return {"gamma": Ones(), "beta": Zeros(), "moving_mean": Zeros(), "moving_variance": Ones()}

@@ -5,7 +5,7 @@ import pytest
 
 import bridge
 from bridge.judge.bounds import SAFETY, RoundingModel
-from bridge.judge.bounds.rounding import PRODUCT_BLOCK, Rounding
+from bridge.judge.rounding import PRODUCT_BLOCK, Rounding
 from bridge.judge.truth import as_float64
 from core_numpy import NumpyModel
 from core_numpy.network import Network

@@ -52,6 +52,16 @@ def test_the_weights_come_back(layout, as_mapping):
     NumpyModel(SPEC).set_weights(found)
 
 
+def test_a_value_for_every_place_or_feature_is_turned_too():
+    spec = ms.ModelSpec("slopes", (3, 3, 3), (ms.PReLU(), ms.PReLU(shared_axes=(1, 2)), ms.Flatten(), ms.PReLU()))
+    alpha, channels, features = (value for value in random_weights(spec, 2).values())
+    # [row, column, channel] -> [channel, row, column]
+    arrays = [alpha.transpose(2, 0, 1), channels.transpose(2, 0, 1), features.reshape(3, 3, 3).transpose(2, 0, 1)]
+    found = from_channels_first(spec, [*arrays[:2], arrays[2].reshape(-1)])
+    for name, value in random_weights(spec, 2).items():
+        np.testing.assert_array_equal(found[name], value)
+
+
 def test_square_kernels_need_a_word():
     spec = ms.ModelSpec("square", (3,), (ms.Dense(3, use_bias=False),))
     kernel = np.arange(9.0).reshape(3, 3)

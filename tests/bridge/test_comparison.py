@@ -10,6 +10,7 @@ from bridge.judge.bounds import SAFETY
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
+    Activation,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -149,3 +150,10 @@ def test_report_as_text_and_json(digits):
     assert {row["tensor"] for row in failing} == {"gradient of dense/bias"}
     assert all(len(row["values"]) == 3 for row in failing)
     assert report._repr_html_().startswith("<pre>DIFFER")
+
+
+def test_a_network_that_plans_cannot_run_is_left_out_of_the_fast_path():
+    spec = ModelSpec("trailing", (3,), (Dense(2), Activation("linear")))
+    report = bridge.compare(spec, np.ones((2, 3)), np.array([0, 1]), dtype="float64", paths=("eager", "fast"))
+    assert report.passed
+    assert {row.path for row in report.rows} == {"eager"}

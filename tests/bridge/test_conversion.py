@@ -48,6 +48,28 @@ def test_the_converted_model_predicts_the_same(small):
     np.testing.assert_allclose(core_numpy.load(directory / "model.npz").predict(x), built.predict(x), atol=1e-5)
 
 
+def test_learned_slopes_are_converted_there_and_back(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((6, 5, 2)),
+            layers.Conv2D(3, 2),
+            layers.PReLU("random_normal", shared_axes=[1, 2]),
+            layers.BatchNormalization(),
+            layers.PReLU("random_uniform"),
+            layers.Flatten(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    save_model(model, tmp_path / "model.keras")
+    assert conversion.to_numpy(tmp_path / "model.keras", tmp_path / "model.npz").passed
+    x = np.random.default_rng(0).normal(size=(9, 6, 5, 2)).astype("float32")
+    np.testing.assert_allclose(core_numpy.load(tmp_path / "model.npz").predict(x), model.predict(x), atol=1e-6)
+    assert conversion.to_keras(tmp_path / "model.npz", tmp_path / "back.keras").passed
+    for own, value in zip(read(tmp_path / "back.keras").weights.values(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, value)
+
+
 def test_back_to_keras_with_the_same_bits(small):
     directory, built, _ = small
     certificate = conversion.to_keras(directory / "model.npz", directory / "back.keras")

@@ -6,8 +6,8 @@ import pytest
 import bridge
 from bridge.judge.bounds import Expected, RoundingModel
 from bridge.judge.bounds.ensemble import EnsembleBackward
-from bridge.judge.bounds.repeats import ColumnGroups, RowGroups
-from bridge.judge.bounds.rounding import Rounding
+from bridge.judge.repeats import ColumnGroups, RowGroups
+from bridge.judge.rounding import Rounding
 from bridge.judge.truth import as_float64
 from core_numpy.network import Network
 from model_spec import (

@@ -25,6 +25,7 @@ from model_spec import (
     GlobalMaxPooling2D,
     MaxPooling2D,
     ModelSpec,
+    PReLU,
     Rescaling,
     Reshape,
     ZeroPadding2D,
@@ -176,6 +177,14 @@ ACTIVATION = [
     *(line(Rescaling(20.0), Activation(name), shape=(8,)) for name in ACTIVATIONS if name != "step"),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
+    *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
+    *(
+        line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)
+        for axes in (None, 3)
+        for data in DATA
+    ),
+    *(line(PReLU(alpha_regularizer=rule), shape=ROW, loss=MeanSquaredError()) for rule in (L1(0.05), L1L2(0.1, 0.2))),
+    line(Conv2D(3, 2), PReLU(shared_axes=(1, 2)), MaxPooling2D(2), shape=IMAGE),
 ]
 
 DROPOUT = [
@@ -389,7 +398,7 @@ def test_every_layer_option_activation_loss_and_penalty_is_in_the_table():
         found = [layer for layer in layers if type(layer) is kind]
         assert found, f"{kind.__name__} is not in the table: add a line"
         for item in fields(kind):
-            if item.name not in ("name", "trainable", "kernel_initializer", "bias_initializer"):
+            if item.name not in ("name", "trainable") and not item.name.endswith("_initializer"):
                 values = {getattr(layer, item.name) for layer in found}
                 assert len(values) > 1, f"{kind.__name__}({item.name}=...) has one value in the table, {values}"
     for kind in (Activation, Dense, Conv2D):
@@ -425,9 +434,11 @@ FAULTS = {"forward": scaled_forward, "dx": scaled_input_gradient, "parameters": 
 
 
 ALONE = {
-    name: next(case for case in TABLE if [type(layer) for layer in case.layers] == [kind])
+    name: case
     for name, kind in LAYERS.items()
+    for case in [case for case in TABLE if [type(layer) for layer in case.layers] == [kind]][:1]
 }
+"""The first line of each layer alone; tests/test_layers_are_complete.py says which has none."""
 WITH_PARAMETERS = [
     name for name, case in ALONE.items() if ModelSpec("alone", case.shape, case.layers).trainable_parameters
 ]

@@ -11,7 +11,20 @@ from bridge.lockstep import training as training_module
 from bridge.lockstep.training import Step, TrainingParityReport, deviation
 from core_numpy import NumpyModel, update_rules
 from keras_models import KerasModel
-from model_spec import SGD, Adam, EarlyStopping, TrainingSpec, optimizers, zoo
+from model_spec import (
+    SGD,
+    Adam,
+    Conv2D,
+    Dense,
+    EarlyStopping,
+    Flatten,
+    ModelSpec,
+    PReLU,
+    TrainingSpec,
+    optimizers,
+    zoo,
+)
+from model_spec.initializers import Constant
 
 SPEC = zoo.lenet((8, 8, 1))
 
@@ -49,6 +62,21 @@ def test_lock_step_training_agrees_and_is_reported(data):
     assert {"adam/conv2d/kernel/velocity", "adam/iterations", "dropout/dropout_call", "dense/bias"} <= set(report.final)
     assert str(report).startswith("AGREE: lenet, 6 steps of Adam, float64, free-running, 4 controls")
     assert json.loads(json.dumps(report.to_dict()))["verdict"] == "AGREE"
+
+
+def test_slopes_and_their_penalties_are_trained_alike(data):
+    layers = (
+        Conv2D(3, 3),
+        PReLU("random_uniform", "l2", (1, 2)),
+        Flatten(),
+        Dense(8),
+        PReLU(Constant(0.25), "l1"),
+        Dense(10, activation="softmax"),
+    )
+    spec = ModelSpec("slopes", (8, 8, 1), layers)
+    report = bridge.compare_training(spec, *data, TrainingSpec(optimizer=Adam(), batch_size=16), steps=4)
+    assert report.passed, str(report)
+    assert {"p_re_lu/alpha", "p_re_lu_1/alpha", "adam/p_re_lu/alpha/velocity"} <= set(report.final)
 
 
 def test_resync_shows_each_steps_own_error(data):

@@ -113,6 +113,8 @@ CASES = [
     Case("batch-normalization-frozen", ms.BatchNormalization(trainable=False), (3,)),
     Case("batch-normalization-numbers", ms.BatchNormalization(momentum=0.7, epsilon=0.1), (3,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
+    *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
+    Case("prelu-options", ms.PReLU("ones", "l2", trainable=False), (4,)),
 ]
 
 every_case = pytest.mark.parametrize("case", [pytest.param(case, id=case.id.replace(" ", "")) for case in CASES])
@@ -179,7 +181,8 @@ class Bench:
         if len(self.network.steps) == 2:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
-        return activation != "linear" and np.abs(preactivation).min() < self.MARGIN
+        has_kink = activation != "linear" or isinstance(self.case.layer, ms.PReLU)
+        return has_kink and np.abs(preactivation).min() < self.MARGIN
 
     @property
     def has_backward(self):
@@ -242,8 +245,10 @@ def test_the_table_has_every_activation(kind):
 @pytest.mark.parametrize("kind", LAYERS.values(), ids=LAYERS)
 def test_the_table_varies_every_option(kind):
     # A name computes nothing; freezing a layer without parameters neither.
-    idle = {"name"} if kind in (ms.Dense, ms.Conv2D, ms.BatchNormalization) else {"name", "trainable"}
-    layers = [case.layer for case in CASES if type(case.layer) is kind]
+    cases = [case for case in CASES if type(case.layer) is kind]
+    layers = [case.layer for case in cases]
+    trained = any(case.layer.parameter_shapes(case.input_shape) for case in cases)
+    idle = {"name"} if trained else {"name", "trainable"}
     for item in dataclasses.fields(kind):
         if item.name not in idle:
             assert len({getattr(layer, item.name) for layer in layers}) > 1, f"{kind.__name__}.{item.name}"

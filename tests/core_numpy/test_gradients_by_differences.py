@@ -8,7 +8,7 @@ import pytest
 import model_spec as ms
 from core_numpy import NumpyModel, gradient_check
 from core_numpy.contract import Layer
-from core_numpy.layers import lower
+from core_numpy.layers.build import lower
 from model_spec import regularizers, zoo
 
 

@@ -1,5 +1,7 @@
 """Penalties: values by hand, gradients by central differences, and which parameters have one."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,23 @@ def test_which_parameters_have_one():
     spec = ms.ModelSpec("penalised", (2,), layers)
     # Neither a bias that is not there nor a frozen layer adds a penalty.
     assert regularized_parameters(spec) == {"dense/kernel": L1(0.01), "dense/bias": L2(0.3)}
+
+
+def test_parameters_of_any_name_have_one():
+    """A penalty on a parameter that is neither a kernel nor a bias was once left out without a word."""
+
+    @dataclass(frozen=True)
+    class Scaled(ms.LayerSpec):
+        factor_regularizer: object = None
+
+        def parameter_shapes(self, input_shape):
+            return {"factor": input_shape}
+
+    layers = (ms.PReLU(alpha_regularizer="l1"), Scaled(L2(0.5)), Scaled())
+    assert regularized_parameters(ms.ModelSpec("penalised", (2,), layers)) == {
+        "p_re_lu/alpha": L1(0.01),
+        "scaled/factor": L2(0.5),
+    }
 
 
 def test_penalties_are_part_of_loss_and_evaluation():

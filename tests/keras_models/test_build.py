@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_models import KerasModel
-from keras_models.build import BUILDERS, step
+from keras_models import layers as keras_forms
+from keras_models.activations import step
 from keras_models.initializers import keras_initializer, keras_regularizer
 from keras_models.losses import HalfSumSquaredError
 from model_spec import Dense, Dropout, GlobalMaxPooling2D, LayerSpec, ModelSpec, initializers, regularizers, zoo
@@ -38,7 +39,7 @@ def test_every_layer(every_layer):
     check_same_structure(every_layer)
     check_same_structure(ModelSpec("rest", (3, 3, 2), (GlobalMaxPooling2D(),)))
     used = {type(layer) for layer in every_layer.layers} | {GlobalMaxPooling2D}
-    assert used == set(LAYERS.values()) == set(BUILDERS)
+    assert used == set(LAYERS.values()) == set(keras_forms.LAYERS)
 
 
 def test_every_activation_initializer_and_regularizer_has_a_keras_form():

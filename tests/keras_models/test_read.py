@@ -52,6 +52,11 @@ READ = [
         ms.Dense(2, kernel_regularizer=ms.regularizers.L1L2(0.25, 0.5), trainable=False),
     ),
     (layers.Dense(2, kernel_initializer="orthogonal"), ms.Dense(2)),
+    (layers.PReLU("ones", "l2", shared_axes=[1, 2]), ms.PReLU("ones", "l2", (1, 2))),
+    (layers.PReLU(shared_axes=1), ms.PReLU(shared_axes=1)),
+    (layers.Flatten(), ms.Flatten()),
+    (layers.MaxPooling2D(2), ms.MaxPooling2D(2)),
+    (layers.GlobalAveragePooling2D(), ms.GlobalAveragePooling2D()),
     (layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(0, 0.5)), None),
     (layers.BatchNormalization(momentum=0.9, scale=False), ms.BatchNormalization(0.9, scale=False)),
 ]
@@ -98,6 +103,24 @@ class Subclassed(keras.Model):
         return inputs
 
 
+def test_slopes_behind_a_channels_first_flatten_change_places():
+    """A value of its own for every feature, or one for all, in the order of channels last."""
+    random = np.random.default_rng(0)
+    for shared, count in ((None, 48), ([1], 1)):
+        model = sequential(
+            layers.ZeroPadding2D(0, data_format="channels_first"),
+            layers.Flatten(),
+            layers.PReLU(shared_axes=shared),
+            layers.Dense(2),
+            shape=(3, 4, 4),
+        )
+        alpha = random.normal(size=count).astype("float32")
+        model.layers[2].set_weights([alpha])
+        found = read(model)
+        expected = alpha.reshape(3, 4, 4).transpose(1, 2, 0).reshape(-1) if count > 1 else alpha
+        np.testing.assert_array_equal(found.weights[f"{model.layers[2].name}/alpha"], expected)
+
+
 REFUSED = [
     (lambda: sequential(layers.SpatialDropout2D(0.2)), "SpatialDropout2D.*supported are Dense"),
     (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D"),
@@ -107,6 +130,12 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
     (lambda: sequential(layers.LeakyReLU(negative_slope=0.3)), "negative_slope=0.3"),
     (lambda: sequential(layers.ReLU(max_value=6)), "max_value=6"),
+    (lambda: sequential(layers.PReLU(alpha_constraint="non_neg")), "alpha_constraint=NonNeg"),
+    (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
+    (
+        lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.PReLU(), layers.Flatten()),
+        "a value for every place of channels-first images",
+    ),
     (lambda: sequential(layers.ELU(alpha=2.0)), "alpha=2.0"),
     (lambda: sequential(layers.Softmax(axis=1)), "axis=1"),
     (lambda: sequential(layers.Dense(2, kernel_regularizer="orthogonal_regularizer")), "OrthogonalRegularizer"),

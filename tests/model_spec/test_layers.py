@@ -95,6 +95,8 @@ def test_automatic_names_are_those_of_keras(name):
         (lambda: ms.ZeroPadding2D(-1), r"padding\[0\] must be an integer of at least 0, got -1"),
         (lambda: ms.ZeroPadding2D(((1, 2, 3), 1)), r"padding\[0\] must be an integer or a pair"),
         (lambda: ms.Rescaling(float("inf")), "scale must be a finite number, got inf"),
+        (lambda: ms.PReLU(shared_axes=0), r"shared_axes\[0\] must be an integer of at least 1, got 0"),
+        (lambda: ms.PReLU(shared_axes="all"), "None, an axis or a tuple of axes, got 'all'"),
         (lambda: ms.Activation("nothing"), "activation must be one of .*got 'nothing'"),
         (lambda: initializers.RandomUniform(1.0, 1.0), "minval below maxval, got 1.0 and 1.0"),
         (lambda: initializers.RandomNormal(stddev=0), "RandomNormal.stddev must be a finite number above 0, got 0"),

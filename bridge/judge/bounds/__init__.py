@@ -1,7 +1,6 @@
 """How far two correct implementations may differ: rounding variances carried through every layer."""
 
 from bridge.judge.bounds.network import (
-    ROUTES_GRADIENT,
     Expected,
     ExpectedGradients,
     RoundingModel,
@@ -9,12 +8,11 @@ from bridge.judge.bounds.network import (
     conserved,
     value_name,
 )
-from bridge.judge.bounds.rounding import KINK_SAFETY, SAFETY, UNDERFLOW, UNIT_ROUNDOFF
+from bridge.judge.rounding import KINK_SAFETY, SAFETY, UNDERFLOW, UNIT_ROUNDOFF
 
 __all__ = [
     "KINK_SAFETY",
     "SAFETY",
-    "ROUTES_GRADIENT",
     "UNDERFLOW",
     "UNIT_ROUNDOFF",
     "Expected",

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from bridge.judge.bounds.batch_normalization import BatchNormalizationRule
-from bridge.judge.bounds.rounding import Cotangent, Mode, Rounding, Site
-from bridge.judge.bounds.rules import RULES
+from bridge.judge.layers import rule_of
+from bridge.judge.layers.batch_normalization import BatchNormalizationRule
+from bridge.judge.rounding import Cotangent, Mode, Rounding, Site
 from core_numpy.contract import Array
 from core_numpy.layers.build import Step
 
@@ -73,7 +73,7 @@ class Ensemble:
         sites = []
         for site in self.sites:
             exact = replace(site, x_variance=np.zeros_like(site.x), y_variance=np.zeros_like(site.y))
-            local = RULES[type(site.layer)].forward(self.rounding, exact)
+            local = rule_of(site.layer).forward(self.rounding, exact)
             sites.append(replace(exact, y_variance=np.broadcast_to(local, site.y.shape)))
         return sites
 
@@ -93,7 +93,7 @@ class Ensemble:
         return runs
 
     def _modes(self, site: Site) -> tuple[Mode, ...]:
-        rule = RULES[type(site.layer)]
+        rule = rule_of(site.layer)
         return rule.forward_modes(self.rounding, site) if isinstance(rule, BatchNormalizationRule) else ()
 
     def forward(self, at: int) -> Array:
@@ -134,7 +134,7 @@ class EnsembleBackward:
         for at in range(self.stop):
             site, dy, dx = ensemble.alone[at], found[f"dy {at + 1}"], found[f"dy {at}"]
             exact = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
-            rule = RULES[type(site.layer)]
+            rule = rule_of(site.layer)
             pulled = rule.backward(ensemble.rounding, site, exact, dx)
             modes: tuple[Mode, ...] = ()
             if isinstance(rule, BatchNormalizationRule):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.judge.bounds.rounding import Rounding
+from bridge.judge.rounding import Rounding
 from core_numpy import losses
 from core_numpy.contract import Array
 from core_numpy.ops.softmax import one_hot

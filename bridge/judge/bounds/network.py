@@ -10,13 +10,11 @@ import numpy as np
 
 from bridge.judge.bounds.ensemble import Ensemble, EnsembleBackward
 from bridge.judge.bounds.losses import LossSite, loss_error
-from bridge.judge.bounds.rounding import Cotangent, Rounding, Site
-from bridge.judge.bounds.rules import RULES
+from bridge.judge.layers import judged, rule_of
+from bridge.judge.rounding import Cotangent, Rounding, Site
 from core_numpy import losses
 from core_numpy.contract import Array, Context, MaskSources
 from core_numpy.layers.build import Step
-from core_numpy.layers.global_pooling import GlobalMaxPooling2D
-from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.network import Network, Params
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import losses as loss_rules
@@ -67,10 +65,6 @@ class ExpectedGradients:
     conserved: dict[str, Expected] = field(default_factory=dict)
     inputs: Expected | None = None
     uncertain: int = 0
-
-
-ROUTES_GRADIENT = (MaxPooling2D, GlobalMaxPooling2D)
-"""Layers that route each gradient to some cells of their input; a channel's sum stays what it was."""
 
 
 def conserved(rounding: Rounding, cotangent: Cotangent, cells: int) -> Expected:
@@ -129,7 +123,7 @@ class RoundingModel:
             context = Context(training, masks(step.index) if masks else None)
             y, _ = step.layer.forward(own, own_state, x, context)
             site = Site(step.layer, own, own_state, context, x, variance, y, variance)
-            variance = RULES[type(step.layer)].forward(self.rounding, site) + self.rounding.floor
+            variance = rule_of(step.layer).forward(self.rounding, site) + self.rounding.floor
             self.sites.append(replace(site, y_variance=variance))
             x = y
         self.ensemble = Ensemble(network.steps, self.sites, self.rounding)
@@ -196,7 +190,7 @@ class RoundingModel:
             expected.activations[value_name(step)] = given
             _, cache = step.layer.forward(site.params, site.state, site.x, site.context)
             dx, grads = step.layer.backward(site.params, cache, cotangent.value)
-            pulled = RULES[type(step.layer)].backward(self.rounding, site, cotangent, np.asarray(dx))
+            pulled = rule_of(step.layer).backward(self.rounding, site, cotangent, np.asarray(dx))
             expected.uncertain += pulled.uncertain
             if self.network.spec.layers[step.index].trainable:
                 for name, value in grads.items():
@@ -204,7 +198,7 @@ class RoundingModel:
                     correlated = partial(runs.variance_of, f"{at} {name}")
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
             before = value_name(steps[at - 1]) if at else "x"
-            if isinstance(step.layer, ROUTES_GRADIENT):
+            if judged(step.layer).routes_gradient:
                 expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
             cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.judge.bounds.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.judge.layers.form import Some, draw_activation
+from bridge.judge.rounding import Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 from core_numpy.ops.activations import FUNCTIONS, sigmoid
+from model_spec import Activation
 from model_spec.activations import LEAKY_RELU_SLOPE
+from model_spec.shapes import Shape
 
 
 def _softmax_forward(rounding: Rounding, site: Site) -> Array:
@@ -84,3 +87,8 @@ class ActivationRule:
             return Pulled(carried + rounding.unit * np.square(dx), kink, uncertain=int(unsure.sum()))
         moved = np.square(dy) * _slope_variance(rounding, name, site)
         return Pulled(carried + moved + 3 * rounding.unit * np.square(dx), kink)
+
+
+def draw(some: Some, shape: Shape) -> Activation:
+    """Any function with a gradient."""
+    return Activation(draw_activation(some, shape[-1]))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from bridge.judge.bounds.repeats import ColumnGroups
-from bridge.judge.bounds.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
+from bridge.judge.layers.form import Some, draw_window
+from bridge.judge.repeats import ColumnGroups
+from bridge.judge.rounding import PLAIN_BLOCK, SAFETY, Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, real_cell_counts
+from model_spec.layers.pooling import Pooling2D
+from model_spec.shapes import Shape
 
 
 class MaxPoolingRule:
@@ -108,3 +112,14 @@ class GlobalMaxPoolingRule:
         share = np.where(near, cotangent.variance[:, None, None, :], 0)
         uncertain = int(tied.any(axis=(1, 2)).sum())
         return Pulled(share + rounding.unit * np.square(dx), possible, uncertain=uncertain)
+
+
+def drawing(kind: type[Pooling2D]) -> Callable[[Some, Shape], Pooling2D]:
+    """Draws a pooling over windows of this kind."""
+
+    def draw(some: Some, shape: Shape) -> Pooling2D:
+        window, padding = draw_window(some, shape)
+        strides = None if some.boolean() else (some.integer(1, 3), some.integer(1, 3))
+        return kind(window, strides, padding)
+
+    return draw

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.judge.bounds.repeats import ColumnGroups, RowGroups
-from bridge.judge.bounds.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.judge.repeats import ColumnGroups, RowGroups
+from bridge.judge.rounding import Cotangent, Pulled, Rounding, Site
 from core_numpy.contract import Array
 
 _LOOKS = 64

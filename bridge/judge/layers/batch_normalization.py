@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.judge.bounds.repeats import ColumnGroups
-from bridge.judge.bounds.rounding import Cotangent, Mode, Pulled, Rounding, Site
+from bridge.judge.layers.form import Some
+from bridge.judge.repeats import ColumnGroups
+from bridge.judge.rounding import Cotangent, Mode, Pulled, Rounding, Site
 from core_numpy.contract import Array
+from model_spec import BatchNormalization
+from model_spec.shapes import Shape
 
 
 class BatchNormalizationRule:
@@ -149,3 +152,13 @@ class BatchNormalizationRule:
             Mode((scale * normalized / count).reshape(dx.shape), sum_variances["gamma"]),
             Mode(dx, relative),
         )
+
+
+def draw(some: Some, shape: Shape) -> BatchNormalization:
+    """With or without scale and center, frozen now and then."""
+    return BatchNormalization(
+        epsilon=some.of((1e-3, 1e-5)),
+        center=not some.rarely(),
+        scale=not some.rarely(),
+        trainable=not some.rarely(),
+    )

@@ -1,0 +1,53 @@
+"""The layers as the judge knows them, one a file with rounding rule and random drawing: the table of them."""
+
+from __future__ import annotations
+
+from bridge.judge.layers import activation, batch_normalization, conv2d, dense, pooling, prelu, reshaping
+from bridge.judge.layers.form import JudgedLayer
+from bridge.judge.layers.linear import LinearRule
+from bridge.judge.rounding import Rule
+from core_numpy.contract import Layer
+from model_spec import layers as specs
+
+# What takes the fewest draws comes first: a layer that does not matter shrinks into it, and is then left out
+LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
+    specs.Dropout: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_dropout),
+    specs.Activation: JudgedLayer(activation.ActivationRule(), activation.draw),
+    specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
+    specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
+    specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
+    specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
+    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
+    specs.GlobalAveragePooling2D: JudgedLayer(
+        pooling.GlobalAveragePoolingRule(), lambda some, shape: specs.GlobalAveragePooling2D(), ("end",)
+    ),
+    specs.GlobalMaxPooling2D: JudgedLayer(
+        pooling.GlobalMaxPoolingRule(), lambda some, shape: specs.GlobalMaxPooling2D(), ("end",), routes_gradient=True
+    ),
+    specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
+    specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
+    specs.AveragePooling2D: JudgedLayer(
+        pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
+    ),
+    specs.MaxPooling2D: JudgedLayer(
+        pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
+    ),
+    specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+}
+
+
+def judged(layer: Layer) -> JudgedLayer:
+    """What the judge knows of the layer that a from-scratch layer computes or varies.
+
+    Raises:
+        ValueError: a layer that is not in the table.
+    """
+    kind = type(layer.spec)
+    if kind not in LAYERS:
+        raise ValueError(f"no rounding rule for {kind.__name__}; add a line to LAYERS in bridge/judge/layers")
+    return LAYERS[kind]
+
+
+def rule_of(layer: Layer) -> Rule:
+    """The rounding rule of a from-scratch layer."""
+    return judged(layer).rule

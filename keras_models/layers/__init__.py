@@ -1,0 +1,69 @@
+"""The layers of model_spec in Keras, one a file with building and reading together: the table of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, prelu, reshaping
+from keras_models.layers.form import KerasForm
+from keras_models.layers.pooling import global_pooling, window_pooling
+from keras_models.reading.options import refuse
+from keras_models.runtime import keras
+from model_spec import LayerSpec
+from model_spec import layers as specs
+from model_spec.streams import layer_seed
+
+LAYERS: dict[type[LayerSpec], KerasForm] = {
+    specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
+    specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
+    specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
+    specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
+    specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),
+    specs.GlobalMaxPooling2D: global_pooling(keras.layers.GlobalMaxPooling2D, specs.GlobalMaxPooling2D),
+    specs.ZeroPadding2D: KerasForm(
+        (keras.layers.ZeroPadding2D,), reshaping.build_zero_padding, reshaping.read_zero_padding
+    ),
+    specs.Flatten: KerasForm((keras.layers.Flatten,), reshaping.build_flatten, reshaping.read_flatten),
+    specs.Reshape: KerasForm((keras.layers.Reshape,), reshaping.build_reshape, reshaping.read_reshape),
+    specs.Rescaling: KerasForm((keras.layers.Rescaling,), reshaping.build_rescaling, reshaping.read_rescaling),
+    specs.Dropout: KerasForm((keras.layers.Dropout,), dropout.build, dropout.read),
+    specs.BatchNormalization: KerasForm(
+        (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
+    ),
+    specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
+    specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
+}
+"""How each layer of model_spec is built and read."""
+
+
+def readable() -> dict[type, KerasForm]:
+    """The form of every layer of Keras that can be read."""
+    return {kind: form for form in LAYERS.values() for kind in form.kinds}
+
+
+def build_layer(layer: LayerSpec, index: int, seed: int, dropout_seed: int, dtype: str) -> Any:
+    """Return the stock Keras layer of one layer specification; ``index`` is its position in the model."""
+    if type(layer) not in LAYERS:
+        supported = ", ".join(kind.__name__ for kind in LAYERS)
+        raise ValueError(
+            f"layer {index} {layer.name!r} is a {type(layer).__name__}, which keras_models cannot build; "
+            f"supported are {supported}"
+        )
+
+    def seeds(purpose: str) -> int:
+        return layer_seed(dropout_seed if purpose == "dropout" else seed, index, purpose)
+
+    common = {"name": layer.name, "trainable": layer.trainable, "dtype": dtype}
+    return LAYERS[type(layer)].build(layer, seeds, common)
+
+
+def read_layer(layer: Any, name: str) -> LayerSpec:
+    """The layer of model_spec that computes what a Keras layer computes.
+
+    Raises:
+        ValueError: a layer, or an option of one, that model_spec cannot say; named with what is supported.
+    """
+    forms = readable()
+    if type(layer) not in forms:
+        raise refuse(layer, "this layer", f"supported are {', '.join(kind.__name__ for kind in forms)}")
+    return forms[type(layer)].read(layer, {"name": name, "trainable": bool(layer.trainable)})

@@ -1,0 +1,39 @@
+"""Conv2D in Keras: built and read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_models.layers.dense import read_weighted, weighted
+from keras_models.layers.form import Common, Seeds
+from keras_models.reading.options import only
+from keras_models.runtime import keras
+from model_spec import layers as specs
+
+
+def build(layer: specs.Conv2D, seeds: Seeds, common: Common) -> Any:
+    """A ``keras.layers.Conv2D`` on channels-last images."""
+    return keras.layers.Conv2D(
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
+        data_format="channels_last",
+        **weighted(layer, seeds, common["dtype"]),
+        **common,
+    )
+
+
+def read(layer: Any, common: Common) -> specs.LayerSpec:
+    """Its windows, function, first values and penalties; convolutions in groups are refused."""
+    only(layer, groups=1)
+    return specs.Conv2D(
+        layer.filters,
+        tuple(layer.kernel_size),
+        tuple(layer.strides),
+        layer.padding,
+        tuple(layer.dilation_rate),
+        **read_weighted(layer, specs.Conv2D),
+        **common,
+    )

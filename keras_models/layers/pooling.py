@@ -1,0 +1,35 @@
+"""The poolings in Keras: built and read, over windows and over whole images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_models.layers.form import Common, KerasForm, Seeds
+from keras_models.reading.options import only
+from model_spec.layers import LayerSpec
+from model_spec.layers.pooling import Pooling2D
+
+
+def window_pooling(keras_kind: Any, kind: type[Pooling2D]) -> KerasForm:
+    """A pooling over windows."""
+
+    def build(layer: Any, seeds: Seeds, common: Common) -> Any:
+        return keras_kind(layer.pool_size, layer.strides, layer.padding, data_format="channels_last", **common)
+
+    def read(layer: Any, common: Common) -> LayerSpec:
+        return kind(tuple(layer.pool_size), tuple(layer.strides), layer.padding, **common)
+
+    return KerasForm((keras_kind,), build, read)
+
+
+def global_pooling(keras_kind: Any, kind: type[LayerSpec]) -> KerasForm:
+    """A pooling over the whole image."""
+
+    def build(layer: Any, seeds: Seeds, common: Common) -> Any:
+        return keras_kind(data_format="channels_last", **common)
+
+    def read(layer: Any, common: Common) -> LayerSpec:
+        only(layer, keepdims=False)
+        return kind(**common)
+
+    return KerasForm((keras_kind,), build, read)
