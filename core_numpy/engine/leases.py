@@ -16,7 +16,7 @@ IDLE_BYTES = 64 << 20
 _CHECK_SECONDS = 0.1
 
 
-_FORK_SECONDS = 10.0
+_FORK_SECONDS = 5.0
 """How long a fork waits for calls that are at work."""
 
 _ALL: weakref.WeakSet[Leases] = weakref.WeakSet()

@@ -189,7 +189,7 @@ def test_a_forked_child_answers_and_trains(engine):
         try:
             for _ in range(2):
                 answers = context.Queue()
-                process = context.Process(target=child, args=(answers,))
+                process = context.Process(target=child, args=(answers,), daemon=True)
                 process.start()
                 assert answers.get(timeout=60) == [True, True, True]
                 process.join(20)
