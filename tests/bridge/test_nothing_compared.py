@@ -143,7 +143,7 @@ LINES = {
     "no steps of drift": ("compare mlp", "drift = -1", "must be at least 1, got -1"),
     "no epochs": ("train mlp", "epochs = 0", "must be at least 1, got 0"),
     "no training rows": ("train mlp", "limit = 0", "must be at least 1, got 0"),
-    "nothing on the fast path": ("parity last.toml --paths fast --quiet", None, "cannot run 'last'"),
+    "nothing on the fast path": ("parity last.toml --paths fast --quiet", None, "NOTHING COMPARED: last"),
     "a network twice": ("sweep cnn cnn", None, "'cnn' are given more than once"),
     "two networks of one name": ("sweep cnn.toml cnn", None, "'cnn' are given more than once"),
     "a data set twice": ("sweep cnn --data digits digits", None, "'digits' are given more than once"),

@@ -73,7 +73,9 @@ def test_loss_equals_evaluate_and_includes_penalties(every_layer, images, random
     np.testing.assert_allclose(loss, model.evaluate(*images)["loss"], rtol=1e-12)
     probabilities = model.predict(images[0])
     plain = -np.log(probabilities[np.arange(5), images[1]]).mean()
-    np.testing.assert_allclose(loss - plain, 0.01 * (model.weights["conv2d/kernel"] ** 2).sum(), rtol=1e-9)
+    weights = model.weights
+    penalties = 0.01 * sum((weights[name] ** 2).sum() for name in ("conv2d/kernel", "p_re_lu/alpha"))
+    np.testing.assert_allclose(loss - plain, penalties, rtol=1e-9)
 
 
 def test_logits_gradient_under_a_fused_softmax(every_layer, images):
