@@ -21,7 +21,7 @@ class Relu(Block):
         self.y, self.whole = in_place(source, context)
         self.zeros = zeros_beside(self.y)
         if context.training:
-            self.open = np.empty(self.y.shape, np.bool_)
+            self.open = empty(self.y.shape, np.bool_)
 
     def forward(self) -> None:
         np.maximum(self.x, self.zeros, out=self.y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -91,13 +90,6 @@ class Block:
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         """Return the gradient of ``source.y`` (None where it is not needed), and add to the parameters' gradients."""
         raise TypeError(f"{type(self).__name__} has no backward; a block must define it")
-
-    def buffers(self) -> Iterator[Array]:
-        """Every array the block holds, those it shares with other blocks included."""
-        for value in vars(self).values():
-            yield from (
-                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, np.ndarray)
-            )
 
     def gradients(self) -> dict[str, Array]:
         """Gradients of the parameters in the reference's layout, summed over the chunks since :meth:`begin`."""

@@ -25,7 +25,7 @@ class StripMaxPooling(Follower):
         self.y, self.whole = context.bordered((rows, self.columns, filters))
         if context.training:
             most = source.strips[0].count
-            self.better = [np.empty(self.y.shape, np.bool_) for _ in range(self.tall * self.wide - 1)]
+            self.better = [empty(self.y.shape, np.bool_) for _ in range(self.tall * self.wide - 1)]
             self.dz = empty((most, columns, filters, context.examples), context.dtype)
             # Columns that no window reaches never get a gradient
             self.dz[:, self.columns * self.wide :] = 0
@@ -66,7 +66,7 @@ class StripRelu(Follower):
         self.zeros = zeros_beside(self.y[0])
         if context.training:
             most = convolution.strips[0].count // self.behind
-            self.open = np.empty((most, *self.y.shape[1:]), np.bool_)
+            self.open = empty((most, *self.y.shape[1:]), np.bool_)
         convolution.followers.append(self)
 
     def _rows(self, strip: Strip) -> slice:

@@ -14,7 +14,7 @@ from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.followers import StripMaxPooling, StripRelu
-from core_numpy.engine.layout import Layout, owned_bytes
+from core_numpy.engine.layout import TAKEN, Layout
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
 from core_numpy.layers import batch_normalization
@@ -74,6 +74,7 @@ class Plan:
     """
 
     def __init__(self, network: Network, layout: Layout, examples: int, dtype: np.dtype, training: bool) -> None:
+        before = TAKEN.total
         self.layout = layout
         self.examples = self.used = examples
         steps = pooled_first(network.steps)
@@ -87,7 +88,7 @@ class Plan:
         for at in range(len(steps)):
             source = _block(steps, at, source, BuildContext(layout, examples, dtype, training, borders[at + 1]))
             self.blocks.append(source)
-        self.nbytes = owned_bytes(array for block in (self.entry, *self.blocks) for array in block.buffers())
+        self.nbytes = TAKEN.total - before
 
     def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
         """Take these variables for the chunks to come, and forget all gradients.

@@ -96,7 +96,7 @@ class MaxPooling(WindowPooling):
         super().__init__(layer, source, context)
         if context.training:
             count = self.windows.window[0] * self.windows.window[1]
-            self.better = [np.empty(self.y.shape, np.bool_) for _ in range(count - 1)]
+            self.better = [empty(self.y.shape, np.bool_) for _ in range(count - 1)]
             self.shares = [empty(self.y.shape, context.dtype) for _ in range(count if self.overlaps else 0)]
             if self.is_padded:
                 self.dx = empty(self.padded.shape, context.dtype)
