@@ -59,13 +59,16 @@ class Leases:
 
     def take(self) -> PlanCache:
         """A cache nobody else uses, as soon as there is one and no fork is about to happen."""
-        while True:
-            cache = self.take_also_before_a_fork()
-            # Asked after taking, as pause looks at what is taken after asking to pause: one of the two sees the other
-            if not self._paused:
-                return cache
+        try:
+            cache = self._idle.pop()
+        except IndexError:
+            cache = self._wait()
+        # Asked after taking, as pause looks at what is taken after asking to pause: one of the two sees the other
+        while self._paused:
             self.put_back([cache])
             self._wait_for_fork()
+            cache = self.take_also_before_a_fork()
+        return cache
 
     def take_also_before_a_fork(self) -> PlanCache:
         """A cache for who must go on to give back what he has."""

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core_numpy.engine.plan import Plan
 
 
-class PlanKey(NamedTuple):
-    """What a plan was made for: the shard's number, examples a chunk, whether backward follows, order of axes."""
-
-    shard: int
-    examples: int
-    backward: bool
-    batch_last: bool
+PlanKey = tuple[int, int, bool, bool]
+"""What a plan was made for: the shard's number, examples a chunk, whether backward follows, whether batch last."""
 
 
 class PlanCache:
@@ -32,12 +27,12 @@ class PlanCache:
         self._used: set[PlanKey] = set()
         self._grown = False
 
-    def get(self, key: PlanKey, make: Callable[[], Plan]) -> Plan:
+    def get(self, key: PlanKey, make: Callable[[PlanKey], Plan]) -> Plan:
         """The plan for this key, made where there is none."""
         self._used.add(key)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = make()
+            plan = self._plans[key] = make(key)
             self.nbytes += plan.nbytes
             self._grown = True
         else:

@@ -73,7 +73,7 @@ class Runner:
         sharded = self.has_images and many and examples * self.flops > LEAST_SHARED_FLOPS
         batch_last = self.has_images and many
         largest = min(rows or self.chunk, self.chunk)
-        work = []
+        work, make = [], self._make_plan
         for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1)):
             count = stop - start
             if whole:
@@ -82,17 +82,15 @@ class Runner:
                 chunk = even_chunk(count, largest) if batch_last else largest
             work.append(
                 [
-                    (slice(at, end), self._plan(plans, PlanKey(number, size, backward, batch_last)))
+                    (slice(at, end), plans.get((number, chunk if batch_last else end - at, backward, batch_last), make))
                     for at, end in chunk_bounds(start, stop, chunk)
-                    for size in (chunk if batch_last else end - at,)
                 ]
             )
         return work
 
-    def _plan(self, plans: PlanCache, key: PlanKey) -> Plan:
-        return plans.get(
-            key, lambda: Plan(self.network, Layout(key.batch_last), key.examples, self.dtype, key.backward)
-        )
+    def _make_plan(self, key: PlanKey) -> Plan:
+        _, examples, backward, batch_last = key
+        return Plan(self.network, Layout(batch_last), examples, self.dtype, backward)
 
     def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""

@@ -11,7 +11,7 @@ import pytest
 import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine.leases import IDLE_BYTES, Leases
-from core_numpy.engine.plan_cache import PlanCache, PlanKey
+from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.shards import Workers, single_threaded_blas
 from model_spec import zoo
 from model_spec.training_lock import ModelInUseError, TrainingLock
@@ -225,23 +225,23 @@ class Sized:
 
 
 def key(examples):
-    return PlanKey(0, examples, False, True)
+    return 0, examples, False, True
 
 
 def test_a_cache_forgets_what_was_not_used_for_longest():
     cache = PlanCache()
     plans = {}
     for size in (1, 2, 3):
-        plans[size] = cache.get(key(size), lambda size=size: Sized(10 * size))
+        plans[size] = cache.get(key(size), lambda key: Sized(10 * key[1]))
         cache.end_call(1000)
     cache.get(key(1), None)
-    cache.get(key(4), lambda: Sized(40))
+    cache.get(key(4), lambda key: Sized(40))
     assert cache.end_call(85)
     assert [plan.nbytes for plan in cache.plans] == [30, 10, 40]
     assert plans[2].released
     assert not plans[3].released
     # A call that needs more by itself keeps what it needs: the next one is most often like it
-    cache.get(key(5), lambda: Sized(500))
+    cache.get(key(5), lambda key: Sized(500))
     cache.end_call(85)
     assert (cache.nbytes, len(cache.plans)) == (500, 1)
 
