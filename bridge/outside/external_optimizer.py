@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -44,45 +45,67 @@ def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Arr
     """
     if call is not None:
         return lambda parameters, gradients: _new(call(optimizer, parameters, gradients), parameters)
-    method = next((getattr(optimizer, name) for name in METHODS if callable(getattr(optimizer, name, None))), None)
+    method = next((name for name in METHODS if callable(getattr(optimizer, name, None))), None)
     if method is None and not callable(optimizer):
         raise ExternalOptimizerError(
             f"{type(optimizer).__name__} has none of the methods {', '.join(METHODS)} and is no function; "
             f"give call=, or wrap it:\n{GLUE}"
         )
-    take = method or optimizer
+    take = optimizer if method is None else getattr(optimizer, method)
     names = [name for name, one in inspect.signature(take).parameters.items() if one.default is one.empty]
     if len(names) != 2:
         raise ExternalOptimizerError(
             f"{_name(take)}({', '.join(names)}) takes {len(names)} arguments, parameters and gradients were expected; "
             f"give call=lambda optimizer, parameters, gradients: ..., or wrap it:\n{GLUE}"
         )
-    if any(word in names[0].lower() for word in ("grad", "dw")):
-        return _tried(lambda first, second: take(second, first))
-    return _tried(take)
+    gradients_first = any(word in names[0].lower() for word in ("grad", "dw"))
 
+    def taking(one: Any) -> Callable[[Any, Any], Any]:
+        step = one if method is None else getattr(one, method)
+        return (lambda first, second: step(second, first)) if gradients_first else step
 
-def _tried(take: Callable[[Any, Any], Any]) -> Take:
-    """The first of three ways to hand over several parameters that works: as dicts, as lists, one by one."""
     ways = [_as_dicts, _as_lists, _one_by_one]
+    return _in_a_way_that_works(optimizer, taking, ways[::-1] if method is None else ways)
+
+
+def _in_a_way_that_works(
+    optimizer: Any, taking: Callable[[Any], Callable[[Any, Any], Any]], ways: list[Callable[..., Any]]
+) -> Take:
+    """Hands several parameters over as dicts, as lists or one by one: whichever the optimizer takes.
+
+    It is found out with a copy: a step that fails half-way may have counted already.
+    """
+    found: list[Callable[..., Any]] = []
 
     def step(parameters: dict[str, Array], gradients: dict[str, Array]) -> dict[str, Array]:
-        errors = []
-        while True:
-            before = {name: value.copy() for name, value in parameters.items()}
-            try:
-                found = ways[0](take, parameters, {name: value.copy() for name, value in gradients.items()})
-            except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
-                errors.append(error)
-                for name, value in before.items():
-                    parameters[name][...] = value
-                if len(ways) == 1:
-                    raise errors[0] from None
-                ways.pop(0)
-                continue
-            return found
+        if not found:
+            found.append(_way(optimizer, taking, ways, parameters, gradients))
+        result: dict[str, Array] = found[0](taking(optimizer), parameters, gradients)
+        return result
 
     return step
+
+
+def _way(
+    optimizer: Any,
+    taking: Callable[[Any], Callable[[Any, Any], Any]],
+    ways: list[Callable[..., Any]],
+    parameters: dict[str, Array],
+    gradients: dict[str, Array],
+) -> Callable[..., Any]:
+    errors = []
+    for way in ways:
+        try:
+            trial = copy.deepcopy(optimizer)
+        except Exception:  # what cannot be copied is tried itself
+            trial = optimizer
+        try:
+            way(taking(trial), copy.deepcopy(parameters), copy.deepcopy(gradients))
+        except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
+            errors.append(error)
+        else:
+            return way
+    raise errors[0]
 
 
 def _as_dicts(take: Callable[[Any, Any], Any], parameters: dict[str, Array], gradients: dict[str, Array]) -> Any:

@@ -166,6 +166,26 @@ def test_styles(style):
     assert check_optimizer(STYLES[style](), SGD(0.1)).passed
 
 
+def test_a_style_that_fails_half_way_leaves_no_count_behind():
+    """Lists are taken, dicts are not: the try with dicts must not be the first of Adam's steps."""
+
+    class ListAdam:
+        def __init__(self):
+            self.count, self.moments = 0, None
+
+        def step(self, parameters, gradients):
+            self.count += 1
+            self.moments = self.moments or [[0 * w, 0 * w] for w in list(parameters)]
+            rate = 0.01 * np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
+            for w, g, slots in zip(parameters, gradients, self.moments, strict=True):
+                slots[0] += 0.1 * (g - slots[0])
+                slots[1] += 0.001 * (g * g - slots[1])
+                w -= rate * slots[0] / (np.sqrt(slots[1]) + 1e-7)
+
+    report = check_optimizer(ListAdam(), Adam(0.01))
+    assert report.passed, str(report)
+
+
 def test_any_other_style_by_call():
     class Odd:
         def advance(self, pairs, rate):
