@@ -10,7 +10,7 @@ from time import monotonic
 
 from core_numpy.engine.plan_cache import PlanCache
 
-IDLE_BYTES = 64 << 20
+IDLE_BYTES = 32 << 20
 """Bytes of buffers one model keeps between calls, where the plans of its last call do not need more by themselves."""
 
 _CHECK_SECONDS = 0.1
@@ -223,5 +223,10 @@ def _forget_all() -> None:
     _ALL.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_all)
+def hold_calls_during_forks() -> None:
+    """Let forks wait for calls from now on; said again, it waits before everything that was registered meanwhile."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_all)
+
+
+hold_calls_during_forks()

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core_numpy.engine.all_reduce import AllReduce, ShardHandle
+from core_numpy.engine.leases import hold_calls_during_forks
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -91,9 +92,17 @@ class Workers:
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
+    return _pools()(threads, "crosscheck-shard")
+
+
+@cache
+def _pools() -> type[ThreadPoolExecutor]:
+    """The class of thread pools, loaded when it is first needed."""
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(threads, "crosscheck-shard")
+    # Its own hook closes a lock before a fork that a call at work may need: such calls must have ended before that
+    hold_calls_during_forks()
+    return ThreadPoolExecutor
 
 
 class SingleThreadedBlas:

@@ -3,6 +3,7 @@
 import multiprocessing
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import model_spec as ms
 from core_numpy import NumpyModel
-from core_numpy.engine.leases import IDLE_BYTES, Leases
+from core_numpy.engine.leases import _FORK_SECONDS, IDLE_BYTES, Leases
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.shards import Workers, single_threaded_blas
 from model_spec import zoo
@@ -190,7 +191,10 @@ def test_a_forked_child_answers_and_trains(engine):
             for _ in range(2):
                 answers = context.Queue()
                 process = context.Process(target=child, args=(answers,), daemon=True)
+                started = time.monotonic()
                 process.start()
+                # Calls at work had ended: the fork did not give up waiting for them
+                assert time.monotonic() - started < _FORK_SECONDS
                 assert answers.get(timeout=60) == [True, True, True]
                 process.join(20)
         finally:
