@@ -11,7 +11,7 @@ from time import monotonic
 from core_numpy.engine.plan_cache import PlanCache
 
 IDLE_BYTES = 32 << 20
-"""Bytes of buffers one model keeps between calls, where the plans of its last call do not need more by themselves."""
+"""Bytes one plan cache keeps between calls, where the plans of its last call do not need more by themselves."""
 
 _CHECK_SECONDS = 0.1
 
@@ -79,10 +79,8 @@ class Leases:
 
     def give_back(self, cache: PlanCache) -> None:
         """Let others have this cache."""
-        grown = cache.end_call(IDLE_BYTES)
+        cache.end_call(IDLE_BYTES)
         self._idle.append(cache)
-        if grown:
-            self._shrink()
         if self._waiting:
             self._wake()
 
@@ -141,18 +139,6 @@ class Leases:
                 cache = PlanCache()
                 self._everyone[at] = weakref.ref(cache)
                 self._idle.append(cache)
-
-    def _shrink(self) -> None:
-        """Empty the caches that were not used for longest until all together hold no more than is allowed."""
-        for cache in list(self._idle)[:-1]:
-            if self.idle_bytes <= IDLE_BYTES:
-                return
-            try:
-                self._idle.remove(cache)
-            except ValueError:
-                continue  # another thread has taken it meanwhile
-            cache.clear()
-            self._idle.insert(0, cache)
 
     @property
     def idle_bytes(self) -> int:

@@ -39,28 +39,20 @@ class PlanCache:
             self._plans.move_to_end(key)
         return plan
 
-    def end_call(self, limit: int) -> bool:
-        """Forget plans, the least recently used first, until ``limit`` bytes are left; return whether any was made.
+    def end_call(self, limit: int) -> None:
+        """Forget plans, the least recently used first, until ``limit`` bytes are left.
 
         The plans of the call that ends are kept whatever they need: the next call is most often like it.
         """
-        grown, self._grown = self._grown, False
-        if grown and self.nbytes > limit:
+        if self._grown and self.nbytes > limit:
             for key in [key for key in self._plans if key not in self._used]:
                 plan = self._plans.pop(key)
                 self.nbytes -= plan.nbytes
                 plan.release()
                 if self.nbytes <= limit:
                     break
+        self._grown = False
         self._used.clear()
-        return grown
-
-    def clear(self) -> None:
-        """Forget all plans."""
-        for plan in self._plans.values():
-            plan.release()
-        self._plans.clear()
-        self.nbytes = 0
 
     @property
     def plans(self) -> list[Plan]:
