@@ -19,7 +19,7 @@ from benchmarks.reproduction.measuring import measure_all
 from benchmarks.reproduction.slices import DataSlice, Draw, Split
 from benchmarks.reproduction.toml_tables import record_from
 from benchmarks.reproduction.training import train
-from benchmarks.speed_studies.resident import SETTLE_SECONDS
+from benchmarks.speed_studies.worker_process import SETTLE_SECONDS
 from bridge.fuzzing.task_runner import Task
 from core_numpy import NumpyModel
 from model_spec import ModelSpec

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import environment
-from benchmarks.speed_studies.resident import BLAS_SETTLE_SECONDS, SAMPLE_SECONDS, ResidentArm, ResidentProcess
+from benchmarks.speed_studies.worker_process import BLAS_SETTLE_SECONDS, SAMPLE_SECONDS, ResidentArm, ResidentProcess
 from benchmarks.timing import SpeedComparison, compare_speed
 
 TENSORFLOW = ("tf.function", "tf.function jit")

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.speed_studies.resident import SAMPLE_SECONDS, ResidentArm, ResidentProcess, Task
+from benchmarks.speed_studies.worker_process import SAMPLE_SECONDS, ResidentArm, ResidentProcess, Task
 from benchmarks.timing import SpeedComparison, compare_speed
 from bridge.progress import Show, silent
 

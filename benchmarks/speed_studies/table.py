@@ -10,7 +10,7 @@ from benchmarks import environment
 from benchmarks.speed_studies import floors, peers
 from benchmarks.speed_studies.arms import NETWORKS, network_of
 from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants, times_as_fast
-from benchmarks.speed_studies.resident import ResidentArm
+from benchmarks.speed_studies.worker_process import ResidentArm
 from benchmarks.timing import SpeedComparison
 from bridge.progress import Show, silent
 

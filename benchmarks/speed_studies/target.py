@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed_studies.contestants import NUMPY, contestants
-from benchmarks.speed_studies.resident import SETTLE_SECONDS
+from benchmarks.speed_studies.worker_process import SETTLE_SECONDS
 from bridge.progress import Show, silent
 
 NETWORK, BATCH, MOST_EPOCHS = "lenet", 128, 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from benchmarks.speed_studies.resident import Task
+from benchmarks.speed_studies.worker_process import Task
 
 Array = np.ndarray
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.speed_studies import trick_tasks
-from benchmarks.speed_studies.resident import BLAS_SETTLE_SECONDS, ResidentArm, ResidentProcess
+from benchmarks.speed_studies.worker_process import BLAS_SETTLE_SECONDS, ResidentArm, ResidentProcess
 from benchmarks.timing import SpeedComparison, compare_speed
 from bridge.progress import Show, silent
 

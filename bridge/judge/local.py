@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums, conserved, value_name
-from bridge.judge.bounds.losses import LossSite, loss_error
+from bridge.judge.bounds.losses import LossTrace, loss_error
 from bridge.judge.layers import judged, rule_of
 from bridge.judge.loss_definition import KERAS, LossDefinition
-from bridge.judge.rounding import Cotangent, Site
+from bridge.judge.rounding import Cotangent, LayerTrace
 from bridge.judge.tensor import Place, Row, judge
 from core_numpy import losses
 from core_numpy.contract import Array
@@ -69,23 +69,23 @@ class Observed:
     @cached_property
     def trail(self) -> list[Array]:
         """x, then what each step gave."""
-        return [self.model.sites[0].x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
+        return [self.model.traces[0].x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
 
     @property
     def is_complete(self) -> bool:
         """True where the model showed every step's output."""
         return all(name in self.activations for name in self.names)
 
-    def site(self, at: int) -> Site:
+    def trace(self, at: int) -> LayerTrace:
         """One layer with the model's own input, taken as exact."""
         layer, x = self.network.steps[at].layer, self.trail[at]
-        return _exact_site(replace(self.model.sites[at], layer=layer), x, self.model)
+        return _exact_site(replace(self.model.traces[at], layer=layer), x, self.model)
 
 
-def _exact_site(site: Site, x: Array, model: RoundingModel) -> Site:
-    y, _ = site.layer.forward(site.params, site.state, x, site.context)
-    bare = replace(site, x=x, x_variance=np.zeros_like(x), y=y, y_variance=np.zeros_like(y))
-    return replace(bare, y_variance=rule_of(site.layer).forward(model.rounding, bare))
+def _exact_site(trace: LayerTrace, x: Array, model: RoundingModel) -> LayerTrace:
+    y, _ = trace.layer.forward(trace.params, trace.state, x, trace.context)
+    bare = replace(trace, x=x, x_variance=np.zeros_like(x), y=y, y_variance=np.zeros_like(y))
+    return replace(bare, y_variance=rule_of(trace.layer).forward(model.rounding, bare))
 
 
 def judge_alone(
@@ -114,9 +114,9 @@ def _forward(observed: Observed, wanted: Collection[str]) -> Iterator[Row]:
     place = replace(observed.place, stage="local forward")
     for at, step in enumerate(observed.network.steps):
         if step.name in wanted:
-            site = observed.site(at)
-            expected = Expected(site.y, site.y_variance, np.zeros_like(site.y))
-            yield judge(observed.trail[at + 1], site.y, expected, place, value_name(step), step.name)
+            trace = observed.trace(at)
+            expected = Expected(trace.y, trace.y_variance, np.zeros_like(trace.y))
+            yield judge(observed.trail[at + 1], trace.y, expected, place, value_name(step), step.name)
 
 
 def _loss(observed: Observed, convention: LossDefinition, wanted: Collection[str]) -> Iterator[Row]:
@@ -144,9 +144,9 @@ def _loss_itself(
     place = replace(observed.place, stage="local backward")
     from_logits = (fused or getattr(rule, "from_logits", False)) and not convention.clipped
     output = observed.trail[at] if from_logits or not fused else observed.trail[at + 1]
-    site = LossSite(rule, from_logits, output, np.zeros_like(output), y)
-    value, dy = losses.mean_loss(*site.function(output, y), len(y))
-    error, scale = loss_error(observed.model.rounding, site), convention.scale(len(y))
+    trace = LossTrace(rule, from_logits, output, np.zeros_like(output), y)
+    value, dy = losses.mean_loss(*trace.function(output, y), len(y))
+    error, scale = loss_error(observed.model.rounding, trace), convention.scale(len(y))
     expected = Expected(dy * scale, error.gradient * scale**2, error.kink * scale**2)
     factor = convention.penalty if convention.penalty_value is None else convention.penalty_value
     cost = sum(own for own, _ in terms.values()) * factor
@@ -154,7 +154,7 @@ def _loss_itself(
     total = np.asarray(value * scale + cost)
     yield judge(gradients.loss, total, Expected(total, variance, np.zeros(())), place, "loss", "loss")
     if fused and convention.clipped:
-        last = observed.site(at)
+        last = observed.trace(at)
         dx = last.pull(expected.value)
         pulled = rule_of(last.layer).backward(
             observed.model.rounding, last, Cotangent(expected.value, expected.variance, expected.kink), dx
@@ -183,12 +183,12 @@ def _backward(
         step, name = observed.network.steps[at], observed.names[at]
         if name not in gradients.activations or step.name not in wanted:
             continue
-        site = observed.site(at)
+        trace = observed.trace(at)
         dy = np.asarray(gradients.activations[name], np.float64)
-        _, cache = site.layer.forward(site.params, site.state, site.x, site.context)
-        dx, grads = site.layer.backward(site.params, cache, dy)
+        _, cache = trace.layer.forward(trace.params, trace.state, trace.x, trace.context)
+        dx, grads = trace.layer.backward(trace.params, cache, dy)
         cotangent = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
-        pulled = rule_of(site.layer).backward(rounding, site, cotangent, np.asarray(dx))
+        pulled = rule_of(trace.layer).backward(rounding, trace, cotangent, np.asarray(dx))
         for variable, value in grads.items():
             full = f"{step.name}/{variable}"
             if full not in gradients.parameters:
@@ -204,8 +204,8 @@ def _backward(
         if found is not None:
             expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
             yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
-            if judged(site.layer).routes_gradient:
-                sums = conserved(rounding, cotangent, site.x[0, ..., 0].size)
+            if judged(trace.layer).routes_gradient:
+                sums = conserved(rounding, cotangent, trace.x[0, ..., 0].size)
                 yield judge(
                     channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name
                 )

@@ -96,7 +96,7 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class Site:
+class LayerTrace:
     """One layer in one forward pass: float64 values, and variances of the error a correct implementation has there."""
 
     layer: Layer
@@ -135,7 +135,7 @@ class Cotangent:
 
 
 @dataclass(frozen=True)
-class Pulled:
+class BackwardError:
     """Error of a layer's dx and of its parameter gradients.
 
     Attributes:
@@ -170,8 +170,8 @@ def partial_sums(terms: Array) -> Array:
 class Rule(Protocol):
     """How one kind of layer carries and adds error."""
 
-    def forward(self, rounding: Rounding, site: Site) -> Array:
-        """Variance of the error of y (``site.y_variance`` is not known yet)."""
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        """Variance of the error of y (``trace.y_variance`` is not known yet)."""
 
-    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         """Error of dx and of the parameter gradients, from the cotangent of y."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.layer_judge import Feed, LayerJudge
+from bridge.outside.layer_judge import LayerInputs, LayerJudge
 from bridge.outside.layer_report import LayerReport
 from model_spec import LayerSpec, ModelSpec
 from model_spec.inputs import floating_dtype
@@ -81,7 +81,7 @@ def check_layer(
     check = LayerJudge(
         spec, layer, report, training, backward and layer.has_backward, batch * (gradient_scale == "mean")
     )
-    given = Feed.draw(spec, batch, seed)
+    given = LayerInputs.draw(spec, batch, seed)
     before = layer.snapshot()
     try:
         for dtype in precisions:

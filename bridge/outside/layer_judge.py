@@ -37,7 +37,7 @@ class _KeptUnits:
 
 
 @dataclass(frozen=True)
-class Feed:
+class LayerInputs:
     """What the layer is fed: values that float32 can hold, so that every precision gets the same ones."""
 
     x: Array
@@ -45,7 +45,7 @@ class Feed:
     weights: dict[str, Array]
 
     @classmethod
-    def draw(cls, spec: ModelSpec, batch: int, seed: int) -> Feed:
+    def draw(cls, spec: ModelSpec, batch: int, seed: int) -> LayerInputs:
         """Random inputs, cotangent and variables for one layer."""
         random = np.random.default_rng([seed, 2])
 
@@ -70,7 +70,7 @@ class LayerJudge:
     averaged: int
     batch: int = 0
 
-    def run(self, given: Feed, dtype: str, with_keras: bool) -> None:
+    def run(self, given: LayerInputs, dtype: str, with_keras: bool) -> None:
         """Feed the layer in one precision and judge all it gives."""
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
@@ -92,7 +92,7 @@ class LayerJudge:
         if with_keras:
             self._beside(given, judged, expected)
 
-    def _model(self, given: Feed, dtype: str, y: Array) -> RoundingModel:
+    def _model(self, given: LayerInputs, dtype: str, y: Array) -> RoundingModel:
         """The float64 layer with the bound of its rounding."""
         layer = self.spec.layers[0]
         name, states = str(layer.name), layer.state_shapes(self.spec.input_shape)
@@ -109,7 +109,7 @@ class LayerJudge:
         source = None if masks is None else (lambda index: masks)
         return RoundingModel(Network.of(self.spec), params, state, dtype, given.x, self.training, source)
 
-    def _backward(self, given: Feed, model: RoundingModel, dtype: str, place: Place) -> dict[str, Expected]:
+    def _backward(self, given: LayerInputs, model: RoundingModel, dtype: str, place: Place) -> dict[str, Expected]:
         """Judge the gradients; what they should be is returned."""
         pulled = model.pullback(given.cotangent)
         expected = {f"gradient of {name.rpartition('/')[2]}": value for name, value in pulled.parameters.items()}
@@ -164,7 +164,7 @@ class LayerJudge:
         if factor is not None and not any(one.startswith(f"{tensor} is ") for one in self.report.explanations):
             self.report.explanations.append(f"{tensor} is {factor}")
 
-    def _beside(self, given: Feed, dtype: str, expected: dict[str, Expected]) -> None:
+    def _beside(self, given: LayerInputs, dtype: str, expected: dict[str, Expected]) -> None:
         """Real Keras on the same numbers, held against the same truth."""
         if isinstance(self.spec.layers[0], Dropout) and self.training:
             return  # it would drop other units

@@ -43,23 +43,23 @@ class Strip:
         return self.stop - self.start
 
 
-class Follower(Block):
+class FusedEpilogue(Block):
     """A block that works on a convolution's output strip by strip, called by the convolution.
 
     In the plan it does nothing of its own: its ``forward`` has already happened, and its ``backward`` hands the
-    gradient on to the convolution, which calls :meth:`pull_strip`.
+    gradient on to the convolution, which calls :meth:`backward_strip`.
     """
 
     rows_each = 1
-    """Rows of the convolution's output that make one row of the follower's."""
+    """Rows of the convolution's output that make one row of the epilogue's."""
 
-    def push_strip(self, strip: Strip) -> None:
+    def forward_strip(self, strip: Strip) -> None:
         """Compute the output's rows from a strip of the convolution's output."""
-        raise TypeError(f"{type(self).__name__} has no push_strip; a follower must define it")
+        raise TypeError(f"{type(self).__name__} has no forward_strip; a epilogue must define it")
 
-    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+    def backward_strip(self, strip: Strip, dy: Array) -> Array:
         """Gradient of the convolution's strip, from that of the output's rows, which may be overwritten."""
-        raise TypeError(f"{type(self).__name__} has no pull_strip; a follower must define it")
+        raise TypeError(f"{type(self).__name__} has no backward_strip; a epilogue must define it")
 
     def forward(self) -> None:
         """Done already."""
@@ -91,7 +91,7 @@ class Convolution(Block):
         self.rows, self.columns = self.windows.output
         self.kernel_shape = (*self.windows.window, channels, filters)
         self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
-        self.followers: list[Follower] = []
+        self.epilogues: list[FusedEpilogue] = []
         self.strips = self._cut(rows_each, source.whole.shape[1])
         # A pooling takes every strip at once; without one the strips make up the output
         self.is_pooled = rows_each > 1
@@ -198,8 +198,8 @@ class Convolution(Block):
             out = self.y[: strip.count] if self.is_pooled else self.y[strip.start : strip.stop]
             # (filters, k) @ (strip, out w, k, n) -> (strip, out w, filters, n)
             np.matmul(self.packed, self.seen[: strip.count], out=out)
-            for follower in self.followers:
-                follower.push_strip(strip)
+            for epilogue in self.epilogues:
+                epilogue.forward_strip(strip)
 
     def _fill_panel(self, strip: Strip) -> None:
         np.copyto(self.image_columns[: strip.count], self.rows_seen[strip.start : strip.stop])
@@ -217,12 +217,12 @@ class Convolution(Block):
         return self.dx if need_dx else None
 
     def _strips_of(self, dy: Array) -> Iterator[tuple[Strip, Array]]:
-        """Each strip with its gradient, pulled back through the followers."""
-        each = max([1, *(follower.rows_each for follower in self.followers)])
+        """Each strip with its gradient, pulled back through the epilogues."""
+        each = max([1, *(epilogue.rows_each for epilogue in self.epilogues)])
         for strip in self.strips:
             gradient = dy[strip.start // each : strip.stop // each]
-            for follower in reversed(self.followers):
-                gradient = follower.pull_strip(strip, gradient)
+            for epilogue in reversed(self.epilogues):
+                gradient = epilogue.backward_strip(strip, gradient)
             yield strip, gradient
 
     def _add_kernel_gradient(self, strip: Strip, dy: Array) -> None:

@@ -13,7 +13,7 @@ from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.few_images import FewImagesConvolution
-from core_numpy.engine.followers import StripMaxPooling, StripRelu
+from core_numpy.engine.fused_epilogues import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import TAKEN, Layout
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax

@@ -61,9 +61,9 @@ def explained(right, other):
 @pytest.mark.parametrize("convention", LAYER_CONVENTIONS, ids=lambda one: one.name)
 def test_layer_convention_is_named(convention):
     right, other = pair()
-    sites = [at for at, step in enumerate(other.network.steps) if convention.make(step.layer) is not None]
-    assert sites, f"no layer of the test network shows {convention.name}"
-    for at in sites:
+    traces = [at for at, step in enumerate(other.network.steps) if convention.make(step.layer) is not None]
+    assert traces, f"no layer of the test network shows {convention.name}"
+    for at in traces:
         right, other = pair()
         step = other.network.steps[at]
         other.network = other.network.replace_layer(at, convention.make(step.layer))
@@ -139,7 +139,7 @@ def test_a_convention_beside_a_plain_fault_excuses_nothing():
     flipped = next(one for one in LAYER_CONVENTIONS if one.name == "flipped kernel")
     other.network = other.network.replace_layer(0, flipped.make(other.network.steps[0].layer))
     fault = find("slightly-wrong-input-gradient")
-    blamed = fault.plant(other, fault.sites(other)[-1])
+    blamed = fault.plant(other, fault.traces(other)[-1])
     report, found = explained(right, other)
     assert found == {("other", "conv2d", "flipped kernel")}
     assert {local.row.layer for local in report.culprits} == {"conv2d", blamed}

@@ -22,7 +22,7 @@ import numpy as np
 
 from bridge.judge.layers import rule_of
 from bridge.judge.layers.batch_normalization import BatchNormalizationRule
-from bridge.judge.rounding import Cotangent, Mode, Rounding, Site
+from bridge.judge.rounding import Cotangent, LayerTrace, Mode, Rounding
 from core_numpy.contract import Array
 from core_numpy.layers.build import Step
 
@@ -61,44 +61,44 @@ class Drawn:
 class Ensemble:
     """The perturbed forward runs of one network on one batch; everything is computed when first asked for."""
 
-    def __init__(self, steps: Sequence[Step], sites: Sequence[Site], rounding: Rounding) -> None:
+    def __init__(self, steps: Sequence[Step], traces: Sequence[LayerTrace], rounding: Rounding) -> None:
         self.steps = steps
-        self.sites = sites
+        self.traces = traces
         self.scale = (rounding.unit_roundoff / AMPLIFIED) ** 2
         self.rounding = Rounding(AMPLIFIED)
 
     @cached_property
-    def alone(self) -> list[Site]:
-        """The sites with no error but what each step adds by itself."""
-        sites = []
-        for site in self.sites:
-            exact = replace(site, x_variance=np.zeros_like(site.x), y_variance=np.zeros_like(site.y))
-            local = rule_of(site.layer).forward(self.rounding, exact)
-            sites.append(replace(exact, y_variance=np.broadcast_to(local, site.y.shape)))
-        return sites
+    def alone(self) -> list[LayerTrace]:
+        """The traces with no error but what each step adds by itself."""
+        traces = []
+        for trace in self.traces:
+            exact = replace(trace, x_variance=np.zeros_like(trace.x), y_variance=np.zeros_like(trace.y))
+            local = rule_of(trace.layer).forward(self.rounding, exact)
+            traces.append(replace(exact, y_variance=np.broadcast_to(local, trace.y.shape)))
+        return traces
 
     @cached_property
     def runs(self) -> list[list[tuple[Array, Any]]]:
         """Of every run and step: (perturbed output, cache)."""
         random = np.random.default_rng(0)
-        drawn = [Drawn(site.y, site.y_variance, self._modes(site)) for site in self.alone]
+        drawn = [Drawn(trace.y, trace.y_variance, self._modes(trace)) for trace in self.alone]
         runs = []
         for _ in range(RUNS):
-            x, passed = self.sites[0].x, []
-            for site, errors in zip(self.sites, drawn, strict=True):
-                y, cache = site.layer.forward(site.params, site.state, x, site.context)
+            x, passed = self.traces[0].x, []
+            for trace, errors in zip(self.traces, drawn, strict=True):
+                y, cache = trace.layer.forward(trace.params, trace.state, x, trace.context)
                 x = y if y is x else y + errors.draw(random)
                 passed.append((x, cache))
             runs.append(passed)
         return runs
 
-    def _modes(self, site: Site) -> tuple[Mode, ...]:
-        rule = rule_of(site.layer)
-        return rule.forward_modes(self.rounding, site) if isinstance(rule, BatchNormalizationRule) else ()
+    def _modes(self, trace: LayerTrace) -> tuple[Mode, ...]:
+        rule = rule_of(trace.layer)
+        return rule.forward_modes(self.rounding, trace) if isinstance(rule, BatchNormalizationRule) else ()
 
     def forward(self, at: int) -> Array:
         """Variance of the output of step ``at``."""
-        return self._variance([run[at][0] for run in self.runs], self.sites[at].y)
+        return self._variance([run[at][0] for run in self.runs], self.traces[at].y)
 
     def _variance(self, found: Sequence[Array], expected: Array) -> Array:
         return np.asarray(np.mean([np.square(value - expected) for value in found], axis=0) * self.scale)
@@ -122,9 +122,9 @@ class EnsembleBackward:
 
     @cached_property
     def _reference(self) -> dict[str, Array]:
-        sites = self.ensemble.sites
-        caches = [site.layer.forward(site.params, site.state, site.x, site.context)[1] for site in sites[: self.stop]]
-        return self._pull(sites[self.stop - 1].y, caches, None)
+        traces = self.ensemble.traces
+        caches = [t.layer.forward(t.params, t.state, t.x, t.context)[1] for t in traces[: self.stop]]
+        return self._pull(traces[self.stop - 1].y, caches, None)
 
     @cached_property
     def _errors(self) -> dict[str, Drawn]:
@@ -132,13 +132,13 @@ class EnsembleBackward:
         found, ensemble = self._reference, self.ensemble
         errors = {"start": Drawn(found[f"dy {self.stop}"], self.variance)}
         for at in range(self.stop):
-            site, dy, dx = ensemble.alone[at], found[f"dy {at + 1}"], found[f"dy {at}"]
+            trace, dy, dx = ensemble.alone[at], found[f"dy {at + 1}"], found[f"dy {at}"]
             exact = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
-            rule = rule_of(site.layer)
-            pulled = rule.backward(ensemble.rounding, site, exact, dx)
+            rule = rule_of(trace.layer)
+            pulled = rule.backward(ensemble.rounding, trace, exact, dx)
             modes: tuple[Mode, ...] = ()
             if isinstance(rule, BatchNormalizationRule):
-                modes = rule.backward_modes(ensemble.rounding, site, exact, dx)
+                modes = rule.backward_modes(ensemble.rounding, trace, exact, dx)
             errors[f"dy {at}"] = Drawn(dx, np.broadcast_to(pulled.variance, dx.shape), modes)
             for name, own in pulled.parameter_variances.items():
                 errors[f"{at} {name}"] = Drawn(found[f"{at} {name}"], own)
@@ -165,8 +165,8 @@ class EnsembleBackward:
             dy = dy + self._errors["start"].draw(random)
         found[f"dy {self.stop}"] = dy
         for at in range(self.stop - 1, -1, -1):
-            site = self.ensemble.sites[at]
-            dx, gradients = site.layer.backward(site.params, caches[at], dy)
+            trace = self.ensemble.traces[at]
+            dx, gradients = trace.layer.backward(trace.params, caches[at], dy)
             for name, gradient in gradients.items():
                 kept(f"{at} {name}", gradient)
             dy = kept(f"dy {at}", np.asarray(dx))

@@ -18,7 +18,7 @@ _CLIP = 1e-7
 
 
 @dataclass(frozen=True)
-class LossSite:
+class LossTrace:
     """One loss on one batch.
 
     Attributes:
@@ -77,38 +77,38 @@ class LossError:
     uncertain: int
 
 
-def loss_error(rounding: Rounding, site: LossSite) -> LossError:
+def loss_error(rounding: Rounding, trace: LossTrace) -> LossError:
     """Error of the mean loss over the batch, and of its gradient."""
-    count = len(site.output)
-    per_example, gradients = site.function(site.output, site.targets)
-    local = _LOCAL[_kind(site)](rounding, site, gradients)
-    variance = (_carried(site) + local + 2 * rounding.unit * np.square(gradients)) / count**2
-    kink, unsure = np.zeros_like(site.output), np.zeros_like(site.output, bool)
-    if site.takes_probabilities:
-        unsure = _near_a_clip(rounding, site)
-        kink = _jump(site, unsure) / count**2
-    moved = (np.square(gradients / count) + kink) * site.variance
-    value = moved.sum() + _value(rounding, site.output, per_example)
+    count = len(trace.output)
+    per_example, gradients = trace.function(trace.output, trace.targets)
+    local = _LOCAL[_kind(trace)](rounding, trace, gradients)
+    variance = (_carried(trace) + local + 2 * rounding.unit * np.square(gradients)) / count**2
+    kink, unsure = np.zeros_like(trace.output), np.zeros_like(trace.output, bool)
+    if trace.takes_probabilities:
+        unsure = _near_a_clip(rounding, trace)
+        kink = _jump(trace, unsure) / count**2
+    moved = (np.square(gradients / count) + kink) * trace.variance
+    value = moved.sum() + _value(rounding, trace.output, per_example)
     return LossError(variance, kink, value, int(unsure.sum()))
 
 
-def _kind(site: LossSite) -> str:
-    if isinstance(site.rule, rules.CategoricalCrossentropy):
-        return "logits" if site.from_logits else "classes" if site.targets.ndim == 1 else "shares"
-    if isinstance(site.rule, rules.BinaryCrossentropy):
-        return "bits from logits" if site.from_logits else "bits"
+def _kind(trace: LossTrace) -> str:
+    if isinstance(trace.rule, rules.CategoricalCrossentropy):
+        return "logits" if trace.from_logits else "classes" if trace.targets.ndim == 1 else "shares"
+    if isinstance(trace.rule, rules.BinaryCrossentropy):
+        return "bits from logits" if trace.from_logits else "bits"
     return "squares"
 
 
-def _carried(site: LossSite) -> Array:
+def _carried(trace: LossTrace) -> Array:
     """Error of the output, carried into the gradient through the second derivative.
 
     How the gradient moves with each output of an example is taken by central differences: losses are smooth in
     float64 (up to the clips, see _near_a_clip), and the few outputs of an example make it cheap.
     """
-    output = site.output
+    output = trace.output
     scale = 1e-5 * np.maximum(1, np.abs(output))
-    if site.takes_probabilities:
+    if trace.takes_probabilities:
         # 1 / p and 1 / (1 - p) curve the faster the nearer p lies to 0 and 1; shares are relative to their sum
         total = np.abs(output).sum(axis=-1, keepdims=True)
         floor = _CLIP * np.minimum(1, total) + np.finfo(np.float64).tiny
@@ -117,9 +117,9 @@ def _carried(site: LossSite) -> Array:
     for column in range(output.shape[-1]):
         shift = np.zeros_like(output)
         shift[..., column] = scale[..., column]
-        slope = site.function(output + shift, site.targets)[1] - site.function(output - shift, site.targets)[1]
+        slope = trace.function(output + shift, trace.targets)[1] - trace.function(output - shift, trace.targets)[1]
         slope = slope / (2 * shift[..., column, None])
-        carried += np.square(slope) * site.variance[..., column, None]
+        carried += np.square(slope) * trace.variance[..., column, None]
     return carried
 
 
@@ -129,22 +129,22 @@ def _exponential(rounding: Rounding, probability: Array) -> Array:
     return rounding.function(probability) + 4 * rounding.unit * np.square(probability * np.log(safe))
 
 
-def _targets(rounding: Rounding, site: LossSite) -> Array:
-    rows = site.rows
-    return 3 * rounding.unit * (np.square(rows) + np.square(1 - rows)) * (site.is_smoothed | (rows * (1 - rows) != 0))
+def _targets(rounding: Rounding, trace: LossTrace) -> Array:
+    rows = trace.rows
+    return 3 * rounding.unit * (np.square(rows) + np.square(1 - rows)) * (trace.is_smoothed | (rows * (1 - rows) != 0))
 
 
-def _from_logits(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _from_logits(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     # p sum(t) - t
-    probability = np.maximum(gradients + site.rows, 0)
-    return _exponential(rounding, probability) + _targets(rounding, site)
+    probability = np.maximum(gradients + trace.rows, 0)
+    return _exponential(rounding, probability) + _targets(rounding, trace)
 
 
-def _bits_from_logits(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _bits_from_logits(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     # (1 - t) - sigmoid(-z), or sigmoid(z) - t
-    tail = np.exp(-np.abs(site.output))
-    outputs = site.output[0].size
-    return (2 * rounding.function(tail) + _targets(rounding, site)) / outputs**2
+    tail = np.exp(-np.abs(trace.output))
+    outputs = trace.output[0].size
+    return (2 * rounding.function(tail) + _targets(rounding, trace)) / outputs**2
 
 
 def _clipped(output: Array) -> tuple[Array, Array]:
@@ -152,9 +152,9 @@ def _clipped(output: Array) -> tuple[Array, Array]:
     return clipped, clipped == output
 
 
-def _from_classes(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _from_classes(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     # (softmax(log c) - t) / c: errors of the logarithms go through the softmax
-    clipped, inside = _clipped(site.output)
+    clipped, inside = _clipped(trace.output)
     share = clipped / clipped.sum(axis=-1, keepdims=True)
     logarithm = rounding.function(np.log(clipped))
     spread = (np.square(share) * logarithm).sum(axis=-1, keepdims=True)
@@ -162,32 +162,32 @@ def _from_classes(rounding: Rounding, site: LossSite, gradients: Array) -> Array
     return (own / np.square(clipped) + rounding.unit * np.square(gradients)) * inside
 
 
-def _from_shares(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _from_shares(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     # (d - sum(d s)) / total with d = -t / s: the two cancel where one share is nearly 1
-    total = site.output.sum(axis=-1, keepdims=True)
-    clipped, inside = _clipped(site.output / total)
-    summed = 1 + site.output.shape[-1] / 3
-    slope = np.where(inside, site.rows / clipped, 0)
-    products = np.where(inside, site.rows, 0)
+    total = trace.output.sum(axis=-1, keepdims=True)
+    clipped, inside = _clipped(trace.output / total)
+    summed = 1 + trace.output.shape[-1] / 3
+    slope = np.where(inside, trace.rows / clipped, 0)
+    products = np.where(inside, trace.rows, 0)
     inner = products.sum(axis=-1, keepdims=True)
-    own = (3 + summed + 3 * site.is_smoothed) * np.square(slope)
+    own = (3 + summed + 3 * trace.is_smoothed) * np.square(slope)
     own = own + (4 + summed) * np.square(products).sum(axis=-1, keepdims=True) + summed * np.square(inner)
     return rounding.unit * (own / np.square(total) + summed * np.square(gradients))
 
 
-def _from_bits(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _from_bits(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     # (1 - t) / (1 - c) - t / c
-    clipped, inside = _clipped(site.output)
-    rows, outputs = site.rows, site.output[0].size
+    clipped, inside = _clipped(trace.output)
+    rows, outputs = trace.rows, trace.output[0].size
     parts = np.square((1 - rows) / (1 - clipped)) + np.square(rows / clipped)
-    return (4 + 3 * site.is_smoothed) * rounding.unit * parts * inside / outputs**2
+    return (4 + 3 * trace.is_smoothed) * rounding.unit * parts * inside / outputs**2
 
 
-def _from_squares(rounding: Rounding, site: LossSite, gradients: Array) -> Array:
+def _from_squares(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
     return 2 * rounding.unit * np.square(gradients)
 
 
-_LOCAL: dict[str, Callable[[Rounding, LossSite, Array], Array]] = {
+_LOCAL: dict[str, Callable[[Rounding, LossTrace, Array], Array]] = {
     "logits": _from_logits,
     "bits from logits": _bits_from_logits,
     "classes": _from_classes,
@@ -197,10 +197,10 @@ _LOCAL: dict[str, Callable[[Rounding, LossSite, Array], Array]] = {
 }
 
 
-def _near_a_clip(rounding: Rounding, site: LossSite) -> Array:
+def _near_a_clip(rounding: Rounding, trace: LossTrace) -> Array:
     """True where rounding may carry a probability across a clip, behind which the gradient is zero."""
-    value, variance = site.output, site.variance
-    if _kind(site) == "shares":
+    value, variance = trace.output, trace.variance
+    if _kind(trace) == "shares":
         total = value.sum(axis=-1, keepdims=True)
         value = value / total
         summed = variance.sum(axis=-1, keepdims=True) / np.square(total)
@@ -213,17 +213,17 @@ def _near_a_clip(rounding: Rounding, site: LossSite) -> Array:
     return near
 
 
-def _jump(site: LossSite, unsure: Array) -> Array:
+def _jump(trace: LossTrace, unsure: Array) -> Array:
     """Square of what the gradient loses when the unsure outputs are clipped."""
-    rows, kind = site.rows, _kind(site)
+    rows, kind = trace.rows, _kind(trace)
     if kind == "bits":
-        clipped, _ = _clipped(site.output)
-        return unsure * np.square((1 - rows) / (1 - clipped) - rows / clipped) / site.output[0].size ** 2
+        clipped, _ = _clipped(trace.output)
+        return unsure * np.square((1 - rows) / (1 - clipped) - rows / clipped) / trace.output[0].size ** 2
     if kind == "classes":
-        clipped, _ = _clipped(site.output)
+        clipped, _ = _clipped(trace.output)
         return unsure * np.square((clipped / clipped.sum(axis=-1, keepdims=True) - rows) / clipped)
-    total = site.output.sum(axis=-1, keepdims=True)
-    clipped, _ = _clipped(site.output / total)
+    total = trace.output.sum(axis=-1, keepdims=True)
+    clipped, _ = _clipped(trace.output / total)
     lost = unsure * np.square(rows / clipped)
     return (lost + (lost * np.square(clipped)).sum(axis=-1, keepdims=True)) / np.square(total)
 

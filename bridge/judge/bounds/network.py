@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from bridge.judge.bounds.ensemble import Ensemble, EnsembleBackward
-from bridge.judge.bounds.losses import LossSite, loss_error
+from bridge.judge.bounds.losses import LossTrace, loss_error
 from bridge.judge.layers import judged, rule_of
-from bridge.judge.rounding import Cotangent, Rounding, Site
+from bridge.judge.rounding import Cotangent, LayerTrace, Rounding
 from core_numpy import losses
 from core_numpy.contract import Array, Context, MaskSources
 from core_numpy.layers.build import Step
@@ -116,48 +116,48 @@ class RoundingModel:
         self.network = network
         self.params = params
         self.rounding = Rounding.of(dtype)
-        self.sites: list[Site] = []
+        self.traces: list[LayerTrace] = []
         variance = np.zeros_like(x)
         for step in network.steps:
             own, own_state = ({}, {}) if step.is_activation else (params[step.name], state[step.name])
             context = Context(training, masks(step.index) if masks else None)
             y, _ = step.layer.forward(own, own_state, x, context)
-            site = Site(step.layer, own, own_state, context, x, variance, y, variance)
-            variance = rule_of(step.layer).forward(self.rounding, site) + self.rounding.floor
-            self.sites.append(replace(site, y_variance=variance))
+            trace = LayerTrace(step.layer, own, own_state, context, x, variance, y, variance)
+            variance = rule_of(step.layer).forward(self.rounding, trace) + self.rounding.floor
+            self.traces.append(replace(trace, y_variance=variance))
             x = y
-        self.ensemble = Ensemble(network.steps, self.sites, self.rounding)
+        self.ensemble = Ensemble(network.steps, self.traces, self.rounding)
 
     def forward(self) -> dict[str, Expected]:
         """Expected output of every step."""
         return {
             value_name(step): Expected(
-                site.y, site.y_variance, np.zeros_like(site.y), partial(self.ensemble.forward, at)
+                trace.y, trace.y_variance, np.zeros_like(trace.y), partial(self.ensemble.forward, at)
             )
-            for at, (step, site) in enumerate(zip(self.network.steps, self.sites, strict=True))
+            for at, (step, trace) in enumerate(zip(self.network.steps, self.traces, strict=True))
         }
 
     def pullback(self, cotangent: Array) -> ExpectedGradients:
         """Expected gradients of sum(cotangent * output)."""
         exact = np.zeros_like(cotangent)
-        runs = EnsembleBackward(self.ensemble, len(self.sites), lambda output: (0.0, cotangent), exact)
-        return self._backward(Cotangent(cotangent, exact, exact), len(self.sites), runs)
+        runs = EnsembleBackward(self.ensemble, len(self.traces), lambda output: (0.0, cotangent), exact)
+        return self._backward(Cotangent(cotangent, exact, exact), len(self.traces), runs)
 
     def loss_gradients(self, y: Array, loss: loss_rules.Loss) -> ExpectedGradients:
         """Expected loss and all its gradients, for checked targets y."""
-        activation, steps = self.network.last_activation([self.sites[0].x, *(site.y for site in self.sites)])
+        activation, steps = self.network.last_activation([self.traces[0].x, *(trace.y for trace in self.traces)])
         fused = losses.takes_logits(loss, activation)
-        count = len(self.sites) - (steps if fused else 0)
-        output, variance = self.sites[count - 1].y, self.sites[count - 1].y_variance
-        site = LossSite(loss, fused or bool(getattr(loss, "from_logits", False)), output, variance, y)
-        value, dy = losses.mean_loss(*site.function(output, y), len(y))
-        error = loss_error(self.rounding, site)
+        count = len(self.traces) - (steps if fused else 0)
+        output, variance = self.traces[count - 1].y, self.traces[count - 1].y_variance
+        trace = LossTrace(loss, fused or bool(getattr(loss, "from_logits", False)), output, variance, y)
+        value, dy = losses.mean_loss(*trace.function(output, y), len(y))
+        error = loss_error(self.rounding, trace)
         loss_variance = error.value
 
         def start(output: Array) -> tuple[float, Array]:
-            return losses.mean_loss(*site.function(output, y), len(y))
+            return losses.mean_loss(*trace.function(output, y), len(y))
 
-        alone = loss_error(self.rounding, replace(site, variance=np.zeros_like(variance)))
+        alone = loss_error(self.rounding, replace(trace, variance=np.zeros_like(variance)))
         runs = EnsembleBackward(self.ensemble, count, start, alone.gradient)
         start_of = Cotangent(dy, error.gradient + self.rounding.floor, error.kink)
         expected = self._backward(start_of, count, runs)
@@ -183,14 +183,14 @@ class RoundingModel:
         steps, floor = self.network.steps, self.rounding.floor
         expected = ExpectedGradients()
         for at in range(start - 1, -1, -1):
-            step, site = steps[at], self.sites[at]
+            step, trace = steps[at], self.traces[at]
             given = Expected(
                 cotangent.value, cotangent.variance, cotangent.kink, partial(runs.variance_of, f"dy {at + 1}")
             )
             expected.activations[value_name(step)] = given
-            _, cache = step.layer.forward(site.params, site.state, site.x, site.context)
-            dx, grads = step.layer.backward(site.params, cache, cotangent.value)
-            pulled = rule_of(step.layer).backward(self.rounding, site, cotangent, np.asarray(dx))
+            _, cache = step.layer.forward(trace.params, trace.state, trace.x, trace.context)
+            dx, grads = step.layer.backward(trace.params, cache, cotangent.value)
+            pulled = rule_of(step.layer).backward(self.rounding, trace, cotangent, np.asarray(dx))
             expected.uncertain += pulled.uncertain
             if self.network.spec.layers[step.index].trainable:
                 for name, value in grads.items():
@@ -199,7 +199,7 @@ class RoundingModel:
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
             before = value_name(steps[at - 1]) if at else "x"
             if judged(step.layer).routes_gradient:
-                expected.conserved[before] = conserved(self.rounding, cotangent, site.x[0, ..., 0].size)
+                expected.conserved[before] = conserved(self.rounding, cotangent, trace.x[0, ..., 0].size)
             cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
         correlated = partial(runs.variance_of, "dy 0")
         expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.judge.repeats import ColumnGroups, RowGroups
-from bridge.judge.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
 
 _LOOKS = 64
@@ -17,23 +17,23 @@ _LOOKS = 64
 class LinearRule:
     """y = sum(x k) + bias."""
 
-    def forward(self, rounding: Rounding, site: Site) -> Array:
-        kernel = site.params["kernel"]
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        kernel = trace.params["kernel"]
         squared = {"kernel": np.square(kernel)}
-        has_bias = "bias" in site.params
-        total = site.y - site.params["bias"] if has_bias else site.y
+        has_bias = "bias" in trace.params
+        total = trace.y - trace.params["bias"] if has_bias else trace.y
         # var(y) = sum(var(x) k**2) + what the sum of products collects + the rounding of adding the bias
-        carried = site.run(site.x_variance, squared)
-        squares = site.run(np.square(site.x), squared)
-        added = rounding.unit * np.square(site.y) if has_bias else 0.0
+        carried = trace.run(trace.x_variance, squared)
+        squares = trace.run(np.square(trace.x), squared)
+        added = rounding.unit * np.square(trace.y) if has_bias else 0.0
         return carried + rounding.sum_of(squares, total, kernel.size // kernel.shape[-1]) + added
 
-    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
-        layer, kernel, dy = site.layer, site.params["kernel"], cotangent.value
-        squared = {name: np.square(value) for name, value in site.params.items()}
-        _, cache = layer.forward(site.params, site.state, site.x, site.context)
-        _, of_squares = layer.forward(squared, site.state, np.square(site.x), site.context)
-        _, of_variance = layer.forward(squared, site.state, site.x_variance, site.context)
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+        layer, kernel, dy = trace.layer, trace.params["kernel"], cotangent.value
+        squared = {name: np.square(value) for name, value in trace.params.items()}
+        _, cache = layer.forward(trace.params, trace.state, trace.x, trace.context)
+        _, of_squares = layer.forward(squared, trace.state, np.square(trace.x), trace.context)
+        _, of_variance = layer.forward(squared, trace.state, trace.x_variance, trace.context)
         # With every factor squared, backward gives sum(k**2 v) for x, sum(x**2 v) for the kernel, sum(v) for the bias
         carried_dx, carried = layer.backward(squared, of_squares, cotangent.variance)
         squares_dx, squares = layer.backward(squared, of_squares, np.square(dy))
@@ -51,14 +51,14 @@ class LinearRule:
             "bias": rounding.column_sum(gradients, ColumnGroups.of(gradients).drifting(gradients)),
         }
         variances = {}
-        for name in site.params:
+        for name in trace.params:
             grouped = repeats.carried(name, cotangent.variance)
             variances[name] = _greater(carried[name], grouped) + collected[name]
             kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))
         variances["kernel"] = variances["kernel"] + _greater(from_x["kernel"], repeats.from_x())
         # dx sums over every filter and window cell
         local = rounding.sum_of(np.asarray(squares_dx), dx, kernel.size // kernel.shape[-2])
-        return Pulled(np.asarray(carried_dx) + local, np.asarray(kink_dx), variances, kinks)
+        return BackwardError(np.asarray(carried_dx) + local, np.asarray(kink_dx), variances, kinks)
 
 
 def _greater(independent: Array, grouped: Array | None) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.judge.layers.form import Some
-from bridge.judge.rounding import Cotangent, Pulled, Rounding, Site
+from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
 from model_spec import Dropout, Rescaling, Reshape, ZeroPadding2D
 from model_spec.shapes import Shape
@@ -17,28 +17,28 @@ _CELLS = 1200
 class MovingRule:
     """Values only move, and so do their errors."""
 
-    def forward(self, rounding: Rounding, site: Site) -> Array:
-        return site.run(site.x_variance)
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        return trace.run(trace.x_variance)
 
-    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
-        return Pulled(site.pull(cotangent.variance), site.pull(cotangent.kink))
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+        return BackwardError(trace.pull(cotangent.variance), trace.pull(cotangent.kink))
 
 
 class ScalingRule:
     """Each value is multiplied by a known number (Dropout: 0 or 1 / (1 - rate)), and perhaps shifted."""
 
-    def forward(self, rounding: Rounding, site: Site) -> Array:
-        factor = site.pull(np.ones_like(site.y))
-        if site.y is site.x:
-            return site.x_variance
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        factor = trace.pull(np.ones_like(trace.y))
+        if trace.y is trace.x:
+            return trace.x_variance
         # The factor itself is rounded, and so are product and sum
-        local = 2 * np.square(factor * site.x) + np.square(site.y)
-        return np.square(factor) * site.x_variance + rounding.unit * local
+        local = 2 * np.square(factor * trace.x) + np.square(trace.y)
+        return np.square(factor) * trace.x_variance + rounding.unit * local
 
-    def backward(self, rounding: Rounding, site: Site, cotangent: Cotangent, dx: Array) -> Pulled:
-        factor = np.square(site.pull(np.ones_like(site.y)))
-        local = 0.0 if site.y is site.x else 2 * rounding.unit * np.square(dx)
-        return Pulled(factor * cotangent.variance + local, factor * cotangent.kink)
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+        factor = np.square(trace.pull(np.ones_like(trace.y)))
+        local = 0.0 if trace.y is trace.x else 2 * rounding.unit * np.square(dx)
+        return BackwardError(factor * cotangent.variance + local, factor * cotangent.kink)
 
 
 def draw_reshape(some: Some, shape: Shape) -> Reshape:

@@ -7,7 +7,6 @@ from typing import overload
 
 from bridge.selftest.faults import (
     backwards,
-    carried,
     descent_updates,
     forwards,
     function_forwards,
@@ -15,6 +14,7 @@ from bridge.selftest.faults import (
     objectives,
     precision,
     reported,
+    state_and_copying,
     updates,
 )
 from bridge.selftest.faults.change import Change
@@ -32,7 +32,7 @@ FAULTS: dict[str, Fault] = {
         precision,
         descent_updates,
         updates,
-        carried,
+        state_and_copying,
         reported,
     )
     for fault in module.faults.entries

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed_studies import arms, peers
-from benchmarks.speed_studies.resident import ResidentArm, ResidentProcess, seconds_of
+from benchmarks.speed_studies.worker_process import ResidentArm, ResidentProcess, seconds_of
 from core_numpy import NumpyModel
 from model_spec import BatchNormalization, Dense, Flatten, ModelSpec, to_json
 

@@ -13,7 +13,7 @@ from benchmarks.timing import compare_speed
 
 @pytest.fixture(autouse=True)
 def no_settling(monkeypatch):
-    monkeypatch.setattr("benchmarks.speed_studies.resident.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("benchmarks.speed_studies.worker_process.SETTLE_SECONDS", 0.0)
 
 
 def compared(**seconds):

@@ -6,13 +6,13 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.convolution import Convolution, Follower, Strip
+from core_numpy.engine.convolution import Convolution, FusedEpilogue, Strip
 from core_numpy.engine.layout import empty, zeros_beside
 from core_numpy.engine.pooling import keep_largest, share_out
 from core_numpy.ops.windows import Windows
 
 
-class StripMaxPooling(Follower):
+class StripMaxPooling(FusedEpilogue):
     """y = max over windows that neither overlap nor are padded, the first of equals."""
 
     def __init__(self, layer: Layer, source: Convolution, context: BuildContext) -> None:
@@ -29,7 +29,7 @@ class StripMaxPooling(Follower):
             self.dz = empty((most, columns, filters, context.examples), context.dtype)
             # Columns that no window reaches never get a gradient
             self.dz[:, self.columns * self.wide :] = 0
-        source.followers.append(self)
+        source.epilogues.append(self)
 
     def _cells(self, strip: Strip, values: Array) -> list[Array]:
         """One view of a strip per window cell, in row-major order of the cells."""
@@ -39,19 +39,19 @@ class StripMaxPooling(Follower):
     def _rows(self, strip: Strip) -> slice:
         return slice(strip.start // self.tall, strip.stop // self.tall)
 
-    def push_strip(self, strip: Strip) -> None:
+    def forward_strip(self, strip: Strip) -> None:
         rows = self._rows(strip)
         y = self.y[rows]
         better = [won[rows] for won in self.better] if self.context.training else None
         keep_largest(self._cells(strip, self.x), y, better)
 
-    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+    def backward_strip(self, strip: Strip, dy: Array) -> Array:
         rows = self._rows(strip)
         share_out(self._cells(strip, self.dz), [won[rows] for won in self.better], dy)
         return self.dz[: strip.count]
 
 
-class StripRelu(Follower):
+class StripRelu(FusedEpilogue):
     """y = max(x, 0) in place; dx = dy where y > 0."""
 
     keeps_y = True
@@ -62,21 +62,21 @@ class StripRelu(Follower):
         self.y, self.whole = source.y, source.whole
         self.convolution = convolution
         # Rows of a pooling in front stand for several of the convolution's
-        self.behind = max([1, *(follower.rows_each for follower in convolution.followers)])
+        self.behind = max([1, *(epilogue.rows_each for epilogue in convolution.epilogues)])
         self.zeros = zeros_beside(self.y[0])
         if context.training:
             most = convolution.strips[0].count // self.behind
             self.open = empty((most, *self.y.shape[1:]), np.bool_)
-        convolution.followers.append(self)
+        convolution.epilogues.append(self)
 
     def _rows(self, strip: Strip) -> slice:
         return slice(strip.start // self.behind, strip.stop // self.behind)
 
-    def push_strip(self, strip: Strip) -> None:
+    def forward_strip(self, strip: Strip) -> None:
         y = self.y[self._rows(strip)]
         np.maximum(y, self.zeros, out=y)
 
-    def pull_strip(self, strip: Strip, dy: Array) -> Array:
+    def backward_strip(self, strip: Strip, dy: Array) -> Array:
         y = self.y[self._rows(strip)]
         # A product with the mask: selecting by it is many times slower
         open_cells = np.greater(y, 0, out=self.open[: len(y)])
