@@ -76,12 +76,6 @@ def read_with_checksums(
         return found, sums
 
 
-def entry_names(file: IO[bytes]) -> list[str]:
-    """Names of an archive's arrays, without reading them."""
-    with zipfile.ZipFile(file) as archive:
-        return [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
-
-
 def _array(content: IO[bytes], size: int, name: str) -> Array:
     """One array of ``size`` bytes, header included."""
     shape, is_column_major, dtype, begin = _header(content, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
@@ -217,14 +216,3 @@ def chosen(names: list[str], rows: dict[str, Row]) -> list[Row]:
     if "quick" in names:
         wanted |= {name for name, row in rows.items() if row.quick}
     return [row for name, row in rows.items() if name in wanted]
-
-
-def shortened(variant: Variant, steps: int) -> Variant:
-    """The same variant with at most this many epochs or steps, to try it."""
-    if not variant.trains:
-        return variant
-    training = dict(variant.training or {})
-    for key in ("epochs", "steps"):
-        if key in training:
-            training[key] = min(training[key], steps)
-    return dataclasses.replace(variant, training=training)

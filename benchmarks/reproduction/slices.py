@@ -15,9 +15,6 @@ from model_spec.validation import non_negative_integer, positive_integer, real
 Array = np.ndarray
 Part = tuple[Array, Array]
 
-EMBEDDED = ("class_data", "digits")
-"""Data sets that are always there."""
-
 
 @dataclass(frozen=True)
 class Split:
@@ -67,11 +64,6 @@ class DataSlice:
             raise ValueError(f"unknown data set {self.name!r}; known are {', '.join(datasets.DATASETS)}")
         if self.split is not None and self.draw is not None:
             raise ValueError("data have split or draw, not both")
-
-    @property
-    def embedded(self) -> bool:
-        """True where no file is needed."""
-        return self.name in EMBEDDED
 
     def parts(self, seed: int, dtype: str = "float32") -> dict[str, Part]:
         """{"train": (x, y), "test": (x, y)} and "validation" where there is one; labels are integer classes.

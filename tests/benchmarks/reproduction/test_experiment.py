@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.reproduction.experiment import WAYS, chosen, load_rows, rows_from, shortened
+from benchmarks.reproduction.experiment import WAYS, chosen, load_rows, rows_from
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 
@@ -78,10 +78,3 @@ def test_rows_are_chosen_by_name():
     assert {row.name for row in chosen(["quick"], rows)} == {name for name, row in rows.items() if row.quick}
     with pytest.raises(ValueError, match=r"unknown row typo; known are all, quick, class-data-numerical"):
         chosen(["typo", "digits"], rows)
-
-
-def test_a_shortened_variant_changes_nothing_but_its_length():
-    variant = load_rows()["three-layer"].variants[0]
-    short = shortened(variant, 3)
-    assert short.training_spec(1) == variant.training_spec(1).replace(steps=3)
-    assert short.model_spec() == variant.model_spec()

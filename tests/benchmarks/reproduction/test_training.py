@@ -1,11 +1,13 @@
 """Every way of training and measuring, a few steps on both backends: they give the same."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from benchmarks.datasets import class_data
 from benchmarks.reproduction import cells, measuring
-from benchmarks.reproduction.experiment import load_rows, row_from, shortened
+from benchmarks.reproduction.experiment import load_rows, row_from
 from benchmarks.reproduction.slices import DataSlice, Draw, Split
 from benchmarks.reproduction.training import loss_of_parameters
 from core_numpy import NumpyModel
@@ -16,6 +18,14 @@ from model_spec.layers import Dense
 DROPOUT = {"dense": [8, 6], "dropout": 0.15, "uninverted": True, "input_shape": [8, 8, 1]}
 NORMALISED = {"dense": [8], "batch_normalization": {"center": False, "scale": False}, "input_shape": [8, 8, 1]}
 LENGTH = {"batch_size": 64, "steps": 5, "sampling": "with_replacement"}
+
+
+def shortened(variant, steps):
+    """The same variant with at most this many epochs or steps."""
+    if not variant.trains:
+        return variant
+    lengths = {key: min(value, steps) for key, value in variant.training.items() if key in ("epochs", "steps")}
+    return dataclasses.replace(variant, training={**variant.training, **lengths})
 
 
 def run_both(variant, data=None):
