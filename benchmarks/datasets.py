@@ -71,10 +71,13 @@ def images(
     uint8 images are divided by 255; images that are floats already are only cast to ``dtype``.
 
     Args:
-        name: as for :func:`load`; also ``path``, ``allow_download`` and ``download_url``.
+        name: as for :func:`load`.
         limit: take at most this many training rows, from the start; None takes all.
         limit_test: the same for the test rows.
         dtype: "float32" or "float64".
+        path: as for :func:`load`.
+        allow_download: as for :func:`load`.
+        download_url: as for :func:`load`.
 
     Raises:
         ValueError: as :func:`load`, and where the data set holds no images.

@@ -38,6 +38,7 @@ SHA256 = {
 
 
 def load_verified(name: str, path: str | Path | None, allow_download: bool, download_url: str | None) -> Dataset:
+    """A data set whose arrays have the checksums of the published one; arguments as of ``datasets.load``."""
     if path is not None:
         path = Path(path).expanduser()
         found = _find(name, path) if path.is_dir() else path

@@ -335,7 +335,7 @@ class NumpyModel:
         Args:
             x: inputs (examples, *input shape).
             y: integer classes, one-hot rows, or values like the output, as the loss needs.
-            training: how to train; ``overrides`` such as ``epochs=3`` change single fields of it.
+            training: how to train.
             validation_data: (x, y) to judge after each epoch.
             callbacks: objects of :class:`model_spec.Callback`.
             verbose: 0 is silent; anything else prints one line an epoch on standard error.
@@ -344,6 +344,7 @@ class NumpyModel:
             checkpoint: an ``.npz`` file that holds the run after every epoch.
             resume: go on from the checkpoint where there is one, to the same bits as without the interruption.
                 Callbacks of your own are asked for their ``memory``.
+            **overrides: single fields of ``training`` to change, such as ``epochs=3``.
         """
         from core_numpy import trainer
         from model_spec import checkpoints, fitting

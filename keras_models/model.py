@@ -243,7 +243,7 @@ class KerasModel:
         Args:
             x: shape (examples, *input shape).
             y: integer classes, one-hot rows or values, as the loss takes them.
-            training: how to train; ``overrides`` such as ``epochs=3`` replace its fields.
+            training: how to train.
             validation_data: a pair (x, y) evaluated after each epoch.
             callbacks: neutral callbacks.
             verbose: 0 is silent; 1, 2 and "auto" write one line an epoch to standard error.
@@ -252,6 +252,7 @@ class KerasModel:
             checkpoint: an ``.npz`` file that holds the run after every epoch.
             resume: go on from the checkpoint where there is one, to the same bits as without the interruption, as far
                 as TensorFlow itself repeats its bits.
+            **overrides: single fields of ``training`` to change, such as ``epochs=3``.
 
         Raises:
             ValueError: for anything in the data or the options that cannot be trained on.

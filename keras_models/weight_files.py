@@ -89,8 +89,9 @@ def load_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
 
 
 def load_foreign_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
-    """:func:`load_weights` from any file that holds weights in one of Keras' layouts: ``.weights.h5``, ``weights.h5``,
-    ``.h5``, ``.hdf5`` of Keras 2 or of a whole model, ``.keras``.
+    """:func:`load_weights` from any file that holds weights in one of Keras' layouts.
+
+    These are ``.weights.h5``, ``weights.h5``, ``.h5``, ``.hdf5`` of Keras 2 or of a whole model, and ``.keras``.
     """
     source = Path(path)
     if source.suffix not in (".h5", ".hdf5", MODEL_SUFFIX):

@@ -35,6 +35,7 @@ def floating_dtype(dtype: Any) -> np.dtype:
 
 
 def numeric(name: str, value: Any) -> Array:
+    """Return the value as an array of bools, integers or floats; refuse anything else."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -47,6 +48,7 @@ def numeric(name: str, value: Any) -> Array:
 
 
 def refuse_nonfinite(name: str, array: Array) -> None:
+    """Refuse NaN and infinity, with how many and where the first one stands."""
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     bad = ~np.isfinite(array)

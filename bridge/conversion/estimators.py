@@ -139,14 +139,14 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
 
-class NumpyClassifier(_Classifier):
+class NumpyClassifier(_Classifier):  # noqa: D101
     __doc__ = f"A network on NumPy alone as a scikit-learn classifier.\n\n{_Classifier.__doc__}"
 
     def _build(self, spec: ModelSpec, seed: int) -> Model:
         return NumpyModel(spec, seed, self.dtype)
 
 
-class KerasClassifier(_Classifier):
+class KerasClassifier(_Classifier):  # noqa: D101
     __doc__ = f"A network of Keras layers as a scikit-learn classifier.\n\n{_Classifier.__doc__}"
 
     def _build(self, spec: ModelSpec, seed: int) -> Model:

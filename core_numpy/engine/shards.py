@@ -106,12 +106,12 @@ def _pools() -> type[ThreadPoolExecutor]:
 
 
 class SingleThreadedBlas:
-    """Gives BLAS one thread while anybody is inside: products of one chunk are too small to share, and shards have
-    threads of their own.
+    """Gives BLAS one thread while anybody is inside.
 
-    The number of threads belongs to the whole process, so those inside are counted: the first one in sets it, and the
-    last one out gives back what was there. Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then.
-    A forked child has none of the threads that were inside: it starts anew, with BLAS as it was before them.
+    Products of one chunk are too small to share, and shards have threads of their own. The number of threads belongs
+    to the whole process, so those inside are counted: the first one in sets it, and the last one out gives back what
+    was there. Without threadpoolctl nothing changes; set OPENBLAS_NUM_THREADS=1 then. A forked child has none of the
+    threads that were inside: it starts anew, with BLAS as it was before them.
     """
 
     def __init__(self) -> None:

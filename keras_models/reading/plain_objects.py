@@ -32,12 +32,14 @@ def check_identity(
 
 
 def only_keys(where: str, entry: Entry, keys: set[str]) -> None:
+    """Refuse an entry with any other key: what is not known here may change what the network computes."""
     unknown = [key for key in entry if key not in keys]
     if unknown:
         refuse(f"{where} has {shown(unknown)}, which nothing supported has")
 
 
 def class_name_of(where: str, entry: Entry) -> str:
+    """The class an entry claims to describe."""
     name = entry.get("class_name")
     if not isinstance(name, str):
         refuse(f"{where} has no class_name")
@@ -45,12 +47,14 @@ def class_name_of(where: str, entry: Entry) -> str:
 
 
 def as_table(where: str, value: Any) -> Entry:
+    """The value, if it is a table."""
     if not isinstance(value, dict):
         refuse(f"{where} must be a table, got {shown(value)}")
     return value
 
 
 def as_text(where: str, value: Any) -> str:
+    """The value, if it is a text of reasonable length."""
     if not isinstance(value, str) or not value or len(value) > _LONGEST_TEXT:
         refuse(f"{where} must be a text of at most {_LONGEST_TEXT} characters, got {shown(value)}")
     return value
@@ -70,6 +74,7 @@ def as_shape(where: str, value: Any) -> list[int | None]:
 
 
 def batch_of(value: Any) -> int | None:
+    """The first number of a ``batch_shape``; None where any batch may come."""
     size = plain_value("the batch", value)[0]
     return size if type(size) is int else None
 
@@ -100,4 +105,5 @@ def kind_of(value: Any) -> str:
 
 
 def refuse(message: str) -> NoReturn:
+    """Raise the ValueError that a file is not read."""
     raise ValueError(message)
