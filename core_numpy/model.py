@@ -23,6 +23,7 @@ from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, ReferenceTier, make_tier
 from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
+from model_spec.keras_names import KerasNames
 from model_spec.regularizers import Regularizer
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import non_negative_integer, one_of, positive_integer
@@ -60,7 +61,7 @@ class _Engine(NamedTuple):
     leases: Leases
 
 
-class NumpyModel:
+class NumpyModel(KerasNames):
     """A :class:`ModelSpec` computed from scratch. See :class:`model_spec.protocol.Model` for the methods.
 
     Args:
@@ -147,10 +148,6 @@ class NumpyModel:
 
     # Variables
 
-    def summary(self) -> str:
-        """The network as a text table."""
-        return self.spec.summary()
-
     @property
     def weights(self) -> dict[str, Array]:
         """Copies of all variables, {"conv2d/kernel": array, ...}, in Keras' names, layouts and order."""
@@ -198,6 +195,10 @@ class NumpyModel:
         facts = {} if self.compiled_as is None else {"training": self.compiled_as}
         weight_files.save(path, self.weights, self.spec, backend="numpy", dtype=self.dtype, **facts)
 
+    def save(self, path: str | Path) -> None:
+        """Write the model, specification and weights, to an ``.npz`` file that ``core_numpy.load`` reads."""
+        self.save_weights(path)
+
     def load_weights(self, path: str | Path) -> None:
         """Read all variables from an ``.npz`` file; everything is checked before the model is touched."""
         from model_spec import weight_files
@@ -206,8 +207,11 @@ class NumpyModel:
 
     # Inference
 
-    def predict(self, x: Any, batch_size: int | None = None) -> Array:
-        """The network's output in inference mode, shape (examples, *output shape)."""
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Array:
+        """The network's output in inference mode, shape (examples, *output shape).
+
+        ``batch_size`` is the most rows computed at once; ``verbose`` is taken for Keras' sake: nothing is printed.
+        """
         rows = None if batch_size is None else inputs.check_batch_size(batch_size, 1)
         x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
         return self._infer(x, rows)
@@ -222,10 +226,11 @@ class NumpyModel:
         with engine.leases.reading() as plans:
             return engine.tier.infer(self.params, self.state, x, plans, rows)
 
-    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None, verbose: int | str = 0) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} in inference mode; the loss is the last fit's, else cross-entropy.
 
-        ``batch_size`` is taken for Keras' sake and changes nothing: the engine cuts the examples as the cache wants.
+        ``batch_size`` and ``verbose`` are taken for Keras' sake and change nothing: the engine cuts the examples as
+        the cache wants.
         """
         from model_spec import fitting
 
@@ -315,13 +320,28 @@ class NumpyModel:
 
     # Training
 
+    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None) -> None:
+        """Say once how ``fit`` trains where it is told nothing else; arguments as in Keras.
+
+        Args:
+            optimizer: a name such as "adam" or an object of ``model_spec.optimizers``.
+            loss: a name such as "mse" or an object of ``model_spec.losses``; None is cross-entropy.
+            metrics: ["accuracy"] or nothing: the accuracy is reported wherever the loss has one.
+        """
+        from model_spec import fitting
+        from model_spec.serialization import to_dict
+
+        run = fitting.compiled_run(optimizer, loss, metrics)
+        with self._training_lock:
+            self.compiled_as, self.loss = to_dict(run), loss_rules.get(run.loss)
+
     def fit(
         self,
         x: Any,
         y: Any,
-        training: TrainingSpec,
+        training: TrainingSpec | None = None,
         validation_data: tuple[Any, Any] | None = None,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback] | None = None,
         verbose: int | str = "auto",
         *,
         sample_weight: Any = None,
@@ -335,7 +355,7 @@ class NumpyModel:
         Args:
             x: inputs (examples, *input shape).
             y: integer classes, one-hot rows, or values like the output, as the loss needs.
-            training: how to train.
+            training: how to train; None is what ``compile`` or a converted model says, or ``TrainingSpec()``.
             validation_data: (x, y) to judge after each epoch.
             callbacks: objects of :class:`model_spec.Callback`.
             verbose: 0 is silent; anything else prints one line an epoch on standard error.
@@ -349,7 +369,7 @@ class NumpyModel:
         from core_numpy import trainer
         from model_spec import checkpoints, fitting
 
-        training = fitting.own_loss(fitting.check_training(training).replace(**overrides), self.compiled)
+        training = fitting.training_run(training, self.compiled, overrides)
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
@@ -363,7 +383,7 @@ class NumpyModel:
         from model_spec import fitting
         from model_spec import optimizers as optimizer_rules
 
-        training = fitting.own_loss(fitting.check_training(training), self.compiled)
+        training = fitting.training_run(training, self.compiled)
         with self._training_lock, self._running_engine().leases.writing():
             self.loss = loss_rules.get(training.loss)
             # One vector of all that is trained: the optimizer updates it as a whole

@@ -18,6 +18,7 @@ from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, checkpoints, fitting, inputs, losses
+from model_spec.keras_names import KerasNames
 from model_spec.schedules import Schedule
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
@@ -26,7 +27,7 @@ PREDICTION_BATCH_SIZE = 256
 """Rows of a batch in predict and evaluate where none is asked for."""
 
 
-class KerasModel:
+class KerasModel(KerasNames):
     """A network that Keras computes; see :class:`model_spec.Model` for what each method promises.
 
     Args:
@@ -39,6 +40,7 @@ class KerasModel:
 
     Attributes:
         keras_model: the real ``keras.Sequential``.
+        compiled: the training run that ``compile`` described, or None.
         history: the :class:`model_spec.History` of the last fit, also of an interrupted one; None before.
         stop_training: set to True by a callback, it ends training after the current epoch.
     """
@@ -60,6 +62,7 @@ class KerasModel:
         self.history: History | None = None
         self.keras_model = build_sequential(spec, self.seed, self.dropout_seed, self.dtype)
         self._loss: losses.Loss = losses.get(None)
+        self.compiled: TrainingSpec | None = None
         self._compiled: tuple[losses.Loss, bool, Any] | None = None
         self._schedule: Schedule | None = None
         self._calls = threading.RLock()
@@ -97,10 +100,6 @@ class KerasModel:
     def __repr__(self) -> str:
         return f"KerasModel({self.spec.name!r}, seed={self.seed}, dtype={self.dtype!r})"
 
-    def summary(self) -> str:
-        """Return the network as a text table."""
-        return self.spec.summary()
-
     # ---- weights
 
     @property
@@ -129,6 +128,11 @@ class KerasModel:
         with floatx(self.dtype):
             weight_files.save_weights(self.keras_model, path)
 
+    def save(self, path: str | Path) -> None:
+        """Write the whole Keras model to a ``.keras`` file, whole or not at all."""
+        with self._reading():
+            weight_files.save_model(self.keras_model, path)
+
     def load_weights(self, path: str | Path) -> None:
         """Read the weights of a ``.weights.h5`` file; a file that does not fit leaves the model as it is.
 
@@ -144,7 +148,7 @@ class KerasModel:
 
     # ---- inference
 
-    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> np.ndarray:
         """Return the network's output in inference mode, shape (examples, *output shape), by Keras' own predict."""
         x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
@@ -153,7 +157,7 @@ class KerasModel:
         with self._reading():
             return np.asarray(self.keras_model.predict(x, batch_size=size, verbose=0))
 
-    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None, verbose: int | str = 0) -> dict[str, float]:
         """Return {"loss": ..., "accuracy": ...} by Keras' own evaluate; no accuracy for losses on values."""
         fitting.warn_of_logits(self.spec, self._loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
@@ -223,13 +227,19 @@ class KerasModel:
 
     # ---- training
 
+    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None) -> None:
+        """Say once how ``fit`` trains where it is told nothing else, as :meth:`NumpyModel.compile`."""
+        run = fitting.compiled_run(optimizer, loss, metrics)
+        with self._changing():
+            self.compiled, self._loss = run, losses.get(run.loss)
+
     def fit(
         self,
         x: Any,
         y: Any,
-        training: TrainingSpec,
+        training: TrainingSpec | None = None,
         validation_data: tuple[Any, Any] | None = None,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback] | None = None,
         verbose: int | str = "auto",
         *,
         sample_weight: Any = None,
@@ -243,7 +253,7 @@ class KerasModel:
         Args:
             x: shape (examples, *input shape).
             y: integer classes, one-hot rows or values, as the loss takes them.
-            training: how to train.
+            training: how to train; None is what ``compile`` said, or ``TrainingSpec()``.
             validation_data: a pair (x, y) evaluated after each epoch.
             callbacks: neutral callbacks.
             verbose: 0 is silent; 1, 2 and "auto" write one line an epoch to standard error.
@@ -258,7 +268,7 @@ class KerasModel:
             ValueError: for anything in the data or the options that cannot be trained on.
             KeyboardInterrupt: after Ctrl-C; ``history`` keeps the finished epochs.
         """
-        training = fitting.own_loss(fitting.check_training(training).replace(**overrides), None)
+        training = fitting.training_run(training, self.compiled, overrides)
         callbacks = fitting.check_callbacks(callbacks)
         shown = fitting.check_verbose(verbose)
         data = fitting.check_fit(self.spec, training, x, y, self.dtype, validation_data, sample_weight, class_weight)
@@ -272,7 +282,7 @@ class KerasModel:
 
     def start_training(self, training: TrainingSpec) -> None:
         """Set a fresh optimizer and the loss, for training batch by batch with :meth:`train_on_batch`."""
-        training = fitting.own_loss(fitting.check_training(training), None)
+        training = fitting.training_run(training, self.compiled)
         with self._changing():
             self._prepare(training, None)
 

@@ -20,23 +20,38 @@ from model_spec.validation import non_negative_integer, real
 Array = np.ndarray
 
 
-def check_training(training: Any) -> TrainingSpec:
-    """Return the training run, or say that a TrainingSpec was expected."""
-    if not isinstance(training, TrainingSpec):
-        raise ValueError(f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3) or so")
-    return training
-
-
-def own_loss(training: TrainingSpec, compiled: TrainingSpec | None) -> TrainingSpec:
-    """The training run with its loss named: the model's own where none is given, cross-entropy where it has none.
+def training_run(training: Any, compiled: TrainingSpec | None, overrides: dict[str, Any] | None = None) -> TrainingSpec:
+    """The training run that ``fit`` was asked for, with its loss named.
 
     Args:
-        training: the run.
-        compiled: what the model was compiled with, or None.
+        training: a TrainingSpec, or None for what the model was compiled with, or for the defaults.
+        compiled: what the model was compiled with, or None. Its loss serves a run that names none; a model that was
+            not compiled takes cross-entropy.
+        overrides: fields to replace, such as {"epochs": 3}.
+
+    Raises:
+        ValueError: for anything that is no TrainingSpec, and for fields it does not have.
     """
+    if training is None:
+        training = compiled or TrainingSpec()
+    if not isinstance(training, TrainingSpec):
+        raise ValueError(
+            f"training must be a TrainingSpec, got {training!r}; write TrainingSpec(epochs=3), or give its fields by "
+            f'name: fit(x, y, epochs=3, batch_size=32, optimizer="adam", loss="mse")'
+        )
+    training = training.replace(**(overrides or {}))
     if training.loss is not None:
         return training
     return training.replace(loss=losses.get(None if compiled is None else compiled.loss))
+
+
+def compiled_run(optimizer: Any, loss: Any, metrics: Any) -> TrainingSpec:
+    """What ``compile`` was given, as a training run; the accuracy is the one metric there is."""
+    asked = [metrics] if isinstance(metrics, str) else list(metrics or ())
+    unknown = [metric for metric in asked if metric not in ("accuracy", "acc")]
+    if unknown:
+        raise ValueError(f'metrics must be ["accuracy"] or None, got {unknown}; scikit-learn has others for predict(x)')
+    return TrainingSpec(optimizer=optimizer, loss=loss)
 
 
 def warn_of_logits(spec: ModelSpec, loss: losses.Loss, stacklevel: int = 3) -> None:
@@ -53,8 +68,8 @@ def warn_of_logits(spec: ModelSpec, loss: losses.Loss, stacklevel: int = 3) -> N
 
 
 def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    """Return the callbacks, or say what stands among them that is none."""
-    found = tuple(callbacks)
+    """Return the callbacks, none for None, or say what stands among them that is none."""
+    found = () if callbacks is None else (callbacks,) if isinstance(callbacks, Callback) else tuple(callbacks)
     for callback in found:
         if not isinstance(callback, Callback):
             raise ValueError(

@@ -70,6 +70,18 @@ LOSSES: dict[str, type[Loss]] = {
     "half_sum_squared_error": HalfSumSquaredError,
 }
 
+_KERAS_NAMES: dict[str, type[Loss]] = {
+    "CategoricalCrossentropy": CategoricalCrossentropy,
+    "SparseCategoricalCrossentropy": CategoricalCrossentropy,
+    "BinaryCrossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "MeanSquaredError": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+}
+"""The other names by which ``keras.losses.get`` knows them."""
+
 
 def get(identifier: Any) -> Loss:
     """Return the loss for a name such as ``"categorical_crossentropy"``, None (cross-entropy) or a :class:`Loss`."""
@@ -77,8 +89,9 @@ def get(identifier: Any) -> Loss:
         return CategoricalCrossentropy()
     if isinstance(identifier, Loss):
         return identifier
-    if isinstance(identifier, str) and identifier in LOSSES:
-        return LOSSES[identifier]()
+    kind = LOSSES.get(identifier) or _KERAS_NAMES.get(identifier) if isinstance(identifier, str) else None
+    if kind is not None:
+        return kind()
     raise ValueError(f"unknown loss {identifier!r}; use one of {', '.join(LOSSES)} or an object of model_spec.losses")
 
 

@@ -133,8 +133,8 @@ class Model(Predicts, HoldsWeights, ShowsValues, Differentiates, PullsBack, Trai
     dropout_seed: int
     stop_training: bool
 
-    def summary(self) -> str:
-        """The network as a text table."""
+    def summary(self) -> None:
+        """Print the network as a table."""
 
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing."""
@@ -148,7 +148,10 @@ class Model(Predicts, HoldsWeights, ShowsValues, Differentiates, PullsBack, Trai
     def load_weights(self, path: str | Path) -> None:
         """Read all variables from a file; everything is checked before the model is touched."""
 
-    def evaluate(self, x: Any, y: Any, batch_size: int | None = None) -> dict[str, float]:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
+        """The network's output in inference mode, shape (examples, *output shape)."""
+
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = None, verbose: int | str = 0) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} in inference mode."""
 
     @property
@@ -158,13 +161,16 @@ class Model(Predicts, HoldsWeights, ShowsValues, Differentiates, PullsBack, Trai
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None: ...
 
+    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None) -> None:
+        """Say once how ``fit`` trains where it is told nothing else."""
+
     def fit(
         self,
         x: Any,
         y: Any,
-        training: TrainingSpec,
+        training: TrainingSpec | None = None,
         validation_data: tuple[Any, Any] | None = None,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback] | None = None,
         verbose: int | str = "auto",
         *,
         sample_weight: Any = None,
