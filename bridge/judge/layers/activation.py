@@ -12,7 +12,6 @@ from model_spec import Activation
 from model_spec.activations import LEAKY_RELU_SLOPE
 from model_spec.shapes import Shape
 
-
 _FORM = 2.0
 """Rounding errors of a textbook form, each of the size of its largest intermediate value."""
 
