@@ -48,7 +48,8 @@ def causes(given: Given, found: Outcome, tolerance: float, before: Given | None 
         whole = [words for words, _, gives in tried if not _wrong(found, gives, tolerance)]
         if whole:
             # Two that cannot be told apart on what was fed are both said
-            return [", or ".join(list(dict.fromkeys(whole))[:2])]
+            first, *others = list(dict.fromkeys(whole))[:2]
+            return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
         related = _related(given, found, truth, wrong, tolerance)
         if all(words is not None for words in related.values()):
             return _said(related)

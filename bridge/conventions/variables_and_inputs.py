@@ -36,6 +36,9 @@ PRECISIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 """What numbers may have been rounded to on the way."""
 
 
+OTHERS = "it follows another convention: "
+
+
 def conventions() -> Iterator[Change]:
     """The layers of other frameworks and books."""
     for convention in LAYER_CONVENTIONS:
@@ -44,7 +47,7 @@ def conventions() -> Iterator[Change]:
             layer = convention.make(given.layer)  # type: ignore[attr-defined]
             if layer is None:
                 return None
-            words = f"it follows another convention: {convention.name} ({convention.who})"  # type: ignore[attr-defined]
+            words = f"{OTHERS}{convention.name} ({convention.who})"  # type: ignore[attr-defined]
             return words, given.with_layer(layer)
 
         yield change

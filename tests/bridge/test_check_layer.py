@@ -83,9 +83,6 @@ def test_book_layers_are_certified(name, dtype, seed):
     if options.get("training"):
         assert set(claim.state_shapes(shape)) <= tensors
         tensors -= set(claim.state_shapes(shape))
-    if options.get("training"):
-        assert set(claim.state_shapes(shape)) <= tensors
-        tensors -= set(claim.state_shapes(shape))
     if options.get("backward", True):
         assert tensors == {"y", "gradient of x", *(f"gradient of {each}" for each in claim.parameter_shapes(shape))}
     else:

@@ -67,5 +67,6 @@ def test_an_uninverted_dropout_is_off_by_what_it_keeps():
 
     report = check_layer(Book(), Dropout(0.25), (400,), training=True)
     assert report.explanations == [
-        "it follows another convention: un-inverted dropout (the original paper, in training)"
+        "it follows another convention: un-inverted dropout (the original paper, in training), "
+        "or un-inverted dropout with scaled inference (the original paper)"
     ]
