@@ -31,6 +31,11 @@ class Picture:
     caption: str
     text: str
 
+    @property
+    def is_svg(self) -> bool:
+        """True where the content is an element of its own."""
+        return self.content.startswith("<svg")
+
 
 def of(result: Comparison) -> dict[str, list[Picture]]:
     """{section: its pictures}; a section without pictures is empty."""
