@@ -25,6 +25,7 @@ _WHERE = {
     "outside.external_model": "model_from_layers",
     "outside.layer_check": "check_layer",
     "outside.layer_report": "LayerReport",
+    "outside.loss_check": "LossReport check_loss",
     "outside.optimizer_check": "OptimizerReport check_optimizer",
     "selftest.faults": "plant",
     "weights": "copy_weights random_weights",

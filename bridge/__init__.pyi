@@ -14,6 +14,8 @@ from bridge.lockstep.training import compare_training as compare_training
 from bridge.outside.external_model import model_from_layers as model_from_layers
 from bridge.outside.layer_check import check_layer as check_layer
 from bridge.outside.layer_report import LayerReport as LayerReport
+from bridge.outside.loss_check import LossReport as LossReport
+from bridge.outside.loss_check import check_loss as check_loss
 from bridge.outside.optimizer_check import OptimizerReport as OptimizerReport
 from bridge.outside.optimizer_check import check_optimizer as check_optimizer
 from bridge.selftest.faults import plant as plant
