@@ -20,7 +20,6 @@ from core_numpy.losses import takes_logits
 from core_numpy.network import Network
 from core_numpy.regularizers import penalty, regularized_parameters
 
-
 _SECONDS = 0.3
 """What the search for two slips in one layer of a network may take."""
 
