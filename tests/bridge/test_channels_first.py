@@ -114,8 +114,6 @@ def test_an_order_that_nothing_tells_is_said():
 
 def test_names_of_other_layers_are_refused():
     spec, arrays = equal_layers()
-    wrong = dict(zip(("W1", "b1", "W2", "b2", "W2", "gamma2"), arrays.values(), strict=True))
-    wrong["gamma3"] = wrong.pop("W2")
-    wrong["beta3"], wrong["W4"] = arrays["b3"], arrays["W3"]
-    with pytest.raises(ValueError, match="the names speak of|by their names it would get"):
+    wrong = {name.replace("b3", "beta3"): value for name, value in arrays.items()}
+    with pytest.raises(ValueError, match="by their names it would get W3, beta3"):
         from_channels_first(spec, wrong, dense_layout="IO")
