@@ -23,6 +23,7 @@ _WHERE = {
     "judge.sensitivity": "sensitivities",
     "lockstep.training": "TrainingParityReport compare_training",
     "outside.external_model": "model_from_layers",
+    "outside.functions": "from_autograd from_functions from_jax",
     "outside.layer_check": "check_layer",
     "outside.layer_report": "LayerReport",
     "outside.loss_check": "LossReport check_loss",
