@@ -13,9 +13,10 @@ __version__ = "0.2.0"
 
 _WHERE = {
     "bridge": (
-        "Certificate KerasClassifier LayerReport NoiseFloor NumpyClassifier OptimizerReport ParityReport "
-        "TrainingParityReport check_layer check_optimizer compare compare_models compare_training convert copy_weights "
-        "from_channels_first model_from_layers noise_floor plant random_weights sensitivities"
+        "Certificate KerasClassifier LayerReport LossReport NoiseFloor NumpyClassifier OptimizerReport ParityReport "
+        "TrainingParityReport check_layer check_loss check_optimizer compare compare_models compare_training convert "
+        "copy_weights external_training from_autograd from_channels_first from_functions from_jax model_from_layers "
+        "noise_floor plant random_weights sensitivities"
     ),
     "core_numpy": "GradientReport NumpyModel WeightFileError gradient_check load",
     "keras_models": "KerasModel ReadModel floatx read set_threads",

@@ -12,7 +12,7 @@ import pytest
 import crosscheck as front
 
 if TYPE_CHECKING:
-    from bridge import LayerReport, ParityReport
+    from bridge import LayerReport, LossReport, OptimizerReport, ParityReport
 
 
 class Crosscheck:
@@ -36,9 +36,19 @@ class Crosscheck:
         """``bridge.check_layer``: one layer written elsewhere against its specification."""
         return self._settled(front.check_layer(my_layer, spec_layer, input_shape, **options))
 
+    def check_loss(self, my_loss: Any, claim: Any, **options: Any) -> LossReport:
+        """``bridge.check_loss``: a loss written elsewhere against its specification."""
+        return self._settled(front.check_loss(my_loss, claim, **options))
+
+    def check_optimizer(self, my_optimizer: Any, claim: Any, **options: Any) -> OptimizerReport:
+        """``bridge.check_optimizer``: an optimizer written elsewhere against its specification."""
+        return self._settled(front.check_optimizer(my_optimizer, claim, **options))
+
     def _settled(self, report: Any) -> Any:
         first = report.first_divergence
-        place = "none" if first is None else f"{first.tensor} ({first.dtype})"
+        place = "none" if first is None else str(first)
+        if hasattr(first, "tensor"):
+            place = f"{first.tensor} ({first.dtype})"
         self._properties.append(("crosscheck_verdict", str(report).partition("\n")[0]))
         self._properties.append(("crosscheck_first_divergence", place))
         if not report.passed:

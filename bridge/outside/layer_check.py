@@ -109,6 +109,8 @@ def check_layer(
         report.notes.append("only forward was judged: the step activation has no useful derivative")
     elif not layer.has_backward:
         report.notes.append(f"only forward was judged: {type(my_layer).__name__} has no backward(dy)")
+    if spec.layers[0].state_shapes(spec.input_shape) and not training:
+        report.left_out.append("what a training step makes of the moving statistics: judge it with training=True")
     averaged = gradient_scale == "mean"
     check = Stages(spec, layer, report, training, backward and layer.has_backward, averaged, precisions, seed)
     before = layer.snapshot()

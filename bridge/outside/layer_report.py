@@ -50,6 +50,7 @@ class LayerReport:
         explanations: what is wrong with tensors that differ, in words, where it is known.
         keras: real Keras' figures for the rows, by (dtype, tensor), where asked for.
         tried: what the layer was fed, stage by stage.
+        left_out: what was not judged, and how to have it judged.
         hints: how much the text says of what is wrong: 1 where, 2 also what, 3 also how it should be.
         spec_layer: the claim itself, for the reference's formulas and code.
         searched: whether the cause was looked for already.
@@ -64,6 +65,7 @@ class LayerReport:
     explanations: list[str] = field(default_factory=list)
     keras: dict[tuple[str, str], KerasBeside] = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     hints: int = 2
     spec_layer: Any = None
     searched: bool = False
@@ -108,6 +110,7 @@ class LayerReport:
             "notes": list(self.notes),
             "explanations": list(self.explanations),
             "tried": list(self.tried),
+            "left_out": list(self.left_out),
         }
 
     def _keras_entry(self, row: Row) -> dict[str, Any]:
@@ -125,6 +128,7 @@ class LayerReport:
             lines += how_it_should_be(self.spec_layer, first.tensor)
         if self.tried:
             lines.append(f"tried: {', '.join(self.tried)}")
+        lines += [f"left out: {part}" for part in self.left_out]
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding")
         heading = f"{'':30}{'verdict':>10}{'error/scale':>13}{'error/bound':>13}"
