@@ -24,6 +24,10 @@ _SECONDS = 0.3
 """What the search for two slips in one layer of a network may take."""
 
 
+_LARGEST = 1_000_000
+"""Values of a batch from which on a layer is not computed a hundred times over to name its slip."""
+
+
 def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
     """Try every known convention on each culprit of one side in one mode, and name those that fit.
 
@@ -72,6 +76,8 @@ def _slips(observed: Observed, layer: str) -> list[str]:
         if step.name != layer:
             continue
         trace = observed.trace(at)
+        if max(trace.x.size, trace.y.size) > _LARGEST:
+            continue
         found = {"y": observed.trail[at + 1]}
         gradients, name = observed.pullback, observed.names[at]
         dy = np.zeros_like(trace.y)

@@ -16,6 +16,9 @@ Array = np.ndarray
 _SINGLE = 3e-5
 """Share of its largest value by which a tensor computed in float32 may differ from another."""
 
+_SINGLES = 10.0
+"""How many times that long the slips one by one may take: what is left untried then are the least frequent."""
+
 _SECONDS = 1.0
 """What the search for two slips at once may take."""
 
@@ -52,7 +55,7 @@ def causes(
             *(() if before is None else variables_and_inputs.previous(before)),
             *variables_and_inputs.precision(),
         ]
-        tried = _outcomes(changes, given, found)
+        tried = _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
         whole = [words for words, _, gives in tried if not _wrong(found, gives, tolerance)]
         related = _related(given, found, truth, wrong, tolerance)
         if not whole and all(words is not None for words in related.values()):
@@ -109,9 +112,13 @@ def _wrong(found: Outcome, wanted: Outcome, tolerance: float) -> list[str]:
     return [name for name, value in found.items() if name not in wanted or not close(value, wanted[name], tolerance)]
 
 
-def _outcomes(changes: Iterable[Change], given: Given, found: Outcome) -> list[tuple[str, Given, Outcome]]:
+def _outcomes(
+    changes: Iterable[Change], given: Given, found: Outcome, deadline: float = np.inf
+) -> list[tuple[str, Given, Outcome]]:
     tried = []
     for change in changes:
+        if time.monotonic() > deadline:
+            break
         try:
             changed = change(given, found)
             if changed is not None:
