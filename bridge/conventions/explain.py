@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bridge.conventions.layer_cause import causes
-from bridge.conventions.layer_slips import EPSILON
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.loss_cause import LossFeed, as_rows, loss_causes
 from bridge.conventions.losses import LOSS_CONVENTIONS
+from bridge.conventions.normalization_slips import EPSILON
 from bridge.conventions.outcome import Given
 from bridge.judge.explanation import Explanation
 from bridge.judge.local import LocalRow, Observed, judge_alone

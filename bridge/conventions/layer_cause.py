@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from bridge.conventions import activation_slips, layer_slips, variables_and_inputs
+from bridge.conventions import (
+    activation_slips,
+    normalization_slips,
+    reshaping_slips,
+    variables_and_inputs,
+    window_slips,
+)
 from bridge.conventions.outcome import Change, Given, Outcome, close
 from bridge.conventions.relations import Surroundings, relation
 
@@ -47,10 +53,12 @@ def causes(
         if not wrong:
             return _single(found) if exact else []
         changes = [
-            layer_slips.symmetric,
+            window_slips.symmetric,
             *variables_and_inputs.conventions(),
             *activation_slips.SLIPS,
-            *layer_slips.SLIPS,
+            *window_slips.SLIPS,
+            *normalization_slips.SLIPS,
+            *reshaping_slips.SLIPS,
             *variables_and_inputs.parameters(),
             *(() if before is None else variables_and_inputs.previous(before)),
             *variables_and_inputs.precision(),

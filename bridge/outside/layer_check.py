@@ -8,7 +8,7 @@ from typing import Any
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.calling import FORWARD
 from bridge.outside.functions import as_layer
-from bridge.outside.layer_judge import LayerInputs
+from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
 from bridge.outside.warm_up import LAZY, find_the_batch, overwrites_its_variables, warmed_up

@@ -9,27 +9,23 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from bridge.conventions.layer_cause import causes
 from bridge.conventions.outcome import Given
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
 from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
 from bridge.outside.external_variables import ForeignLayerError
+from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
-from bridge.weights import random_weights
 from core_numpy.network import Network
-from model_spec import Activation, Conv2D, Dropout, MaxPooling2D, ModelSpec
-from model_spec.activations import LEAKY_RELU_SLOPE
+from model_spec import Dropout, ModelSpec
 from model_spec.shapes import Shape
 from model_spec.verdict import Verdict
 
 Array = np.ndarray
-
-_TILE = 4.0
-"""How much larger the variance of a convolution by tiles is: its transforms add and subtract whole tiles first."""
 
 _SHARE_DEVIATIONS = 6.0
 """Standard deviations of a binomial share beyond which a dropout mask cannot have come from the rate."""
@@ -43,33 +39,6 @@ class _KeptUnits:
 
     def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
         return self.kept[start : start + shape[0]]
-
-
-@dataclass(frozen=True)
-class LayerInputs:
-    """What the layer is fed: values that float32 can hold, so that every precision gets the same ones."""
-
-    x: Array
-    cotangent: Array
-    weights: dict[str, Array]
-
-    @classmethod
-    def draw(cls, spec: ModelSpec, batch: int, seed: int) -> LayerInputs:
-        """Random inputs, cotangent and variables for one layer."""
-        random = np.random.default_rng([seed, 2])
-
-        def normal(shape: Shape) -> Array:
-            return random.standard_normal((batch, *shape)).astype(np.float32).astype(np.float64)
-
-        # Neither mean 0 nor deviation 1: a normalization that does nothing would pass
-        x = (normal(spec.input_shape) * 1.5 + 0.5).astype(np.float32).astype(np.float64)
-        weights = {name.rpartition("/")[2]: value for name, value in random_weights(spec, seed).items()}
-        return cls(x, normal(spec.output_shape), weights)
-
-    def in_case(self, case: EdgeCase, spec: ModelSpec, seed: int) -> LayerInputs:
-        """The same variables with the inputs of an edge case; ``spec`` has its input shape."""
-        drawn = LayerInputs.draw(spec, case.batch or len(self.x), seed + 1)
-        return LayerInputs(case.make(drawn.x).astype(np.float32).astype(np.float64), drawn.cotangent, self.weights)
 
 
 @dataclass
@@ -110,7 +79,7 @@ class LayerJudge:
                 judged = "float32"
         model = self._model(given, judged, y)
         place = Place(judged, self.report.mode, "eager", "forward")
-        expected = {"y": self._of_any_algorithm(model.forward()[str(self.spec.layers[0].name)])}
+        expected = {"y": of_any_algorithm(self.spec.layers[0], model.forward()[str(self.spec.layers[0].name)])}
         if self._overflows(y, expected["y"].value, dtype):
             return
         self._judge("y", y, expected["y"], place)
@@ -201,7 +170,7 @@ class LayerJudge:
         pulled = model.pullback(given.cotangent)
         expected = {f"gradient of {name.rpartition('/')[2]}": value for name, value in pulled.parameters.items()}
         if pulled.inputs is not None:
-            pulled.inputs = self._of_any_algorithm(pulled.inputs)
+            pulled.inputs = of_any_algorithm(self.spec.layers[0], pulled.inputs)
         inputs = {} if pulled.inputs is None else {"gradient of x": pulled.inputs}
         self.layer.clear_gradients()
         cotangent = given.cotangent.astype(dtype)
@@ -233,18 +202,10 @@ class LayerJudge:
             for sums in pulled.conserved.values():
                 self._sums(dx, sums, place)
             if self.case is not None:
-                self._shares(given, dx, place)
+                words = beyond_any_choice(self.spec.layers[0], given.x, given.cotangent, dx)
+                if words is not None:
+                    self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
         return expected | inputs
-
-    def _of_any_algorithm(self, expected: Expected) -> Expected:
-        """Convolutions by tiles (Winograd) round what a whole tile adds up: the largest variance around each place."""
-        layer: Any = self.spec.layers[0]
-        if not isinstance(layer, Conv2D) or max(layer.strides) > 1 or max(layer.kernel_size) == 1:
-            return expected
-        around = np.pad(expected.variance, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-        # (n, h, w, c, 3, 3) -> (n, h, w, c)
-        largest = sliding_window_view(around, (3, 3), (1, 2)).max(axis=(4, 5))
-        return replace(expected, variance=_TILE * largest)
 
     def _sums(self, dx: Array, sums: Expected, place: Place) -> None:
         """Which cells of a tie get the gradient is free, how much they get is not."""
@@ -252,28 +213,6 @@ class LayerJudge:
         if not row.agrees and row.verdict != VACUOUS:
             row = replace(row, tensor=self._named("channel sums of gradient of x"))
             self.report.rows.append(row)
-
-    def _shares(self, given: LayerInputs, dx: Array, place: Place) -> None:
-        """At a kink or tie any choice between the one-sided derivatives is right, and none beyond them."""
-        layer: Any = self.spec.layers[0]
-        x, dy = given.x, given.cotangent
-        if isinstance(layer, Activation) and layer.activation in ("relu", "leaky_relu"):
-            at, lowest = x == 0, LEAKY_RELU_SLOPE if layer.activation == "leaky_relu" else 0.0
-        elif isinstance(layer, MaxPooling2D) and layer.strides == layer.pool_size and layer.padding == "valid":
-            rows, columns = (dy.shape[axis] * layer.pool_size[axis - 1] for axis in (1, 2))
-            # (n, out h, out w, c) -> (n, h, w, c): every window's gradient in each of its cells
-            dy = dy.repeat(layer.pool_size[0], axis=1).repeat(layer.pool_size[1], axis=2)
-            dx, at, lowest = dx[:, :rows, :columns], np.ones_like(dy, bool), 0.0
-        else:
-            return
-        share = np.asarray(dx, np.float64)[at] / dy[at]
-        beyond = (share < lowest - 1e-6) | (share > 1 + 1e-6) | np.isnan(share)
-        if beyond.any():
-            worst = float(share[beyond][0])
-            words = (
-                f"{int(beyond.sum())} cells take {worst:.3g} of the gradient; right is anything in {lowest:.1g} .. 1"
-            )
-            self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
 
     def _named(self, tensor: str) -> str:
         return tensor if self.case is None else f"{tensor} on {self.case.name}"

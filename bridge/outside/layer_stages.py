@@ -9,7 +9,8 @@ import numpy as np
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.edge_cases import LARGEST_EXAMPLE, EdgeCase, edge_cases, larger_images, other_sizes
-from bridge.outside.layer_judge import LayerInputs, LayerJudge
+from bridge.outside.layer_inputs import LayerInputs
+from bridge.outside.layer_judge import LayerJudge
 from bridge.outside.layer_report import Broken, LayerReport
 from model_spec import ModelSpec
 from model_spec.inputs import check_x

@@ -1,0 +1,41 @@
+"""What a foreign layer is fed: drawn at random, or turned into an edge case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.outside.edge_cases import EdgeCase
+from bridge.weights import random_weights
+from model_spec import ModelSpec
+from model_spec.shapes import Shape
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """What the layer is fed: values that float32 can hold, so that every precision gets the same ones."""
+
+    x: Array
+    cotangent: Array
+    weights: dict[str, Array]
+
+    @classmethod
+    def draw(cls, spec: ModelSpec, batch: int, seed: int) -> LayerInputs:
+        """Random inputs, cotangent and variables for one layer."""
+        random = np.random.default_rng([seed, 2])
+
+        def normal(shape: Shape) -> Array:
+            return random.standard_normal((batch, *shape)).astype(np.float32).astype(np.float64)
+
+        # Neither mean 0 nor deviation 1: a normalization that does nothing would pass
+        x = (normal(spec.input_shape) * 1.5 + 0.5).astype(np.float32).astype(np.float64)
+        weights = {name.rpartition("/")[2]: value for name, value in random_weights(spec, seed).items()}
+        return cls(x, normal(spec.output_shape), weights)
+
+    def in_case(self, case: EdgeCase, spec: ModelSpec, seed: int) -> LayerInputs:
+        """The same variables with the inputs of an edge case; ``spec`` has its input shape."""
+        drawn = LayerInputs.draw(spec, case.batch or len(self.x), seed + 1)
+        return LayerInputs(case.make(drawn.x).astype(np.float32).astype(np.float64), drawn.cotangent, self.weights)
