@@ -104,7 +104,7 @@ class SweepResult:
             table.rows.append([name, data, "parity", f"{found.count('AGREE')} agree", str(len(found))])
         parts: list[str | Table] = [
             f"{self.verdict}: {len(self.outcomes)} of {self.total} cells, {kept} of them kept, "
-            f"{len(self.failed)} failed"
+            f"{len(self.failed)} failed{'; interrupted, the same command goes on' * self.interrupted}"
         ]
         if table.rows:
             parts.append(table)
