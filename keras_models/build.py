@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from keras_models.layers import build_layer
+from keras_models.layers.border import border
 from keras_models.runtime import floatx, keras
 from model_spec import ModelSpec
 
@@ -19,7 +20,11 @@ def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) 
     # TensorFlow uses the model's name as the name of a graph scope, which takes no spaces or slashes.
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
-        layers = [build_layer(layer, i, seed, dropout_seed, dtype) for i, layer in enumerate(spec.layers)]
+        layers = []
+        for i, layer in enumerate(spec.layers):
+            in_front = border(layer, dtype)
+            layers += [] if in_front is None else [in_front]
+            layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
         model = keras.Sequential(
             [keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype), *layers], name=f"model_{name}"
         )

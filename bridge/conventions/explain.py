@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from bridge.conventions.layer_cause import causes
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.losses import LOSS_CONVENTIONS
+from bridge.conventions.outcome import Given
 from bridge.judge.explanation import Explanation
 from bridge.judge.local import LocalRow, Observed, judge_alone
 from bridge.judge.loss_definition import LossDefinition
 from bridge.judge.tensor import Row
+from core_numpy.network import Network
 
 
 def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
@@ -26,7 +31,37 @@ def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
             judged = [row for row in rows if row.layer == layer]
             if judged and failing <= {row.tensor for row in judged} and all(row.agrees for row in judged):
                 found.append(Explanation(observed.side, layer, name, who))
+        if not any(one.layer == layer for one in found):
+            found += [Explanation(observed.side, layer, words, "") for words in _slips(observed, layer)]
     return found
+
+
+def _slips(observed: Observed, layer: str) -> list[str]:
+    """What is wrong with a layer that follows no known convention."""
+    for at, step in enumerate(observed.network.steps):
+        if step.name != layer:
+            continue
+        trace = observed.trace(at)
+        found = {"y": observed.trail[at + 1]}
+        gradients, name = observed.pullback, observed.names[at]
+        dy = np.zeros_like(trace.y)
+        if gradients is not None and (at == len(observed.names) - 1 or name in gradients.activations):
+            dy = np.asarray(gradients.activations[name], np.float64)
+            before = gradients.activations.get(observed.names[at - 1]) if at else gradients.inputs
+            if before is not None:
+                found["gradient of x"] = before
+            for variable in trace.params:
+                value = gradients.parameters.get(f"{layer}/{variable}")
+                if value is not None:
+                    found[f"gradient of {variable}"] = value
+        context = trace.context
+        masks = None if context.masks is None else (lambda index, own=context.masks: own)
+        network = Network(observed.network.spec, (step,))
+        given = Given(network, trace.params, trace.state, trace.x, dy, context.training, masks)
+        words = causes(given, found, 1e-9 if observed.place.dtype == "float64" else 3e-5)
+        if words:
+            return words
+    return []
 
 
 def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]]]:

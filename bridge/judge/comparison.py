@@ -161,7 +161,10 @@ def compare_models(
         if training and drops and any(not getattr(side, "shows_dropout", True) for side in (a, b)):
             report.left_out.append("training mode: which units a read model drops is not known")
             continue
-        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)}
+        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)} - {None}
+        for side in (a, b):
+            if getattr(side, "dropout_seed", 0) is None:
+                side.dropout_seed = next(iter(seeds), 0)  # it drops the units that the other drops
         if training and len(seeds) > 1 and drops:
             raise ValueError(
                 f"the models drop by different seeds {sorted(seeds)}; "
@@ -177,9 +180,13 @@ def compare_models(
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
         if offers(a, PullsBack) and offers(b, PullsBack):
-            sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
-            expected = model.pullback(cotangent.astype(np.float64))
-            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
+            try:
+                sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
+            except NoBackwardError as error:
+                report.left_out.append(f"backward in {mode} mode: {error}")
+            else:
+                expected = model.pullback(cotangent.astype(np.float64))
+                report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
         report.mark_diverged(first_row)
         if locate and any(row.conclusion == Verdict.DIFFER for row in report.rows[first_row:]):
             for side, name in zip((a, b), report.sides, strict=True):
@@ -213,8 +220,22 @@ def _observe(
         place=place,
         activations=side.activations(x.copy(), training=training, preactivations=True),
         loss=loss,
-        pullback=side.pullback(x.copy(), cotangent.copy(), training=training) if offers(side, PullsBack) else None,
+        pullback=_pullback(side, x.copy(), cotangent.copy(), training),
     )
+
+
+def _pullback(side: Any, x: Array, cotangent: Array, training: bool) -> Gradients | None:
+    if not offers(side, PullsBack):
+        return None
+    try:
+        gradients: Gradients = side.pullback(x, cotangent, training=training)
+    except NoBackwardError:
+        return None
+    return gradients
+
+
+class NoBackwardError(ValueError):
+    """A model has no backward in one mode; the message says which layer, and what it raised."""
 
 
 class DifferentWeightsError(ValueError):

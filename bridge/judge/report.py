@@ -96,7 +96,7 @@ class ParityReport:
         # In each mode anew: a layer that follows a convention in one may have another fault in the other
         found = explain(observed, failing)
         self.explanations += [one for one in found if one not in self.explanations]
-        explained = {one.layer for one in found}
+        explained = {one.layer for one in found if not one.is_slip}
         self.unexplained |= {(one.side, one.row.layer) for one in failing if one.row.layer not in explained}
 
     def name_conventions(self, first_row: int) -> None:
