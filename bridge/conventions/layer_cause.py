@@ -17,7 +17,9 @@ _SECONDS = 2.0
 """What the search for two slips at once may take."""
 
 
-def causes(given: Given, found: Outcome, tolerance: float, before: Given | None = None) -> list[str]:
+def causes(
+    given: Given, found: Outcome, tolerance: float, before: Given | None = None, seconds: float = _SECONDS
+) -> list[str]:
     """Sentences that explain all that is wrong in ``found``; those for a part of it where nothing explains all.
 
     Args:
@@ -25,6 +27,7 @@ def causes(given: Given, found: Outcome, tolerance: float, before: Given | None 
         found: what a foreign layer gave, by the names of an Outcome; tensors it does not give are left out.
         tolerance: share of a tensor's largest value by which equal ones may differ.
         before: the feed of an earlier call to the same object, or None.
+        seconds: what the search for two slips at once may take.
 
     Returns:
         One sentence where a single slip explains everything, else one for each tensor or slip.
@@ -53,7 +56,7 @@ def causes(given: Given, found: Outcome, tolerance: float, before: Given | None 
         related = _related(given, found, truth, wrong, tolerance)
         if all(words is not None for words in related.values()):
             return _said(related)
-        pair = _pair(changes, tried, given, found, wrong, tolerance)
+        pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)
         return pair or _said(related) or _not_finite(found, truth)
 
 
@@ -138,9 +141,10 @@ def _pair(
     found: Outcome,
     wrong: list[str],
     tolerance: float,
+    seconds: float,
 ) -> list[str]:
     """Two slips that together explain everything, or [] where none of the pairs tried in time does."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + seconds
     # The more a slip leaves right, the likelier it is one of the two
     ranked = sorted(tried, key=lambda each: len(_wrong(found, each[2], tolerance)))
     for words, other, gives in ranked:

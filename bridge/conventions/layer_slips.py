@@ -267,6 +267,8 @@ def _bias_without_sum(inner: Layer, params: Variables, cache: Any, dy: Array) ->
 
 # ---- batch normalization
 
+EPSILON = "its epsilon is"
+
 
 def _epsilon(given: Given, found: Outcome) -> tuple[str, Given] | None:
     """The epsilon, solved for from y."""
@@ -295,7 +297,7 @@ def _epsilon(given: Given, found: Outcome) -> tuple[str, Given] | None:
     epsilon = simple if abs(simple - epsilon) <= 1e-3 * max(epsilon, 1e-30) or epsilon < 1e-13 else epsilon
     if epsilon < 1e-13:
         return "its epsilon is left out", given.with_layer(_with_epsilon(layer, 1e-300))
-    words = f"its epsilon is {epsilon:.6g} in place of {spec.epsilon:g}"
+    words = f"{EPSILON} {epsilon:.6g} in place of {spec.epsilon:g}"
     return words, given.with_layer(_with_epsilon(layer, epsilon))
 
 

@@ -107,6 +107,7 @@ def compare(
         report.uncertain += part.uncertain
         report.local += part.local
         report.explanations += [one for one in part.explanations if one not in report.explanations]
+        report.slips += [one for one in part.slips if one not in report.slips]
     report.name_conventions_everywhere()
     return report
 

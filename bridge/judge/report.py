@@ -32,6 +32,7 @@ class ParityReport:
         prepared: what was done to the NumPy side beforehand, such as a planted fault.
         local: each layer of each side judged alone (see ``bridge.judge.local``); only where the comparison failed.
         explanations: known conventions that explain culprits (see ``bridge.conventions``).
+        slips: what is wrong with culprits that follow none, in words, where it is known.
         unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
         left_out: what was not compared, and why, half a sentence each.
@@ -45,6 +46,7 @@ class ParityReport:
     uncertain: int = 0
     local: list[LocalRow] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
+    slips: list[Explanation] = field(default_factory=list)
     unexplained: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
 
@@ -95,8 +97,10 @@ class ParityReport:
         self.local += local
         # In each mode anew: a layer that follows a convention in one may have another fault in the other
         found = explain(observed, failing)
+        self.slips += [one for one in found if one.is_slip and one not in self.slips]
+        found = [one for one in found if not one.is_slip]
         self.explanations += [one for one in found if one not in self.explanations]
-        explained = {one.layer for one in found if not one.is_slip}
+        explained = {one.layer for one in found}
         self.unexplained |= {(one.side, one.row.layer) for one in failing if one.row.layer not in explained}
 
     def name_conventions(self, first_row: int) -> None:
@@ -147,6 +151,7 @@ class ParityReport:
             "first_divergence": None if first is None else first.to_dict(),
             "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
             "explanations": [vars(explanation) for explanation in self.explanations],
+            "slips": [vars(slip) for slip in self.slips],
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -183,7 +188,7 @@ class ParityReport:
                 f"culprit: {layer!r} of {side}, judged alone on its own input: {worst.stage}, {worst.tensor}, "
                 f"error/bound {worst.error_over_bound:.3g}"
             )
-        lines += [f"explained: {explanation}" for explanation in self.explanations]
+        lines += [f"explained: {explanation}" for explanation in [*self.explanations, *self.slips]]
         ties = sum(row.verdict == TIE for row in self.rows)
         lines.append(
             f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding; "

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.calling import FORWARD
+from bridge.outside.functions import as_layer
 from bridge.outside.layer_judge import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
@@ -91,6 +92,7 @@ def check_layer(
     given = LayerInputs.draw(spec, batch, seed)
     notes: list[str] = []
     options = (spec.layers[0], spec.input_shape, layout, kernel_layout, style, names, call)
+    my_layer = as_layer(my_layer)
     layer = _adapted(my_layer, options, given, spec, notes)
     report = LayerReport(
         layer=_described(my_layer, layer),
