@@ -13,6 +13,9 @@ from bridge.conventions.relations import Surroundings, relation
 
 Array = np.ndarray
 
+_SINGLE = 3e-5
+"""Share of its largest value by which a tensor computed in float32 may differ from another."""
+
 _SECONDS = 2.0
 """What the search for two slips at once may take."""
 
@@ -34,10 +37,12 @@ def causes(
     """
     found = {name: np.asarray(value, np.float64) for name, value in found.items()}
     with np.errstate(all="ignore"):
-        truth = given.outcome()
+        truth, exact = given.outcome(), False
+        if "y" in found and np.isfinite(found["y"]).all() and (found["y"] == found["y"].astype(np.float32)).all():
+            exact, tolerance = tolerance < _SINGLE, max(tolerance, _SINGLE)  # it answers in float32, whatever it is fed
         wrong = _wrong(found, truth, tolerance)
         if not wrong:
-            return []
+            return _single(found) if exact else []
         changes = [
             layer_slips.symmetric,
             *variables_and_inputs.conventions(),
@@ -49,15 +54,37 @@ def causes(
         ]
         tried = _outcomes(changes, given, found)
         whole = [words for words, _, gives in tried if not _wrong(found, gives, tolerance)]
+        related = _related(given, found, truth, wrong, tolerance)
+        if not whole and all(words is not None for words in related.values()):
+            return _said(related)
+        whole = whole or _in_one_direction(found, wrong, tried, tolerance)
         if whole:
             # Two that cannot be told apart on what was fed are both said
             first, *others = list(dict.fromkeys(whole))[:2]
             return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
-        related = _related(given, found, truth, wrong, tolerance)
-        if all(words is not None for words in related.values()):
-            return _said(related)
         pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)
         return pair or _said(related) or _not_finite(found, truth)
+
+
+def _in_one_direction(
+    found: Outcome, wrong: list[str], tried: list[tuple[str, Given, Outcome]], tolerance: float
+) -> list[str]:
+    """Changes that explain all that is wrong and would change what is right too: one direction alone has them."""
+    only = {name: found[name] for name in wrong}
+    forward = all(not name.startswith("gradient") for name in wrong)
+    backward = all(name.startswith("gradient") for name in wrong)
+    where = " (in forward alone)" if forward else " (in backward alone)" if backward else ""
+    return [
+        words if not forward and words.startswith("backward") else f"{words}{where}"
+        for words, _, gives in tried
+        if where and not _wrong(only, gives, tolerance)
+    ]
+
+
+def _single(found: Outcome) -> list[str]:
+    """The tensors that are right to float32, and hold nothing finer."""
+    names = [name for name, value in found.items() if (value == value.astype(np.float32)).all() and value.any()]
+    return [f"{', '.join(names)}: computed in float32, though it is fed float64"] if names else []
 
 
 def _said(related: dict[str, str | None]) -> list[str]:

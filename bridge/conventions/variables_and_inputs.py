@@ -98,20 +98,40 @@ def parameters() -> Iterator[Change]:
     yield from (without_gamma, exchanged, transposed, own_statistics)
 
 
+_ROUNDED = (
+    "x",
+    "the kernel",
+    "parameters",
+    "x and the kernel",
+    "x and parameters",
+    "the gradient of the output",
+    "x and the gradient of the output",
+    "the kernel and the gradient of the output",
+    "everything",
+)
+"""What is rounded, in turn."""
+
+
 def precision() -> Iterator[Change]:
     """Inputs, parameters or the cotangent in lower precision."""
     for name, cast in PRECISIONS:
-        for what in ("x", "parameters", "x and parameters", "the gradient of the output", "everything"):
+        for what in _ROUNDED:
 
             def change(
                 given: Given, found: Outcome, name: str = name, cast: Callable[[Array], Array] = cast, what: str = what
             ) -> tuple[str, Given] | None:
                 changed = given
-                if what in ("x", "x and parameters", "everything"):
+                if what in ("x", "x and the kernel", "x and parameters", "everything"):
                     changed = replace(changed, x=cast(given.x))
                 if what in ("parameters", "x and parameters", "everything"):
                     changed = replace(changed, params={key: cast(value) for key, value in given.params.items()})
-                if what in ("the gradient of the output", "everything"):
+                if what in ("the kernel", "x and the kernel", "the kernel and the gradient of the output"):
+                    if "kernel" not in given.params:
+                        return None
+                    changed = replace(changed, params={**given.params, "kernel": cast(given.params["kernel"])})
+                if what in ("x and the gradient of the output",):
+                    changed = replace(changed, x=cast(given.x))
+                if "the gradient of the output" in what or what == "everything":
                     changed = replace(changed, dy=cast(given.dy))
                 return f"{what if what != 'everything' else 'all it is given'} is rounded to {name}", changed
 

@@ -21,6 +21,9 @@ KERNEL_LAYOUTS: dict[int, dict[str, tuple[int, ...]]] = {
 """By number of axes: the foreign layout, and how Keras' kernel is transposed into it."""
 
 
+_COMMON = ("HWIO", "OIHW", "IO", "OI")
+
+
 def image_to_layer(layout: str, value: Array, one_example: bool = False) -> Array:
     """A batch (n, h, w, c) in the layer's layout; other ranks stay. A copy: many layers write into what they get."""
     if layout == "NCHW" and value.ndim == 4 - one_example:
@@ -69,6 +72,9 @@ def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owne
             )
         return given
     fitting = [name for name, size in shapes.items() if size == kernel.shape]
+    if given is None:
+        # The rarer ones where none of the two that everybody uses fits
+        fitting = [name for name in fitting if name in _COMMON] or fitting
     if given is not None and given not in fitting:
         raise ValueError(f"the kernel of {owner} has shape {kernel.shape}, but {given} is {shapes[given]}")
     if given is None and not fitting:
