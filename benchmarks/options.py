@@ -181,6 +181,15 @@ def _verify_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", type=_path, help="an .npz file written by convert")
 
 
+def _grade_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("assignment", type=_path, help="a .toml file with the cases (docs/teaching/index.md)")
+    command.add_argument("submissions", type=_path, nargs="*", help="Python files to grade")
+    command.add_argument("--hints", type=int, choices=(1, 2, 3), help="1 where, 2 also what, 3 also how it should be")
+    command.add_argument("--secret", help="a text that the random inputs are drawn from (default: a new one)")
+    command.add_argument("--output", type=_path, default=Path("runs/grade"), help="a folder for each submission")
+    command.add_argument("--nbgrader", type=_path, metavar="FILE", help="write test cells for nbgrader, grade nothing")
+
+
 def _fault_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fault", help="plant this fault in the NumPy side, to see it caught (see crosscheck list)")
 
@@ -282,6 +291,11 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "the certificate of a converted model repeated here, on NumPy alone",
         "verify model.npz",
         (_verify_options,),
+    ),
+    "grade": (
+        "from-scratch code of students, judged by an assignment, with points and causes",
+        "grade docs/teaching/1_affine/assignment.toml submission.py",
+        (_grade_options,),
     ),
     "predict": (
         "classes, values or images a model gives for inputs, on NumPy alone",
