@@ -16,7 +16,7 @@ Array = np.ndarray
 _SINGLE = 3e-5
 """Share of its largest value by which a tensor computed in float32 may differ from another."""
 
-_SECONDS = 2.0
+_SECONDS = 1.0
 """What the search for two slips at once may take."""
 
 

@@ -52,6 +52,7 @@ class LayerReport:
         tried: what the layer was fed, stage by stage.
         hints: how much the text says of what is wrong: 1 where, 2 also what, 3 also how it should be.
         spec_layer: the claim itself, for the reference's formulas and code.
+        searched: whether the cause was looked for already.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class LayerReport:
     tried: list[str] = field(default_factory=list)
     hints: int = 2
     spec_layer: Any = None
+    searched: bool = False
 
     @property
     def failures(self) -> list[Row | Broken]:

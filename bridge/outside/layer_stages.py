@@ -89,6 +89,7 @@ class Stages:
         if mine and (reason := self._excused(case, mine)):
             del self.report.broken[broken:], self.report.rows[rows:]
             self.report.explanations.clear()
+            self.report.searched = False
             self.report.notes.append(reason)
         else:
             self.report.tried.append(case.name)

@@ -20,11 +20,12 @@ def _softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
     # The exponent z - max(z), or z - log(sum(exp(z))), is rounded; its absolute error is the exponential's relative one
     shifted = np.abs(trace.x - trace.x.max(axis=-1, keepdims=True))
     largest = np.abs(trace.x).max(axis=-1, keepdims=True) + np.log(trace.x.shape[-1])
-    variance = trace.x_variance + rounding.unit * (np.square(shifted) + 2 * np.square(largest))
+    variance = trace.x_variance + rounding.unit * np.square(shifted)
     # dp_i = p_i (dz_i - sum_j p_j dz_j)
     spread = (np.square(trace.y) * variance).sum(axis=-1, keepdims=True)
     carried = np.square(trace.y) * np.maximum(variance * (1 - 2 * trace.y) + spread, 0)
-    return carried + rounding.function(trace.y)
+    # A rounded log(sum(exp(z))) moves all probabilities of an example alike
+    return carried + rounding.function(trace.y) + 2 * rounding.unit * np.square(largest * trace.y)
 
 
 def _softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
