@@ -108,6 +108,9 @@ class SweepResult:
         ]
         if table.rows:
             parts.append(table)
+        for outcome in self.outcomes:
+            if (outcome.result or {}).get("why"):
+                parts.append(f"  {outcome.result['verdict']} {_label(outcome.task)}: {outcome.result['why']}")
         for outcome in self.failed:
             reason = (outcome.error or "").strip().splitlines()[-1]
             parts.append(f"  FAILED {_label(outcome.task)}: {reason}")
@@ -225,7 +228,11 @@ def parity(name: str, spec: str, data: str, limit: int | None, seed: int) -> dic
     with _one_thread(True):
         report = compare(model_from_json(spec), x, y, seed=seed)
     worst = report.worst(report.rows, "error_over_bound")
-    return {"verdict": report.verdict, "largest": 0.0 if worst is None else worst.error_over_bound}
+    return {
+        "verdict": report.verdict,
+        "largest": 0.0 if worst is None else worst.error_over_bound,
+        "why": report.why,
+    }
 
 
 @contextmanager

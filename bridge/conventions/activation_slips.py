@@ -109,6 +109,8 @@ def _slope_behind(given: Given, found: Outcome) -> tuple[str, Given] | None:
         return None
     left = given.x < 0
     slope = float(np.vdot(given.dy[left], dx[left]) / max(float(np.vdot(given.dy[left], given.dy[left])), 1e-300))
+    if abs(slope - 1) < 1e-9:
+        return None  # the derivative is missing altogether
     return (
         f"backward has the slope {slope:.6g} left of zero",
         given.with_last(_Other(given.last.spec, None, lambda x, y, dy: np.where(x > 0, dy, slope * dy), given.last)),

@@ -120,6 +120,8 @@ def _reason(factor: float, around: Surroundings) -> str:
             (0.5, ": half"),
             *((each, f": {words}") for words, each in around.counts.items()),
             *((1 / each, f": divided by {words}") for words, each in around.counts.items() if each > 1),
+            *((each / 2, f": half, times {words}") for words, each in around.counts.items() if each > 2),
+            *((2 / each, f": twice, divided by {words}") for words, each in around.counts.items() if each > 2),
             (1 / np.log(2), ": a logarithm to base 2"),
             (1 / np.log(10), ": a logarithm to base 10"),
         ):
@@ -215,6 +217,13 @@ def _other_shape(found: Array, truth: Array, tolerance: float, around: Surroundi
                 return f"{shape}: its axes are in the order {order}"
     if found.size == truth.size and close(found.reshape(truth.shape), truth, tolerance):
         return f"{shape}: the values are right, and not given back in the input's shape"
+    if found.ndim == truth.ndim and all(a <= b for a, b in zip(found.shape, truth.shape, strict=True)):
+        if close(found, truth[tuple(slice(size) for size in found.shape)], tolerance):
+            axes = [axis for axis in range(found.ndim) if found.shape[axis] < truth.shape[axis]]
+            square = (
+                " (height and width taken for equal)" if found.ndim == 4 and found.shape[1] == found.shape[2] else ""
+            )
+            return f"{shape}: its values are right, and the last of axis {axes[0]} are missing{square}"
     if truth.ndim == 1 and found.ndim == 0:
         return f"{shape}: summed over all axes, the last one too" if close(found, truth.sum(), tolerance) else None
     return None

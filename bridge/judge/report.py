@@ -70,17 +70,18 @@ class ParityReport:
         """The first tensor the sides part at, in computing order: forward, loss, then backward from the last layer."""
         return next((row for row in self.failures if row.verdict != VACUOUS), None)
 
-    def _why(self) -> list[str]:
-        """What a verdict that is neither AGREE nor DIFFER comes from, and what helps."""
+    @property
+    def why(self) -> str:
+        """What a verdict that is neither AGREE nor DIFFER comes from, and what helps; "" for these."""
         if self.verdict == Verdict.BOTH_DIVERGED:
-            return ["both sides leave the finite numbers in the same places; scale the inputs, or give other weights"]
+            return "both sides leave the finite numbers in the same places; scale the inputs, or give other weights"
         still = [row for row in self.rows if row.verdict == VACUOUS]
         if self.verdict != Verdict.NOTHING_COMPARED or not still:
-            return []
-        return [
+            return ""
+        return (
             f"{len(still)} tensors are all zero on both sides, which proves nothing, the first one {still[0].tensor} "
             f"({still[0].stage}): outputs that saturate or units that are dead; scale the inputs, or give other weights"
-        ]
+        )
 
     def mark_diverged(self, first_row: int) -> None:
         """Behind values that are not finite on both sides alike, other NaN and infinities have no right form."""
@@ -171,7 +172,7 @@ class ParityReport:
         if self.prepared:
             lines.append(self.prepared)
         lines += [f"left out: {part}" for part in self.left_out]
-        lines += self._why()
+        lines += [self.why] if self.why else []
         first = self.first_divergence
         if first is not None:
             path = "" if first.path == "eager" else f", {first.path}"

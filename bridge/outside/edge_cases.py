@@ -45,6 +45,10 @@ def _constant_images(x: Array) -> Array:
     return np.broadcast_to(np.float32(x.mean(axis=(1, 2), keepdims=True)), x.shape).astype(np.float64)
 
 
+LARGEST_EXAMPLE = 50_000
+"""Values of an example from which on the edge inputs take too long; what they show, a smaller image shows too."""
+
+
 def _half_zero(x: Array) -> Array:
     flat = np.arange(x.size).reshape(x.shape)
     return np.where(flat % 2 == 0, 0.0, x)
@@ -115,8 +119,8 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
             yield EdgeCase("a second call", second_call=True)
         return
     if not (isinstance(layer, specs.BatchNormalization) and training):
-        yield EdgeCase("one example", batch=1)
-    yield EdgeCase("memory that is not contiguous", contiguous=False)
+        yield EdgeCase("one example", batch=1, may_raise=True)
+    yield EdgeCase("memory that is not contiguous", contiguous=False, may_raise=True)
     yield EdgeCase("a second call", second_call=True)
 
 

@@ -173,10 +173,14 @@ class ForeignModel:
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Gradients of sum(cotangent * output)."""
         self.activations(x, training, dropout_call)
-        dy = np.asarray(cotangent, self.dtype)
+        return self.pull(np.asarray(cotangent, self.dtype), training)
+
+    def pull(self, dy: Array, training: bool, skip_last: int = 0) -> Gradients:
+        """Pull a cotangent of the last forward back, that of what the last ``skip_last`` steps were given."""
+        count = len(self.steps) - skip_last
         parameters: dict[str, Array] = {}
         activations: dict[str, Array] = {}
-        for step, layer in zip(reversed(self.steps), reversed(self.layers), strict=True):
+        for step, layer in zip(reversed(self.steps[:count]), reversed(self.layers[:count]), strict=True):
             activations[value_name(step)] = dy
             if isinstance(layer, AdaptedLayer):
                 layer.clear_gradients()

@@ -21,7 +21,8 @@ from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
 from bridge.weights import random_weights
 from core_numpy.network import Network
-from model_spec import Conv2D, Dropout, ModelSpec
+from model_spec import Activation, Conv2D, Dropout, MaxPooling2D, ModelSpec
+from model_spec.activations import LEAKY_RELU_SLOPE
 from model_spec.shapes import Shape
 from model_spec.verdict import Verdict
 
@@ -231,6 +232,8 @@ class LayerJudge:
             self._judge("gradient of x", dx, pulled.inputs, place)
             for sums in pulled.conserved.values():
                 self._sums(dx, sums, place)
+            if self.case is not None:
+                self._shares(given, dx, place)
         return expected | inputs
 
     def _of_any_algorithm(self, expected: Expected) -> Expected:
@@ -249,6 +252,28 @@ class LayerJudge:
         if not row.agrees and row.verdict != VACUOUS:
             row = replace(row, tensor=self._named("channel sums of gradient of x"))
             self.report.rows.append(row)
+
+    def _shares(self, given: LayerInputs, dx: Array, place: Place) -> None:
+        """At a kink or tie any choice between the one-sided derivatives is right, and none beyond them."""
+        layer: Any = self.spec.layers[0]
+        x, dy = given.x, given.cotangent
+        if isinstance(layer, Activation) and layer.activation in ("relu", "leaky_relu"):
+            at, lowest = x == 0, LEAKY_RELU_SLOPE if layer.activation == "leaky_relu" else 0.0
+        elif isinstance(layer, MaxPooling2D) and layer.strides == layer.pool_size and layer.padding == "valid":
+            rows, columns = (dy.shape[axis] * layer.pool_size[axis - 1] for axis in (1, 2))
+            # (n, out h, out w, c) -> (n, h, w, c): every window's gradient in each of its cells
+            dy = dy.repeat(layer.pool_size[0], axis=1).repeat(layer.pool_size[1], axis=2)
+            dx, at, lowest = dx[:, :rows, :columns], np.ones_like(dy, bool), 0.0
+        else:
+            return
+        share = np.asarray(dx, np.float64)[at] / dy[at]
+        beyond = (share < lowest - 1e-6) | (share > 1 + 1e-6) | np.isnan(share)
+        if beyond.any():
+            worst = float(share[beyond][0])
+            words = (
+                f"{int(beyond.sum())} cells take {worst:.3g} of the gradient; right is anything in {lowest:.1g} .. 1"
+            )
+            self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
 
     def _named(self, tensor: str) -> str:
         return tensor if self.case is None else f"{tensor} on {self.case.name}"

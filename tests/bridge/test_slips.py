@@ -450,7 +450,7 @@ SLIPS = {
         Function(lambda x: np.where(x > 0, x, 0.3 * x), lambda x, y, dy: dy),
         LEAKY,
         {},
-        "slope left of zero is 0.3; backward has the slope 1 left of zero",
+        "slope left of zero is 0.3; the derivative is missing",
     ),
     "pair: epsilon and momentum": (
         Normalization(epsilon=1e-5, momentum=0.9),
