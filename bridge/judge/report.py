@@ -6,13 +6,14 @@ import html
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from bridge.judge.bounds import SAFETY
 from bridge.judge.explanation import Explain, Explanation
 from bridge.judge.heat_map import heat_map
 from bridge.judge.local import LocalRow, Observed, judge_alone
-from bridge.judge.tensor import BUG, CONVENTION, TIE, VACUOUS, Row
+from bridge.judge.tensor import BUG, CONVENTION, DIVERGED, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
 from model_spec.verdict import Verdict, combine, json_text
 
@@ -66,8 +67,29 @@ class ParityReport:
 
     @property
     def first_divergence(self) -> Row | None:
-        """The first failing tensor in computing order: forward, loss, then backward from the last layer."""
-        return next(iter(self.failures), None)
+        """The first tensor the sides part at, in computing order: forward, loss, then backward from the last layer."""
+        return next((row for row in self.failures if row.verdict != VACUOUS), None)
+
+    @property
+    def why(self) -> str:
+        """What a verdict that is neither AGREE nor DIFFER comes from, and what helps; "" for these."""
+        if self.verdict == Verdict.BOTH_DIVERGED:
+            return "both sides leave the finite numbers in the same places; scale the inputs, or give other weights"
+        still = [row for row in self.rows if row.verdict == VACUOUS]
+        if self.verdict != Verdict.NOTHING_COMPARED or not still:
+            return ""
+        return (
+            f"{len(still)} tensors are all zero on both sides, which proves nothing, the first one {still[0].tensor} "
+            f"({still[0].stage}): outputs that saturate or units that are dead; scale the inputs, or give other weights"
+        )
+
+    def mark_diverged(self, first_row: int) -> None:
+        """Behind values that are not finite on both sides alike, other NaN and infinities have no right form."""
+        diverged = False
+        for at, row in enumerate(self.rows[first_row:], first_row):
+            if diverged and row.verdict == BUG and not isfinite(row.error):
+                self.rows[at] = replace(row, verdict=DIVERGED)
+            diverged |= row.verdict == DIVERGED
 
     def add_local(self, observed: Observed, explain: Explain) -> None:
         """Judge every layer of one side alone, and let ``explain`` look for conventions behind those that fail."""
@@ -150,6 +172,7 @@ class ParityReport:
         if self.prepared:
             lines.append(self.prepared)
         lines += [f"left out: {part}" for part in self.left_out]
+        lines += [self.why] if self.why else []
         first = self.first_divergence
         if first is not None:
             path = "" if first.path == "eager" else f", {first.path}"

@@ -49,19 +49,20 @@ class _Dropping:
         self.layer = layer
         self.rate = rate
         self.kept: Array | None = None
-        self.own: Array | None = None
+        self.own = self.shown = np.empty(0, np.bool_)
 
     def forward(self, x: Array, training: bool, masks: Any = None) -> Array:
         y = self.layer.forward(x, training)
         self.kept = None
         if not training or masks is None:
             return y
-        self.own = (y != 0) | (x == 0)
-        deviation = np.sqrt(self.rate * (1 - self.rate) / self.own.size)
-        share = 1 - float(self.own.mean())
-        if abs(share - self.rate) > 6 * deviation:
+        # Zeros do not show whether they were dropped
+        self.own, self.shown = y != 0, x != 0
+        count = max(int(self.shown.sum()), 1)
+        share = float((~self.own[self.shown]).mean()) if self.shown.any() else self.rate
+        if abs(share - self.rate) > 6 * np.sqrt(self.rate * (1 - self.rate) / count):
             raise ForeignLayerError(
-                f"it dropped {share:.3g} of {self.own.size} values, the rate is {self.rate:g}; use check_layer"
+                f"it dropped {share:.3g} of {count} values, the rate is {self.rate:g}; use check_layer"
             )
         self.kept = masks.keep_mask(x.shape, self.rate, x.dtype)
         return x * self.kept * self._scale(y, x)
@@ -71,12 +72,12 @@ class _Dropping:
             return self.layer.backward(dy)
         ones = np.ones_like(dy)
         dx = self.layer.backward(ones)
-        if self.own is None or not np.array_equal(dx != 0, self.own):
+        if not np.array_equal(dx[self.shown] != 0, self.own[self.shown]):
             raise ForeignLayerError("its backward drops other units than its forward; judge it with check_layer")
         return dy * self.kept * self._scale(dx, ones)
 
     def _scale(self, found: Array, given: Array) -> Any:
-        used = self.own & (given != 0) if self.own is not None else given != 0
+        used = self.own & (given != 0)
         return found.dtype.type(np.median(found[used] / given[used])) if used.any() else found.dtype.type(1)
 
 

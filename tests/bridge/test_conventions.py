@@ -143,6 +143,7 @@ def test_a_convention_beside_a_plain_fault_excuses_nothing():
     blamed = fault.plant(other, fault.sites(other)[-1])
     report, found = explained(right, other)
     assert found == {("other", "conv2d", "flipped kernel")}
+    assert [one.convention for one in report.slips] == ["gradient of x is 1.0001 times the true value"]
     assert {local.row.layer for local in report.culprits} == {"conv2d", blamed}
     assert {row.verdict for row in report.failures} == {"BUG"}
     assert f"{len(report.failures)} failing tensors, BUG {len(report.failures)}:" in str(report)
