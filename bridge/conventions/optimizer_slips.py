@@ -207,6 +207,11 @@ def optimizer_slips(
     taken = Course(rule, start, gradients, course)
     own = UPDATE_RULES[type(rule)].update
     with np.errstate(all="ignore"):
+        if not all(np.isfinite(value).all() for value in course[0].values()):
+            from_zero = taken.run(own, taken.constants(), shift=-1)[: sum(value.size for value in start.values())]
+            if not np.isfinite(from_zero).all():
+                return "steps are counted from 0: the bias correction divides by 1 - beta**0, which is 0"
+            return "the first step holds NaN or infinity: a division by zero, perhaps an epsilon that is left out"
         return next(_sentences(taken, own, conventions), None)
 
 
