@@ -1,4 +1,4 @@
-"""From a ModelSpec to a real keras.Sequential of stock Keras layers."""
+"""From a ModelSpec to a real Keras model of stock Keras layers: a Sequential, or functional where layers branch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 from keras_models.layers import build_layer
+from keras_models.layers.merging import MERGES
 from keras_models.runtime import floatx, keras
 from model_spec import ModelSpec
 
 
-def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
-    """Return a built ``keras.Sequential`` with the layers, names and first values the specification says.
+def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
+    """Return a built Keras model with the layers, names and first values the specification says.
+
+    It is a ``keras.Sequential`` where the layers stand in a line, else a functional ``keras.Model``.
 
     Raises:
         ValueError: a layer Keras does not have, named with the supported list.
@@ -20,9 +23,15 @@ def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) 
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
         layers = [build_layer(layer, i, seed, dropout_seed, dtype) for i, layer in enumerate(spec.layers)]
-        model = keras.Sequential(
-            [keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype), *layers], name=f"model_{name}"
-        )
+        entry = keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype)
+        if spec.is_chain:
+            model = keras.Sequential([entry, *layers], name=f"model_{name}")
+        else:
+            values = [entry]
+            for layer, read in zip(layers, spec.sources, strict=True):
+                inputs = [values[at] for at in read]
+                values.append(layer(inputs if isinstance(layer, MERGES) else inputs[0]))
+            model = keras.Model(entry, values[-1], name=f"model_{name}")
     found = {f"{layer.name}/{variable.name}": tuple(variable.shape) for layer in layers for variable in layer.weights}
     if list(found.items()) != list(spec.variable_shapes.items()):
         raise ValueError(

@@ -52,6 +52,10 @@ class ForeignModel:
                 f"model {spec.name!r} has Dropout, and foreign layers drop other units; "
                 f"leave it out of the specification here, and judge the layer with bridge.check_layer"
             )
+        if not spec.is_chain:
+            raise ValueError(
+                f"model {spec.name!r} branches, and foreign layers are run in a line; judge each part alone"
+            )
         self.spec = spec
         self.dtype = floating_dtype(dtype).name
         self.steps = lower(spec)

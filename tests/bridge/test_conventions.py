@@ -139,7 +139,7 @@ def test_a_convention_beside_a_plain_fault_excuses_nothing():
     flipped = next(one for one in LAYER_CONVENTIONS if one.name == "flipped kernel")
     other.network = other.network.replace_layer(0, flipped.make(other.network.steps[0].layer))
     fault = find("slightly-wrong-input-gradient")
-    blamed = fault.plant(other, fault.traces(other)[-1])
+    blamed = fault.plant(other, fault.sites(other)[-1])
     report, found = explained(right, other)
     assert found == {("other", "conv2d", "flipped kernel")}
     assert {local.row.layer for local in report.culprits} == {"conv2d", blamed}

@@ -36,7 +36,7 @@ def test_each_layer_can_carry_the_fault(digits):
     spec = zoo.lenet((8, 8, 1))
     fault = find("dropped-bias-gradient")
     blamed = []
-    for at in fault.traces(NumpyModel(spec)):
+    for at in fault.sites(NumpyModel(spec)):
         right, faulty = NumpyModel(spec, 3, "float64"), NumpyModel(spec, 3, "float64")
         planted = fault.plant(faulty, at)
         report = bridge.compare_models(right, faulty, *digits, locate=False)

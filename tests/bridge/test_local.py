@@ -25,7 +25,7 @@ def test_two_faults_are_both_found(digits):
     for model in (right, faulty):
         model.set_weights(bridge.random_weights(spec, 4))
     fault = find("flipped-kernel")
-    first, second = (fault.plant(faulty, at) for at in fault.traces(faulty)[1:3])
+    first, second = (fault.plant(faulty, at) for at in fault.sites(faulty)[1:3])
     report = bridge.compare_models(right, faulty, *digits, names=("right", "faulty"))
     assert {local.row.layer for local in report.culprits} == {first, second} == {"conv2d_1", "conv2d_2"}
     assert report.first_divergence.layer == "conv2d_1"
