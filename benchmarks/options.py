@@ -34,18 +34,18 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=_positive, help="threads of each backend (default: all cores)")
-    command.add_argument("--config", type=Path, help="a .toml file with values for these options")
+    command.add_argument("--config", type=_path, help="a .toml file with values for these options")
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_positive)
     command.add_argument("--batch-size", type=_positive)
-    command.add_argument("--output", type=Path, default=Path("runs"), help="directory of the reports (default: runs)")
+    command.add_argument("--output", type=_path, default=Path("runs"), help="directory of the reports (default: runs)")
 
 
 def _resume_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--resume", type=Path, metavar="DIRECTORY", help="go on with the run of this directory, to the same bits"
+        "--resume", type=_path, metavar="DIRECTORY", help="go on with the run of this directory, to the same bits"
     )
 
 
@@ -97,9 +97,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--blas-core", default="auto", help="OPENBLAS_CORETYPE of NumPy's processes; auto, or none for NumPy's choice"
     )
-    command.add_argument("--output", type=Path, default=Path("runs/speed.json"), help="file with every sample")
-    command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
-    command.add_argument("--compare", type=Path, metavar="OLD", help="compare with the file of an earlier run")
+    command.add_argument("--output", type=_path, default=Path("runs/speed.json"), help="file with every sample")
+    command.add_argument("--record", type=_path, metavar="FILE", help="write the text there too, as Markdown")
+    command.add_argument("--compare", type=_path, metavar="OLD", help="compare with the file of an earlier run")
     command.add_argument(
         "--fail-if", metavar="slower:RATIO", help="with --compare: exit 1 where a cell is slower by that"
     )
@@ -117,7 +117,7 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--jobs", type=_positive, default=1, help="processes on this machine")
     command.add_argument("--dask", metavar="ADDRESS", help="tcp://host:port of a Dask scheduler whose workers do it")
     command.add_argument(
-        "--directory", type=Path, default=Path("runs/sweep"), help="where finished cells and results.json are kept"
+        "--directory", type=_path, default=Path("runs/sweep"), help="where finished cells and results.json are kept"
     )
 
 
@@ -133,7 +133,7 @@ def _endure_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--files", type=_positive, default=10000, help="for each parser (default: 10000)")
     command.add_argument("--together", type=_positive, default=8, help="trainings at once (default: 8)")
     command.add_argument("--seed", type=int, default=0, help="of the moments, and of the fuzzer")
-    command.add_argument("--record", type=Path, metavar="FILE", help="write the text there too, as Markdown")
+    command.add_argument("--record", type=_path, metavar="FILE", help="write the text there too, as Markdown")
 
 
 def _reproduce_options(command: argparse.ArgumentParser) -> None:
@@ -144,21 +144,21 @@ def _reproduce_options(command: argparse.ArgumentParser) -> None:
         "--jobs", type=_positive, default=1, help="processes; with more than one, only the first seed's seconds count"
     )
     command.add_argument(
-        "--directory", type=Path, default=Path("runs/reproduction"), help="where finished parts are kept"
+        "--directory", type=_path, default=Path("runs/reproduction"), help="where finished parts are kept"
     )
     command.add_argument("--record", action="store_true", help="write docs/reproduction.md, its record and pictures")
 
 
 def _convert_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", type=Path, help="model.keras, model.h5 or model.npz")
-    command.add_argument("target", type=Path, help="model.npz; or model.keras where the source is .npz")
-    command.add_argument("--data", type=Path, help="an .npz or .npy file with inputs to compare on; drawn by default")
+    command.add_argument("source", type=_path, help="model.keras, model.h5 or model.npz")
+    command.add_argument("target", type=_path, help="model.npz; or model.keras where the source is .npz")
+    command.add_argument("--data", type=_path, help="an .npz or .npy file with inputs to compare on; drawn by default")
     command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
 
 
 def _predict_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", type=Path, help="an .npz file written by convert or save_weights")
-    command.add_argument("images", type=Path, help="an .npz file with inputs x, an .npy file, or a picture")
+    command.add_argument("model", type=_path, help="an .npz file written by convert or save_weights")
+    command.add_argument("images", type=_path, help="an .npz file with inputs x, an .npy file, or a picture")
     command.add_argument("--limit", type=_positive, help="only the first N inputs")
     command.add_argument("--top", type=_positive, default=3, help="classes shown of each (default: 3)")
     command.add_argument(
@@ -173,12 +173,21 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
         help="what transparent pictures are laid on (default: white, or black where nothing would be seen)",
     )
     command.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the predictions: .npz, .npy, or a picture of an image"
+        "--output", type=_path, metavar="FILE", help="write the predictions: .npz, .npy, or a picture of an image"
     )
 
 
 def _verify_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", type=Path, help="an .npz file written by convert")
+    command.add_argument("model", type=_path, help="an .npz file written by convert")
+
+
+def _grade_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("assignment", type=_path, help="a .toml file with the cases (docs/teaching/index.md)")
+    command.add_argument("submissions", type=_path, nargs="*", help="Python files to grade")
+    command.add_argument("--hints", type=int, choices=(1, 2, 3), help="1 where, 2 also what, 3 also how it should be")
+    command.add_argument("--secret", help="a text that the random inputs are drawn from (default: a new one)")
+    command.add_argument("--output", type=_path, default=Path("runs/grade"), help="a folder for each submission")
+    command.add_argument("--nbgrader", type=_path, metavar="FILE", help="write test cells for nbgrader, grade nothing")
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:
@@ -188,19 +197,19 @@ def _fault_option(command: argparse.ArgumentParser) -> None:
 def _fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-n", "--count", type=_positive, default=100, help="how many networks (default: 100)")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of the saved cases")
+    command.add_argument("--output", type=_path, default=Path("runs/fuzz"), help="directory of the saved cases")
     command.add_argument(
         "--jobs", type=_positive, default=1, help="processes; with more than one, a crash ends one chunk only"
     )
     command.add_argument(
         "--conversions", action="store_true", help="instead: random Keras models converted to NumPy and back"
     )
-    command.add_argument("--record", type=Path, metavar="FILE", help="with --conversions: write the result there too")
+    command.add_argument("--record", type=_path, metavar="FILE", help="with --conversions: write the result there too")
 
 
 def _case_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("case", type=Path, help="a .json case written by fuzz")
-    command.add_argument("--pytest", type=Path, metavar="FILE", help="write the case as a pytest file, compare nothing")
+    command.add_argument("case", type=_path, help="a .json case written by fuzz")
+    command.add_argument("--pytest", type=_path, metavar="FILE", help="write a pytest file, compare nothing")
 
 
 def _selftest_options(command: argparse.ArgumentParser) -> None:
@@ -211,9 +220,9 @@ def _calibrate_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-n", "--count", type=_positive, default=200, help="how many random networks (default: 200)")
     command.add_argument("--trainings", type=_positive, default=20, help="how many trained networks (default: 20)")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--output", type=Path, default=Path("runs/fuzz"), help="directory of finished parts")
+    command.add_argument("--output", type=_path, default=Path("runs/fuzz"), help="directory of finished parts")
     command.add_argument("--jobs", type=_positive, default=1, help="processes")
-    command.add_argument("--record", type=Path, metavar="FILE", help="write the result there too, as Markdown")
+    command.add_argument("--record", type=_path, metavar="FILE", help="write the result there too, as Markdown")
 
 
 def _divisor(text: str) -> float:
@@ -224,6 +233,12 @@ def _divisor(text: str) -> float:
     if not 0 < abs(value) < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a finite number other than 0, got {text}")
     return value
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a file or folder, . is this one")
+    return Path(text)
 
 
 def _positive(text: str) -> int:
@@ -276,6 +291,11 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "the certificate of a converted model repeated here, on NumPy alone",
         "verify model.npz",
         (_verify_options,),
+    ),
+    "grade": (
+        "from-scratch code of students, judged by an assignment, with points and causes",
+        "grade docs/teaching/1_affine/assignment.toml submission.py",
+        (_grade_options,),
     ),
     "predict": (
         "classes, values or images a model gives for inputs, on NumPy alone",

@@ -67,6 +67,16 @@ def load_samples(
     if path.suffix.lower() in ARRAYS:
         array = load_array(path)[:limit]
         x, notes = _fitted(array, spec)
+        if (
+            divide_by is None
+            and spec.input_dtype is not None
+            and np.dtype(spec.input_dtype).kind in "iu"
+            and _fractions_alone(x)
+        ):
+            notes.append(
+                f"this network cuts its inputs to whole numbers ({spec.input_dtype}): between 0 and 1 all become 0; "
+                f"--divide-by {1 / 255:.6f} makes 0..1 to 0..255"
+            )
         expected = input_range(spec, weights).largest
         if divide_by is None and expected == 1 and len(spec.input_shape) > 1 and _whole_pixels(x):
             notes.append("whole numbers up to 255 taken as they are; --divide-by 255 makes them 0..1")
@@ -88,7 +98,8 @@ def load_array(path: Path) -> Array:
     try:
         if path.suffix.lower() == ".npy":
             # Mapped: a header that claims more than the file holds takes no memory
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            with np.errstate(over="ignore"):
+                array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         else:
             array = _from_archive(path)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
@@ -100,8 +111,6 @@ def _from_archive(path: Path) -> Array:
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
     name = next((name for name in _NAMES if name in entries), None)
-    if name is None and len(entries) == 1:
-        name = next(iter(entries))
     if name is None:
         raise ValueError(f"it holds {', '.join(entries) or 'nothing'}; name the array with the inputs x")
     claimed, stored = entries[name].file_size, entries[name].compress_size
@@ -128,6 +137,10 @@ def _fitted(array: Array, spec: ModelSpec) -> tuple[Array, list[str]]:
     return array, []
 
 
+def _fractions_alone(x: Array) -> bool:
+    return bool(x.dtype.kind == "f" and x.size and x.min() >= 0 and x.max() <= 1 and (x != np.floor(x)).any())
+
+
 def _whole_pixels(x: Array) -> bool:
     return bool(x.dtype.kind in "ui" and x.size and 2 < x.max() <= 255)
 
@@ -143,7 +156,8 @@ def _from_picture(
     divisor = picture.white / expected.largest if divide_by is None else divide_by
     reason = f" (this network takes 0..{expected.largest:g}: {expected.reason})" if expected.reason else ""
     scaled = f"its pixels, 0..{picture.white:g}, divided by {divisor:g}" + (reason if divide_by is None else "")
-    x = picture.values.reshape(1, *spec.input_shape) / divisor
+    with np.errstate(over="ignore"):
+        x = picture.values.reshape(1, *spec.input_shape) / divisor
     return Samples(x, divisor, (*notes, *picture.notes, scaled))
 
 

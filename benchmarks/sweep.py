@@ -104,10 +104,13 @@ class SweepResult:
             table.rows.append([name, data, "parity", f"{found.count('AGREE')} agree", str(len(found))])
         parts: list[str | Table] = [
             f"{self.verdict}: {len(self.outcomes)} of {self.total} cells, {kept} of them kept, "
-            f"{len(self.failed)} failed"
+            f"{len(self.failed)} failed{'; interrupted, the same command goes on' * self.interrupted}"
         ]
         if table.rows:
             parts.append(table)
+        for outcome in self.outcomes:
+            if (outcome.result or {}).get("why"):
+                parts.append(f"  {outcome.result['verdict']} {_label(outcome.task)}: {outcome.result['why']}")
         for outcome in self.failed:
             reason = (outcome.error or "").strip().splitlines()[-1]
             parts.append(f"  FAILED {_label(outcome.task)}: {reason}")
@@ -225,7 +228,11 @@ def parity(name: str, spec: str, data: str, limit: int | None, seed: int) -> dic
     with _one_thread(True):
         report = compare(model_from_json(spec), x, y, seed=seed)
     worst = report.worst(report.rows, "error_over_bound")
-    return {"verdict": report.verdict, "largest": 0.0 if worst is None else worst.error_over_bound}
+    return {
+        "verdict": report.verdict,
+        "largest": 0.0 if worst is None else worst.error_over_bound,
+        "why": report.why,
+    }
 
 
 @contextmanager

@@ -12,8 +12,14 @@ from bridge.judge.sensitivity import sensitivities as sensitivities
 from bridge.lockstep.training import TrainingParityReport as TrainingParityReport
 from bridge.lockstep.training import compare_training as compare_training
 from bridge.outside.external_model import model_from_layers as model_from_layers
+from bridge.outside.external_training import external_training as external_training
+from bridge.outside.functions import from_autograd as from_autograd
+from bridge.outside.functions import from_functions as from_functions
+from bridge.outside.functions import from_jax as from_jax
 from bridge.outside.layer_check import check_layer as check_layer
 from bridge.outside.layer_report import LayerReport as LayerReport
+from bridge.outside.loss_check import LossReport as LossReport
+from bridge.outside.loss_check import check_loss as check_loss
 from bridge.outside.optimizer_check import OptimizerReport as OptimizerReport
 from bridge.outside.optimizer_check import check_optimizer as check_optimizer
 from bridge.selftest.faults import plant as plant

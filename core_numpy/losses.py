@@ -40,6 +40,12 @@ def check_targets(outputs: Array, targets: Array, allow_classes: bool = False) -
                 f"classes must be {len(outputs)} integers, one for each row of outputs {outputs.shape}, "
                 f"got {targets.dtype} {targets.shape}; give integer classes or rows like the outputs"
             )
+        # As unsigned numbers negative ones are larger than any class: one pass tells both
+        if targets.size and int(targets.astype(np.uint64, copy=False).max()) >= outputs.shape[1]:
+            raise ValueError(
+                f"classes must be 0..{outputs.shape[1] - 1}, got {int(targets.min())}..{int(targets.max())}; "
+                f"renumber them or give the network more outputs"
+            )
     elif targets.shape != outputs.shape:
         raise ValueError(
             f"targets must have the shape of the outputs, {outputs.shape}, got {targets.shape}; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core_numpy.contract import MaskSources
-from core_numpy.philox import stateless_uniform
+from core_numpy.philox import stateless_at_least
 from model_spec.shapes import element_count
 from model_spec.streams import layer_seed
 
@@ -32,7 +32,7 @@ class KerasMask:
     def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
         dtype = np.dtype(self.stream_dtype or dtype)
         offset = start * element_count(shape[1:])
-        return stateless_uniform((self.seed, self.call), shape, dtype, offset) >= dtype.type(rate)
+        return stateless_at_least((self.seed, self.call), shape, dtype, rate, offset)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ initial weights and dropout masks from this stream (not under XLA, which uses an
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from model_spec.shapes import element_count
@@ -18,21 +20,29 @@ _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _SEED_KEY = (0x3EC8F720, 0x02461E29)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
-_BLOCKS_AT_ONCE = 1 << 14  # 14 arrays of this many words stay inside a 2 MiB cache
+_MANTISSA = np.uint32(0x7FFFFF)
+_BLOCKS_AT_ONCE = 1 << 14  # six arrays of this many words stay inside a 1 MiB cache
 
 
 def _rounds(counter: tuple[Array, Array, Array, Array], key: tuple[int, int]) -> tuple[Array, Array, Array, Array]:
-    """Ten rounds of Philox4x32 on uint64 arrays that hold 32-bit words."""
+    """Ten rounds of Philox4x32 on uint64 arrays that hold 32-bit words, which are overwritten."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
+    p0, p1 = np.empty_like(c0), np.empty_like(c0)
     for _ in range(10):
-        p0, p1 = c0 * _M0, c2 * _M1
-        c0, c1, c2, c3 = (
-            (p1 >> _SHIFT) ^ c1 ^ np.uint64(k0),
-            p1 & _LOW,
-            (p0 >> _SHIFT) ^ c3 ^ np.uint64(k1),
-            p0 & _LOW,
-        )
+        # No temporary arrays: every pass stays in the second-level cache
+        np.multiply(c0, _M0, out=p0)
+        np.multiply(c2, _M1, out=p1)
+        # c0 = high word of p1 ^ c1 ^ k0, c1 = low word of p1
+        np.right_shift(p1, _SHIFT, out=c0)
+        c0 ^= c1
+        c0 ^= np.uint64(k0)
+        np.bitwise_and(p1, _LOW, out=c1)
+        # c2 = high word of p0 ^ c3 ^ k1, c3 = low word of p0
+        np.right_shift(p0, _SHIFT, out=c2)
+        c2 ^= c3
+        c2 ^= np.uint64(k1)
+        np.bitwise_and(p0, _LOW, out=c3)
         k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
     return c0, c1, c2, c3
 
@@ -65,11 +75,32 @@ def stateless_words(seed: tuple[int, int], count: int, offset: int = 0) -> Array
     return words[skipped : skipped + count]
 
 
+def stateless_at_least(
+    seed: tuple[int, int], shape: tuple[int, ...], dtype: np.dtype, limit: float, offset: int = 0
+) -> Array:
+    """``stateless_uniform(seed, shape, dtype, offset) >= limit``, without making the values where integers tell.
+
+    Args:
+        seed: as of :func:`stateless_uniform`.
+        shape: shape of the result, bools.
+        dtype: float32 or float64, of the values and of ``limit``.
+        limit: in [0, 1).
+        offset: as of :func:`stateless_uniform`.
+    """
+    if dtype != np.float32:
+        return stateless_uniform(seed, shape, dtype, offset) >= dtype.type(limit)
+    # A value is its word's last 23 bits over 2**23, exactly
+    least = math.ceil(float(np.float32(limit)) * 2**23)
+    words = stateless_words(seed, element_count(shape), offset)
+    words &= _MANTISSA
+    return (words >= np.uint32(least)).reshape(shape)
+
+
 def _floats(words: Array, dtype: np.dtype) -> Array:
     """Uniform values in [0, 1) from words, along the last axis: one word for a float32, two for a float64."""
     if dtype == np.float32:
         # 23 mantissa bits of a float in [1, 2)
-        return ((words & np.uint32(0x7FFFFF)) | np.uint32(0x3F800000)).view(np.float32) - np.float32(1)
+        return ((words & _MANTISSA) | np.uint32(0x3F800000)).view(np.float32) - np.float32(1)
     pairs = words.astype(np.uint64)
     high = (pairs[..., 0::2] & np.uint64(0xFFFFF)) | np.uint64(0x3FF00000)
     return (high << _SHIFT | pairs[..., 1::2]).view(np.float64) - 1.0

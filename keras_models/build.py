@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from keras_models.layers import build_layer
+from keras_models.layers.border import border
 from keras_models.layers.merging import MERGES
 from keras_models.runtime import floatx, keras
 from model_spec import ModelSpec
@@ -22,15 +23,18 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
     # TensorFlow uses the model's name as the name of a graph scope, which takes no spaces or slashes.
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
-        layers = [build_layer(layer, i, seed, dropout_seed, dtype) for i, layer in enumerate(spec.layers)]
         entry = keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype)
+        layers, values = [], [entry]
+        for i, (layer, read) in enumerate(zip(spec.layers, spec.sources, strict=True)):
+            in_front = border(layer, dtype)
+            layers += [] if in_front is None else [in_front]
+            layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
+            if not spec.is_chain:
+                inputs = [value if in_front is None else in_front(value) for value in (values[at] for at in read)]
+                values.append(layers[-1](inputs if isinstance(layers[-1], MERGES) else inputs[0]))
         if spec.is_chain:
             model = keras.Sequential([entry, *layers], name=f"model_{name}")
         else:
-            values = [entry]
-            for layer, read in zip(layers, spec.sources, strict=True):
-                inputs = [values[at] for at in read]
-                values.append(layer(inputs if isinstance(layer, MERGES) else inputs[0]))
             model = keras.Model(entry, values[-1], name=f"model_{name}")
     found = {f"{layer.name}/{variable.name}": tuple(variable.shape) for layer in layers for variable in layer.weights}
     if list(found.items()) != list(spec.variable_shapes.items()):

@@ -103,6 +103,10 @@ class KerasModel(KerasNames):
     # ---- weights
 
     @property
+    def _layer_names(self) -> set[str | None]:
+        return {layer.name for layer in self.spec.layers}
+
+    @property
     def _variables(self) -> dict[str, Any]:
         """{"conv2d/kernel": Keras variable}, in Keras' order."""
         found = weight_files.named_variables(self.keras_model)
@@ -177,7 +181,7 @@ class KerasModel(KerasNames):
         x = inputs.check_inputs(x, self.spec, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
-            return gradients.activations(
+            found = gradients.activations(
                 self.keras_model,
                 x,
                 boolean("training", training),
@@ -185,6 +189,8 @@ class KerasModel(KerasNames):
                 boolean("preactivations", preactivations),
                 self.path,
             )
+        # Borders in front of layers are Keras' own
+        return {name: value for name, value in found.items() if name.partition("/")[0] in self._layer_names}
 
     # ---- gradients
 

@@ -36,6 +36,8 @@ def floating_dtype(dtype: Any) -> np.dtype:
 
 def numeric(name: str, value: Any) -> Array:
     """Return the value as an array of bools, integers or floats; refuse anything else."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked values, which would be taken for numbers; fill them with {name}.filled(0)")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -152,9 +154,8 @@ def _check_integer_classes(array: Array, classes: int, name: str) -> Array:
                 f"labels must be whole numbers in 0..{classes - 1}, got {array[at]:g} at index {at}; "
                 f'for values instead of classes train with loss="mean_squared_error"'
             )
-    outside = np.flatnonzero((array < 0) | (array >= classes))
-    if outside.size:
-        at = int(outside[0])
+    if array.size and not (array.min() >= 0 and array.max() < classes):
+        at = int(np.flatnonzero((array < 0) | (array >= classes))[0])
         raise ValueError(
             f"labels must be 0..{classes - 1}, got {int(array[at])} at index {at}; "
             f"renumber the labels or give the network more outputs"

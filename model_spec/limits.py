@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_spec.names import shown
-from model_spec.shapes import Shape, element_count, padding_amount
+from model_spec.shapes import Shape, axis_padding, element_count, padding_amount
 
 if TYPE_CHECKING:
     from model_spec.layers import LayerSpec
@@ -107,11 +107,10 @@ def _windows(layer: LayerSpec, before: Shape, after: Shape) -> int:
         return 0
     strides, padding = layer.strides, layer.padding  # type: ignore[attr-defined]
     dilation = getattr(layer, "dilation_rate", (1, 1))
-    sides = (
-        before[axis] + sum(padding_amount(before[axis], window[axis], strides[axis], padding, dilation[axis]))
-        for axis in (0, 1)
+    height, width = (
+        before[a] + sum(padding_amount(before[a], window[a], strides[a], axis_padding(padding, a), dilation[a]))
+        for a in (0, 1)
     )
-    height, width = sides
     return before[-1] * (height * width + window[0] * window[1] * element_count(after[:2]))
 
 

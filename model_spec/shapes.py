@@ -14,6 +14,12 @@ Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = Any
 """(height, width); a layer also takes one integer for both and stores the pair."""
 
+Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Cells around an image, ((top, bottom), (left, right))."""
+
+Padding: TypeAlias = str | Sides
+"""What a layer with windows adds around its images: "valid" (nothing), "same", or so many cells on each side."""
+
 
 def window_extent(window: int, dilation: int = 1) -> int:
     """Cells that a window of ``window`` taps spans when its taps lie ``dilation`` apart.
@@ -24,15 +30,31 @@ def window_extent(window: int, dilation: int = 1) -> int:
     return (window - 1) * dilation + 1
 
 
-def output_size(size: int, window: int, stride: int = 1, padding: str = "valid", dilation: int = 1) -> int:
+def axis_padding(padding: Padding, axis: int) -> str | tuple[int, int]:
+    """The part of a layer's ``padding`` that concerns one axis: the rule, or cells (before, after).
+
+    >>> axis_padding("same", 0), axis_padding(((1, 2), (0, 0)), 0)
+    ('same', (1, 2))
+    """
+    return padding if isinstance(padding, str) else padding[axis]
+
+
+def output_size(
+    size: int, window: int, stride: int = 1, padding: str | tuple[int, int] = "valid", dilation: int = 1
+) -> int:
     """Positions a window takes along an axis of ``size`` cells; 0 or less where it does not fit.
+
+    ``padding`` is "valid", "same" or cells (before, after).
 
     >>> output_size(28, 3), output_size(28, 3, padding="same"), output_size(28, 5, stride=2)
     (26, 28, 12)
+    >>> output_size(28, 3, stride=2, padding=(1, 1))
+    14
     """
     if padding == "same":
         return -(-size // stride)
-    return (size - window_extent(window, dilation)) // stride + 1
+    added = 0 if isinstance(padding, str) else sum(padding)
+    return (size + added - window_extent(window, dilation)) // stride + 1
 
 
 def same_padding(size: int, window: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
@@ -46,8 +68,12 @@ def same_padding(size: int, window: int, stride: int = 1, dilation: int = 1) -> 
     return total // 2, total - total // 2
 
 
-def padding_amount(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
-    """Cells added (before, after) an axis under either rule: none for ``"valid"``."""
+def padding_amount(
+    size: int, window: int, stride: int, padding: str | tuple[int, int], dilation: int = 1
+) -> tuple[int, int]:
+    """Cells added (before, after) an axis: none for ``"valid"``, what is given where cells are given."""
+    if not isinstance(padding, str):
+        return padding
     return same_padding(size, window, stride, dilation) if padding == "same" else (0, 0)
 
 
@@ -70,7 +96,7 @@ def windowed_shape(
     input_shape: Shape,
     window: tuple[int, int],
     strides: tuple[int, int],
-    padding: str,
+    padding: Padding,
     dilation: tuple[int, int] = (1, 1),
 ) -> tuple[int, int]:
     """(height, width) of a 2-D sliding window's output; an error where the window does not fit.
@@ -79,7 +105,8 @@ def windowed_shape(
     (26, 26)
     """
     height, width = (
-        output_size(input_shape[axis], window[axis], strides[axis], padding, dilation[axis]) for axis in (0, 1)
+        output_size(input_shape[axis], window[axis], strides[axis], axis_padding(padding, axis), dilation[axis])
+        for axis in (0, 1)
     )
     if height < 1 or width < 1:
         extents = tuple(window_extent(window[axis], dilation[axis]) for axis in (0, 1))

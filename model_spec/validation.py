@@ -38,6 +38,34 @@ def integer_pair(name: str, value: Any) -> tuple[int, int]:
     return positive_integer(f"{name}[0]", value[0]), positive_integer(f"{name}[1]", value[1])
 
 
+def integer_sides(name: str, value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return ``((top, bottom), (left, right))`` from one integer, (height, width) or four, each at least 0."""
+    if isinstance(value, numbers.Integral):
+        value = (value, value)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(
+            f"{name} must be an integer, (height, width) or ((top, bottom), (left, right)), got {shown(value)}"
+        )
+    sides = []
+    for axis, side in enumerate(value):
+        both = (side, side) if isinstance(side, numbers.Integral) else side
+        if not isinstance(both, (tuple, list)) or len(both) != 2:
+            raise ValueError(f"{name}[{axis}] must be an integer or a pair (before, after), got {shown(side)}")
+        before, after = (non_negative_integer(f"{name}[{axis}]", cells) for cells in both)
+        sides.append((before, after))
+    return sides[0], sides[1]
+
+
+def padding_of_windows(value: Any) -> Any:
+    """Return "valid", "same" or the four sides of a border for the ``padding`` of a layer with windows."""
+    if isinstance(value, str):
+        return one_of("padding", value, ("valid", "same"))
+    try:
+        return integer_sides("padding", value)
+    except ValueError as error:
+        raise ValueError(f'{error}; "valid" and "same" are taken too') from None
+
+
 def real(name: str, value: Any, *, minimum: float | None = None, below: float | None = None) -> float:
     """Return ``value`` as a finite float with ``minimum <= value < below``."""
     bounds = []

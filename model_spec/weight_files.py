@@ -149,9 +149,10 @@ def parse(content: bytes, samples: bool = False) -> WeightFile:
     if damage or set(sums) != set(arrays):
         differing = [name for name, array in arrays.items() if sums.get(name) != _checksum(array)]
         missing = sorted(set(sums) - set(arrays))
-        raise WeightFileError(
-            f"is damaged: {damage}; checksum differs for {shown(differing)}, missing are {shown(missing)}"
-        )
+        found = [damage] if damage else []
+        found += [f"checksum differs for {shown(differing)}"] if differing else []
+        found += [f"missing are {shown(missing)}"] if missing else []
+        raise WeightFileError(f"is damaged: {'; '.join(found)}")
     _check_certificate(meta.get("certificate"), sums, sums_of_entries)
     return WeightFile(arrays, meta, kept)
 

@@ -104,7 +104,7 @@ def check_places_to_write(options: argparse.Namespace) -> None:
         path = getattr(options, name, None)
         if not isinstance(path, Path):
             continue
-        is_file = name in _FILES or (options.command, name) == ("speed", "output")
+        is_file = name in _FILES or (options.command, name) in (("speed", "output"), ("predict", "output"))
         folder = path.parent if is_file else path
         try:
             if is_file and path.is_dir():

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from bridge.conventions.layer_cause import causes
+from bridge.conventions.layer_slips import EPSILON
 from bridge.conventions.layers import LAYER_CONVENTIONS
+from bridge.conventions.loss_cause import LossFeed, as_rows, loss_causes
 from bridge.conventions.losses import LOSS_CONVENTIONS
+from bridge.conventions.outcome import Given
 from bridge.judge.explanation import Explanation
 from bridge.judge.local import LocalRow, Observed, judge_alone
 from bridge.judge.loss_definition import LossDefinition
 from bridge.judge.tensor import Row
+from core_numpy.losses import takes_logits
+from core_numpy.network import Network
+from core_numpy.regularizers import penalty, regularized_parameters
+
+_SECONDS = 0.3
+"""What the search for two slips in one layer of a network may take."""
 
 
 def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
@@ -26,7 +38,60 @@ def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
             judged = [row for row in rows if row.layer == layer]
             if judged and failing <= {row.tensor for row in judged} and all(row.agrees for row in judged):
                 found.append(Explanation(observed.side, layer, name, who))
+        if not any(one.layer == layer for one in found):
+            for words in _slips(observed, layer):
+                who = "solved for" if words.startswith(EPSILON) else ""
+                found.append(Explanation(observed.side, layer, words, who))
     return found
+
+
+def _loss_slips(observed: Observed) -> list[str]:
+    """What is wrong with a loss that follows no known convention."""
+    if observed.loss is None or observed.loss[0].loss is None:
+        return []
+    gradients, y, rule = observed.loss
+    activation, skipped = observed.network.last_activation(observed.trail)
+    fused = takes_logits(rule, activation)
+    at = len(observed.network.steps) - (skipped if fused else 0)
+    outputs = observed.trail[at]
+    gradient = gradients.activations.get(observed.names[at - 1])
+    value = float(gradients.loss or 0.0)
+    for name, penalized in regularized_parameters(observed.network.spec).items():
+        layer, _, variable = name.partition("/")
+        value -= penalty(penalized, observed.model.params[layer][variable])[0]
+    feed = LossFeed(outputs, as_rows(y, outputs), value, None if gradient is None else np.asarray(gradient, np.float64))
+    from_logits = fused or bool(getattr(rule, "from_logits", False))
+    return loss_causes(rule, from_logits, [feed], 1e-9 if observed.place.dtype == "float64" else 3e-5)
+
+
+def _slips(observed: Observed, layer: str) -> list[str]:
+    """What is wrong with a layer that follows no known convention."""
+    if layer == "loss":
+        return _loss_slips(observed)
+    for at, step in enumerate(observed.network.steps):
+        if step.name != layer:
+            continue
+        trace = observed.trace(at)
+        found = {"y": observed.trail[at + 1]}
+        gradients, name = observed.pullback, observed.names[at]
+        dy = np.zeros_like(trace.y)
+        if gradients is not None and (at == len(observed.names) - 1 or name in gradients.activations):
+            dy = np.asarray(gradients.activations[name], np.float64)
+            before = gradients.activations.get(observed.names[at - 1]) if at else gradients.inputs
+            if before is not None:
+                found["gradient of x"] = before
+            for variable in trace.params:
+                value = gradients.parameters.get(f"{layer}/{variable}")
+                if value is not None:
+                    found[f"gradient of {variable}"] = value
+        context = trace.context
+        masks = None if context.masks is None else (lambda index, own=context.masks: own)
+        network = Network(observed.network.spec, (step,))
+        given = Given(network, trace.params, trace.state, trace.x, dy, context.training, masks)
+        words = causes(given, found, 1e-9 if observed.place.dtype == "float64" else 3e-5, seconds=_SECONDS)
+        if words:
+            return words
+    return []
 
 
 def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bridge.conventions.optimizer_slips import optimizer_slips
 from core_numpy.contract import Array
 from core_numpy.schedules import learning_rate_at
 from core_numpy.update_rules import UPDATE_RULES
@@ -219,7 +220,10 @@ def explain_course(
     other = _learning_rate(rule, own, start, gradients[0], course[0])
     if other is not None and fits(replace(rule, learning_rate=other), own):
         found.append(f"learning rate {other:.6g} in place of {rule.learning_rate:g}")
-    return ", or ".join(found) or None
+    if found:
+        return ", or ".join(found)
+    known = [(f"{one.name} ({one.who})", one.update) for one in OPTIMIZER_CONVENTIONS if isinstance(rule, one.rule)]
+    return optimizer_slips(rule, start, gradients, course, known)
 
 
 def _learning_rate(

@@ -20,6 +20,8 @@ from model_spec.verdict import Verdict, combine, largest, plain
 
 Array = np.ndarray
 
+LARGEST = 4 << 30
+"""Bytes that judging one example of a network from a file may take; VGG16 on 224 x 224 pixels takes half of it."""
 MEMORY = 1 << 30
 """Bytes the truth of one slice may take."""
 
@@ -164,7 +166,12 @@ def _drawn(model: NumpyModel, seed: int, rows: int) -> tuple[Array, str]:
 
 
 def slice_rows(model: NumpyModel) -> int:
-    """How many examples of a network can be judged at once in ``MEMORY`` bytes.
+    """How many examples of a network can be judged at once in ``MEMORY`` bytes."""
+    return max(1, MEMORY // max(1, bytes_of_one(model)))
+
+
+def bytes_of_one(model: NumpyModel) -> int:
+    """Memory it takes to judge one example.
 
     For each value of every step the truth keeps its float64 value and variance, and both sides theirs; a convolution
     lays out its windows, for the values, their squares and their variances.
@@ -178,7 +185,7 @@ def slice_rows(model: NumpyModel) -> int:
         if kernel is not None and len(kernel) == 4:
             laid_out = max(laid_out, 24 * size // kernel[-1] * int(np.prod(kernel[:-1])))
         laid_out = max(laid_out, 80 * size)
-    return max(1, MEMORY // max(1, kept + laid_out))
+    return kept + laid_out
 
 
 @dataclass

@@ -6,11 +6,13 @@ PyTorch's state dicts do so too, and keep a fully connected layer's weight as (o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from bridge.conversion.named_arrays import alike, by_name
 from model_spec import Conv2D, Dense, ModelSpec, Reshape
 from model_spec.layers import Flatten, LayerSpec
 from model_spec.shapes import Shape, element_count
@@ -32,20 +34,30 @@ def from_channels_first(
 
     Args:
         spec: the same network on channels-last images.
-        arrays: one array for each variable, in the order of the layers, a layer's kernel first; in a mapping (an
-            ``.npz`` file, a state dict turned into arrays) names do not matter. Kernels of convolutions are OIHW,
-            BatchNormalization comes as scale, shift, mean and variance.
+        arrays: one array for each variable. In a mapping (an ``.npz`` file, a state dict turned into arrays) names
+            such as W1, b1, conv1.weight or bn1.running_mean say which is which, and layers whose names differ in a
+            number come in the order of these numbers. A sequence, or a mapping whose names say nothing, is taken in
+            the order of the layers, a layer's kernel first, with a warning where two kernels have one shape. Kernels
+            of convolutions are OIHW, BatchNormalization comes as scale, shift, mean and variance.
         dense_layout: of the fully connected kernels, "IO" or "OI"; None takes the one that fits all of them.
 
     Raises:
         ValueError: another number of arrays, a shape that does not fit, or Dense kernels that fit both layouts.
     """
-    values = _values(arrays)
     names = list(spec.variable_shapes)
+    named = _named(arrays)
+    told = by_name(spec, named) if named is not None and len(named) == len(names) else None
+    values = [told[name] for name in names] if told is not None else _values(arrays)
     if len(values) != len(names):
         raise ValueError(
             f"model {spec.name!r} has {len(names)} variables ({', '.join(names)}), got {len(values)} arrays; "
             f"give one for each, in this order"
+        )
+    if told is None and (same := alike(spec)):
+        where = "a mapping with names such as W1, b1 or conv1.weight tells"
+        warnings.warn(
+            f"{', '.join(same)} have one shape: arrays in another order would be taken without an error; {where}",
+            stacklevel=2,
         )
     given = dict(zip(names, values, strict=True))
     layout = dense_layout and one_of("dense_layout", dense_layout, DENSE_LAYOUTS)
@@ -71,10 +83,19 @@ def from_channels_first(
     return result
 
 
+def _named(arrays: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array] | None:
+    if not isinstance(arrays, Mapping):
+        return None
+    return {str(name): np.asarray(value) for name, value in arrays.items() if _last(name) not in _COUNTERS}
+
+
+def _last(name: Any) -> str:
+    return str(name).rpartition(".")[2]
+
+
 def _values(arrays: Mapping[str, Any] | Sequence[Any]) -> list[Array]:
     if isinstance(arrays, Mapping):
-        named = {name: np.asarray(value) for name, value in arrays.items()}
-        return [value for name, value in named.items() if name.rpartition(".")[2] not in _COUNTERS]
+        return [np.asarray(value) for name, value in arrays.items() if _last(name) not in _COUNTERS]
     return [np.asarray(value) for value in arrays]
 
 

@@ -95,6 +95,12 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             held_out = X_held_out, labels_held_out
         self.history_ = self.model_.fit(X, labels, self._training(seed), held_out, verbose=0)
         self.n_iter_ = len(self.history_.epoch)
+        if not all(np.isfinite(value).all() for value in self.model_.weights.values()):
+            epoch = next((at for at, loss in enumerate(self.history_.history["loss"], 1) if not np.isfinite(loss)), 1)
+            raise ValueError(
+                f"training diverged in epoch {epoch}: the weights are no finite numbers any more; scale X (for example "
+                f"by StandardScaler), or lower learning_rate={self.learning_rate}"
+            )
         return self
 
     def predict_proba(self, X: Any) -> Array:  # noqa: N803

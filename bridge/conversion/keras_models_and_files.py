@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conversion.certificate import Certificate, certify
+from bridge.conversion.certificate import LARGEST, Certificate, bytes_of_one, certify
 from bridge.conversion.drawn_inputs import SAMPLES, draw
 from core_numpy import NumpyModel, saved_model
 from model_spec import to_dict, weight_files
@@ -43,6 +43,13 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
     weight_files.check_path(path)
     theirs: ReadModel = read(source)
     ours = NumpyModel(theirs.spec, dtype=theirs.dtype, engine="reference", weights=theirs.weights)
+    needed = bytes_of_one(ours)
+    if isinstance(source, (str, Path)) and needed > LARGEST:
+        raise ValueError(
+            f"{source}: judging one example takes {needed / 2**30:.2f} GiB, for a model from a file at most "
+            f"{LARGEST >> 30} are taken; where you trust it, read it with keras_models.read and give to_numpy its "
+            f".keras_model"
+        )
     compilation = compiled(source, theirs.keras_model)
     facts = {
         "source": _file_facts(source),

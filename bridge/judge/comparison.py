@@ -22,6 +22,7 @@ from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
+from model_spec.verdict import Verdict
 
 Array = np.ndarray
 
@@ -106,10 +107,12 @@ def compare(
         report.uncertain += part.uncertain
         report.local += part.local
         report.explanations += [one for one in part.explanations if one not in report.explanations]
+        report.slips += [one for one in part.slips if one not in report.slips]
     report.name_conventions_everywhere()
     return report
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is judged; NumPy's warnings name our lines
 def compare_models(
     a: Any,
     b: Any,
@@ -159,7 +162,10 @@ def compare_models(
         if training and drops and any(not getattr(side, "shows_dropout", True) for side in (a, b)):
             report.left_out.append("training mode: which units a read model drops is not known")
             continue
-        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)}
+        seeds = {getattr(model, "dropout_seed", reference.dropout_seed) for model in (a, b)} - {None}
+        for side in (a, b):
+            if getattr(side, "dropout_seed", 0) is None:
+                side.dropout_seed = next(iter(seeds), 0)  # it drops the units that the other drops
         if training and len(seeds) > 1 and drops:
             raise ValueError(
                 f"the models drop by different seeds {sorted(seeds)}; "
@@ -170,15 +176,20 @@ def compare_models(
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
         if y is not None and offers(a, Differentiates) and offers(b, Differentiates):
-            sides = [side.loss_and_gradients(x, y, loss=rule, training=training) for side in (a, b)]
+            sides = [side.loss_and_gradients(x.copy(), y.copy(), loss=rule, training=training) for side in (a, b)]
             expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
         if offers(a, PullsBack) and offers(b, PullsBack):
-            sides = [side.pullback(x, cotangent, training=training) for side in (a, b)]
-            expected = model.pullback(cotangent.astype(np.float64))
-            report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
-        if locate and any(not row.agrees for row in report.rows[first_row:]):
+            try:
+                sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
+            except NoBackwardError as error:
+                report.left_out.append(f"backward in {mode} mode: {error}")
+            else:
+                expected = model.pullback(cotangent.astype(np.float64))
+                report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="pullback"))
+        report.mark_diverged(first_row)
+        if locate and any(row.conclusion == Verdict.DIFFER for row in report.rows[first_row:]):
             for side, name in zip((a, b), report.sides, strict=True):
                 if offers(side, ShowsValues):
                     observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
@@ -202,16 +213,30 @@ def _observe(
     loss = None
     if y is not None and offers(side, Differentiates):
         targets = np.asarray(y, np.float64) if y.ndim > 1 else y
-        loss = (side.loss_and_gradients(x, y, loss=rule, training=training), targets, rule)
+        loss = (side.loss_and_gradients(x.copy(), y.copy(), loss=rule, training=training), targets, rule)
     return Observed(
         side=name,
         model=model,
         network=model.network,
         place=place,
-        activations=side.activations(x, training=training, preactivations=True),
+        activations=side.activations(x.copy(), training=training, preactivations=True),
         loss=loss,
-        pullback=side.pullback(x, cotangent, training=training) if offers(side, PullsBack) else None,
+        pullback=_pullback(side, x.copy(), cotangent.copy(), training),
     )
+
+
+def _pullback(side: Any, x: Array, cotangent: Array, training: bool) -> Gradients | None:
+    if not offers(side, PullsBack):
+        return None
+    try:
+        gradients: Gradients = side.pullback(x, cotangent, training=training)
+    except NoBackwardError:
+        return None
+    return gradients
+
+
+class NoBackwardError(ValueError):
+    """A model has no backward in one mode; the message says which layer, and what it raised."""
 
 
 class DifferentWeightsError(ValueError):
@@ -239,6 +264,13 @@ def _refuse_different_weights(a: Any, b: Any) -> None:
         raise DifferentWeightsError(differing)
 
 
+def _predictions(a: Any, b: Any, x: Array) -> tuple[Any, Any]:
+    # Each side gets a copy: one that writes into its input changes neither the other's nor the caller's. What comes
+    # out may be a buffer that the next call writes into
+    first = a.predict(x.copy())
+    return first.copy() if isinstance(first, np.ndarray) else first, b.predict(x.copy())
+
+
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
     expected = model.forward()
     is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
@@ -246,19 +278,19 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
     if not training and (is_fast or place.path != "eager"):
         # Where nothing inside is looked at, a graph or a plan may fuse operations
         last = model.network.steps[-1].name
-        rows.append(judge(a.predict(x), b.predict(x), expected[last], place, f"{last} by predict", last))
+        rows.append(judge(*_predictions(a, b, x), expected[last], place, f"{last} by predict", last))
         if is_fast:
             # One image takes another way through the plans than a batch
             of_one = expected[last].examples(1)
-            rows.append(judge(a.predict(x[:1]), b.predict(x[:1]), of_one, place, f"{last} of one example", last))
+            rows.append(judge(*_predictions(a, b, x[:1]), of_one, place, f"{last} of one example", last))
     if is_fast:
         return rows
     if not (offers(a, ShowsValues) and offers(b, ShowsValues)):
         if training:
             return []
         last = model.network.steps[-1].name
-        return [judge(a.predict(x), b.predict(x), expected[last], place, last, last)]
-    sides = [side.activations(x, training=training, preactivations=True) for side in (a, b)]
+        return [judge(*_predictions(a, b, x), expected[last], place, last, last)]
+    sides = [side.activations(x.copy(), training=training, preactivations=True) for side in (a, b)]
     for step in model.network.steps:
         name = value_name(step)
         if all(name in side for side in sides):

@@ -15,8 +15,8 @@ class Explanation:
     Attributes:
         side: the model that follows it.
         layer: the layer, or "loss".
-        convention: its name.
-        who: where it is found.
+        convention: its name; or a sentence about a slip.
+        who: where it is found; "" for a slip, which is nobody's convention.
     """
 
     side: str
@@ -24,7 +24,14 @@ class Explanation:
     convention: str
     who: str
 
+    @property
+    def is_slip(self) -> bool:
+        """True for a mistake, which explains a difference and does not excuse it."""
+        return not self.who
+
     def __str__(self) -> str:
+        if self.is_slip:
+            return f"{self.layer!r} of {self.side}: {self.convention}"
         return f"{self.layer!r} of {self.side} follows another convention: {self.convention} ({self.who})"
 
 

@@ -6,13 +6,14 @@ import html
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from bridge.judge.bounds import SAFETY
 from bridge.judge.explanation import Explain, Explanation
 from bridge.judge.heat_map import heat_map
 from bridge.judge.local import LocalRow, Observed, judge_alone
-from bridge.judge.tensor import BUG, CONVENTION, TIE, VACUOUS, Row
+from bridge.judge.tensor import BUG, CONVENTION, DIVERGED, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
 from model_spec.verdict import Verdict, combine, json_text
 
@@ -31,6 +32,7 @@ class ParityReport:
         prepared: what was done to the NumPy side beforehand, such as a planted fault.
         local: each layer of each side judged alone (see ``bridge.judge.local``); only where the comparison failed.
         explanations: known conventions that explain culprits (see ``bridge.conventions``).
+        slips: what is wrong with culprits that follow none, in words, where it is known.
         unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
         left_out: what was not compared, and why, half a sentence each.
@@ -44,6 +46,7 @@ class ParityReport:
     uncertain: int = 0
     local: list[LocalRow] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
+    slips: list[Explanation] = field(default_factory=list)
     unexplained: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
 
@@ -64,8 +67,29 @@ class ParityReport:
 
     @property
     def first_divergence(self) -> Row | None:
-        """The first failing tensor in computing order: forward, loss, then backward from the last layer."""
-        return next(iter(self.failures), None)
+        """The first tensor the sides part at, in computing order: forward, loss, then backward from the last layer."""
+        return next((row for row in self.failures if row.verdict != VACUOUS), None)
+
+    @property
+    def why(self) -> str:
+        """What a verdict that is neither AGREE nor DIFFER comes from, and what helps; "" for these."""
+        if self.verdict == Verdict.BOTH_DIVERGED:
+            return "both sides leave the finite numbers in the same places; scale the inputs, or give other weights"
+        still = [row for row in self.rows if row.verdict == VACUOUS]
+        if self.verdict != Verdict.NOTHING_COMPARED or not still:
+            return ""
+        return (
+            f"{len(still)} tensors are all zero on both sides, which proves nothing, the first one {still[0].tensor} "
+            f"({still[0].stage}): outputs that saturate or units that are dead; scale the inputs, or give other weights"
+        )
+
+    def mark_diverged(self, first_row: int) -> None:
+        """Behind values that are not finite on both sides alike, other NaN and infinities have no right form."""
+        diverged = False
+        for at, row in enumerate(self.rows[first_row:], first_row):
+            if diverged and row.verdict == BUG and not isfinite(row.error):
+                self.rows[at] = replace(row, verdict=DIVERGED)
+            diverged |= row.verdict == DIVERGED
 
     def add_local(self, observed: Observed, explain: Explain) -> None:
         """Judge every layer of one side alone, and let ``explain`` look for conventions behind those that fail."""
@@ -74,6 +98,8 @@ class ParityReport:
         self.local += local
         # In each mode anew: a layer that follows a convention in one may have another fault in the other
         found = explain(observed, failing)
+        self.slips += [one for one in found if one.is_slip and one not in self.slips]
+        found = [one for one in found if not one.is_slip]
         self.explanations += [one for one in found if one not in self.explanations]
         explained = {one.layer for one in found}
         self.unexplained |= {(one.side, one.row.layer) for one in failing if one.row.layer not in explained}
@@ -126,6 +152,7 @@ class ParityReport:
             "first_divergence": None if first is None else first.to_dict(),
             "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
             "explanations": [vars(explanation) for explanation in self.explanations],
+            "slips": [vars(slip) for slip in self.slips],
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -145,6 +172,7 @@ class ParityReport:
         if self.prepared:
             lines.append(self.prepared)
         lines += [f"left out: {part}" for part in self.left_out]
+        lines += [self.why] if self.why else []
         first = self.first_divergence
         if first is not None:
             path = "" if first.path == "eager" else f", {first.path}"
@@ -161,7 +189,7 @@ class ParityReport:
                 f"culprit: {layer!r} of {side}, judged alone on its own input: {worst.stage}, {worst.tensor}, "
                 f"error/bound {worst.error_over_bound:.3g}"
             )
-        lines += [f"explained: {explanation}" for explanation in self.explanations]
+        lines += [f"explained: {explanation}" for explanation in [*self.explanations, *self.slips]]
         ties = sum(row.verdict == TIE for row in self.rows)
         lines.append(
             f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding; "

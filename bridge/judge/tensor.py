@@ -99,9 +99,9 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
     """Compare one tensor of two implementations; ``layer`` is the one to blame for it.
 
     Raises:
-        ValueError: the two have different shapes.
+        ValueError: the two have different shapes, or one holds something else than real numbers.
     """
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    first, second = _numbers(first, tensor), _numbers(second, tensor)
     truth = np.asarray(expected.value)
     if first.shape != second.shape or first.shape != truth.shape:
         raise ValueError(
@@ -153,6 +153,15 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
         failing=int(failing.sum()),
         size=first.size,
     )
+
+
+def _numbers(value: Any, tensor: str) -> Array:
+    """What one side gave, in float64."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "buif" or np.ma.is_masked(value):
+        found = "masked values" if np.ma.is_masked(value) else f"dtype {array.dtype}"
+        raise ValueError(f"{tensor}: a side gives {found}; models must give arrays of real numbers")
+    return array.astype(np.float64)
 
 
 def _same_not_finite(first: Array, second: Array) -> Array:

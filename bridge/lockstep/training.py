@@ -191,6 +191,7 @@ def compare_training(
     controls: int = 4,
     prepare: Prepare | None = None,
     fault: Any = None,
+    model: Any = None,
 ) -> TrainingParityReport:
     """Train NumPy and Keras side by side, dropout on, and compare all they carry after every step.
 
@@ -206,11 +207,21 @@ def compare_training(
         controls: how many controls train along, at least 1.
         prepare: called with the NumPy model once its training has started, to change it; see ``bridge.compare``.
         fault: deprecated; see ``prepare``.
+        model: takes NumPy's place: a fresh ``bridge.external_training(...)``, or anything that has ``spec``, ``dtype``,
+            ``weights``, ``set_weights``, ``start_training(training)`` and ``train_on_batch(x, y)``. Its weights, moving
+            statistics and loss are compared; what its optimizer keeps is its own.
+
+    Raises:
+        ValueError: a model of another specification or precision, or one whose state cannot be resynchronised.
     """
     from keras_models.runtime import without_tracing_warnings
 
     prepare = former_fault(prepare, fault)
     positive_integer("controls", controls)
+    if model is not None and (model.spec != spec or str(model.dtype) != dtype):
+        raise ValueError(f"model is {model.spec.name!r} in {model.dtype}, expected {spec.name!r} in {dtype}")
+    if model is not None and resync:
+        raise ValueError("resync needs the state of both optimizers, and a foreign one keeps its own; leave it out")
     x = inputs.check_inputs(x, spec, dtype)
     batches = list(itertools.islice(_batches(training, len(x)), steps))
     data = [(x[rows], np.asarray(y)[rows]) for rows in batches]
@@ -218,31 +229,35 @@ def compare_training(
     def train(controls: int) -> TrainingParityReport:
         report = TrainingParityReport(spec, training, dtype, resync, controls)
         with without_tracing_warnings():
-            _train_in_lock_step(report, data, seed, prepare)
+            _train_in_lock_step(report, data, seed, prepare, model)
         return report
 
     report = train(controls)
-    if report.first_outside is not None and dtype == "float32":
+    if report.first_outside is not None and dtype == "float32" and model is None:
         report = train(APPEAL * controls)
     return report
 
 
 def _train_in_lock_step(
-    report: TrainingParityReport, data: Sequence[tuple[Array, Array]], seed: int, prepare: Prepare | None
+    report: TrainingParityReport, data: Sequence[tuple[Array, Array]], seed: int, prepare: Prepare | None, model: Any
 ) -> None:
     """Train NumPy, Keras and the controls on these batches, and write what is found into the report."""
     from keras_models import KerasModel
 
     spec, training, dtype = report.spec, report.training, report.dtype
-    theirs, ours = KerasModel(spec, seed, dtype), NumpyModel(spec, seed, dtype)
+    theirs = KerasModel(spec, seed, dtype)
+    ours: Any = NumpyModel(spec, seed, dtype) if model is None else model
+    if hasattr(ours, "take_dropout_seed"):
+        ours.take_dropout_seed(seed)
     copy_weights(theirs, ours)
     controls = Controls(spec, seed, dtype, report.controls)
     controls.start_training(training, theirs.weights)
-    for model in (theirs, ours):
-        model.start_training(training)
+    for side in (theirs, ours):
+        side.start_training(training)
     if prepare is not None:
         prepare(ours)
-    recorder = StepRecorder(ours.optimizer) if ours.optimizer is not None and dtype == "float64" else None
+    optimizer = getattr(ours, "optimizer", None)
+    recorder = StepRecorder(optimizer) if optimizer is not None and dtype == "float64" and model is None else None
     _take_steps(report, data, ours, theirs, controls)
     if recorder is not None and report.first_outside is not None:
         report.explanation = recorder.explanation()
@@ -251,7 +266,7 @@ def _train_in_lock_step(
 def _take_steps(
     report: TrainingParityReport,
     data: Sequence[tuple[Array, Array]],
-    ours: NumpyModel,
+    ours: Any,
     theirs: Any,
     controls: Controls,
 ) -> None:
@@ -262,8 +277,9 @@ def _take_steps(
         expected = theirs.train_on_batch(x, y)
         right = theirs.weights | theirs.training_state()
         loss = ours.train_on_batch(x, y)
-        carried = ours.weights | ours.training_state()
-        report.final = _distances(carried, right, rate)
+        knows_state = hasattr(ours, "training_state")
+        carried = ours.weights | (ours.training_state() if knows_state else {})
+        report.final = _distances(carried, right if knows_state else {name: right[name] for name in carried}, rate)
         sides = {"NumPy": (loss, carried), "Keras": (expected, right)}
         diverged = tuple(side for side, values in sides.items() if not _is_finite(*values))
         report.steps.append(replace(_summary(report.final, loss, expected, spec), diverged=diverged))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bridge.outside.calling import TRAINING_FLAGS, Calling, split_gradients
 from bridge.outside.external_variables import (
+    BOOK_NAMES,
     STYLES,
     ForeignLayerError,
-    describe_attributes,
     find_gradient,
     find_variable,
 )
@@ -20,8 +23,6 @@ from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
 
 Array = np.ndarray
-
-_TRAINING_FLAGS = ("training", "train_flg", "train_flag", "train", "is_training")
 
 
 class AdaptedLayer:
@@ -33,6 +34,9 @@ class AdaptedLayer:
         layout: of its images, "NHWC" or "NCHW".
         kernel_layout: of its kernel, a key of KERNEL_LAYOUTS, or None without a kernel.
         slots: where it keeps each variable, by Keras' name.
+        calling: how its methods are called.
+        one_by_one: True where it takes one example at a time.
+        returned: the parameter gradients that the last backward returned, by Keras' name.
     """
 
     def __init__(
@@ -43,15 +47,19 @@ class AdaptedLayer:
         layout: str = "NHWC",
         kernel_layout: str | None = None,
         style: str | None = None,
+        names: Mapping[str, str] | None = None,
+        call: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         one_of("layout", layout, LAYOUTS)
+        names = dict(names or {})
         if style is not None:
             one_of("style", style, STYLES)
-        if not callable(getattr(layer, "forward", None)):
-            raise ValueError(
-                f"{type(layer).__name__} has no method forward(x); it has {describe_attributes(layer)}; "
-                f"give an object with forward(x) and, to be judged on gradients, backward(dy)"
-            )
+        self.calling = Calling(layer, names, dict(call or {}))
+        self.one_by_one = False
+        self.returned: dict[str, Any] = {}
+        self._names = names
+        self._before: dict[str, Array] = {}
+        self._x: Array | None = None
         if layout == "NCHW" and isinstance(spec, (specs.Flatten, specs.Reshape)) and len(input_shape) > 1:
             raise ValueError(
                 f"{type(spec).__name__} orders NCHW values by channel first, so it differs from Keras' by design; "
@@ -62,16 +70,16 @@ class AdaptedLayer:
         self.layout = layout
         self.parameter_shapes = spec.parameter_shapes(input_shape)
         self.state_shapes = spec.state_shapes(input_shape)
-        self._training_flag = _training_flag(layer.forward)
         order = list(self.parameter_shapes)
         self.slots = {
-            name: find_variable(layer, name, shape, order, style) for name, shape in self.parameter_shapes.items()
+            name: find_variable(layer, name, shape, order, style, names.get(name))
+            for name, shape in self.parameter_shapes.items()
         }
         self._missing_state: dict[str, ValueError] = {}
         for name, shape in self.state_shapes.items():
             # Batch statistics need no moving ones, and not every layer keeps them
             try:
-                self.slots[name] = find_variable(layer, name, shape, order, style)
+                self.slots[name] = find_variable(layer, name, shape, order, style, names.get(name))
             except ValueError as error:
                 self._missing_state[name] = error
         self.kernel_layout: str | None = None
@@ -81,43 +89,84 @@ class AdaptedLayer:
                 self.slots["kernel"].read(), shape, kernel_layout, type(layer).__name__
             )
 
+    def on_copy(self) -> AdaptedLayer:
+        """The same around a copy of the layer, so that nothing one run leaves behind reaches the next.
+
+        A layer that cannot be copied is used itself.
+        """
+        try:
+            layer = copy.deepcopy(self.layer)
+        except Exception:  # open files, locks, generators: whatever a layer holds
+            return self
+        other = copy.copy(self)
+        other.layer = layer
+        other.slots = {name: replace(slot, layer=layer) for name, slot in self.slots.items()}
+        other.calling = copy.copy(self.calling)
+        other.returned = {}
+        return other
+
     @property
     def has_backward(self) -> bool:
-        """True where the layer has a method backward(dy)."""
-        return callable(getattr(self.layer, "backward", None))
+        """True where the layer has a method that pulls a gradient back."""
+        return self.calling.has_backward
 
     @property
     def knows_training(self) -> bool:
         """True where forward takes a training flag, or the layer has one as an attribute."""
-        return self._training_flag is not None or self._training_attribute is not None
+        return self.calling.training_flag(self.layer) is not None or self._training_attribute is not None
 
     @property
     def _training_attribute(self) -> str | None:
-        flags = (name for name in _TRAINING_FLAGS if isinstance(getattr(self.layer, name, None), bool))
+        flags = (name for name in TRAINING_FLAGS if isinstance(getattr(self.layer, name, None), bool))
         return next(flags, None)
 
-    def forward(self, x: Array, training: bool = False) -> Array:
-        """The layer's output as Keras would lay it out, for x (examples, *input shape), channels last."""
-        flags: dict[str, Any] = {}
-        if self._training_flag is not None:
-            flags[self._training_flag] = training
-        elif self._training_attribute is not None:
-            setattr(self.layer, self._training_attribute, training)
-        return image_to_keras(self.layout, self.layer.forward(image_to_layer(self.layout, x), **flags))
+    def forward(self, x: Array, training: bool = False, contiguous: bool = True) -> Array:
+        """The layer's output as Keras would lay it out, for x (examples, *input shape), channels last.
 
-    def backward(self, dy: Array) -> Array:
+        Without ``contiguous`` the layer gets every other row of a larger array.
+        """
+        if self.calling.training_flag(self.layer) is None and self._training_attribute is not None:
+            setattr(self.layer, self._training_attribute, training)
+        self._x = x
+        if self.one_by_one:
+            return np.stack([self._forward(one, training, contiguous) for one in x])
+        return self._forward(x, training, contiguous)
+
+    def _forward(self, x: Array, training: bool, contiguous: bool = True) -> Array:
+        given = image_to_layer(self.layout, x, self.one_by_one)
+        if not contiguous:
+            given = np.repeat(given, 2, axis=0)[::2]
+        return image_to_keras(self.layout, self.calling.forward(self.layer, given, training), self.one_by_one)
+
+    def backward(self, dy: Array, contiguous: bool = True) -> Array:
         """The gradient of the last x, for dy in the shape of the output, channels last.
 
         Raises:
-            ForeignLayerError: the layer returned something else than one array.
+            ForeignLayerError: the layer returned nothing that can be the gradient of x.
         """
-        dx = self.layer.backward(image_to_layer(self.layout, dy))
-        if dx is None or isinstance(dx, (tuple, list, dict)):
-            raise ForeignLayerError(
-                f"backward must return dx, one array, and leave the gradients of parameters in attributes or in grads; "
-                f"it returned {'None' if dx is None else f'a {type(dx).__name__}'}"
-            )
-        return image_to_keras(self.layout, dx)
+        self._before = {name: slot.read().copy() for name, slot in self.slots.items() if slot.read() is not None}
+        if not self.one_by_one:
+            return self._backward(dy, self._x, contiguous)
+        parts: list[Array] = []
+        sums: dict[str, Array] = {}
+        for one, gradient in zip(np.asarray(self._x), dy, strict=True):
+            self._forward(one, False)
+            self.clear_gradients()
+            parts.append(self._backward(gradient, one))
+            for name in self.parameter_shapes:
+                sums[name] = sums.get(name, 0) + self._gradient(name)
+        self.returned = {name: self._variable_to_layer(name, value) for name, value in sums.items()}
+        return np.stack(parts)
+
+    def _backward(self, dy: Array, x: Array | None, contiguous: bool = True) -> Array:
+        given = image_to_layer(self.layout, dy, self.one_by_one)
+        if not contiguous:
+            given = np.repeat(given, 2, axis=0)[::2]
+        result = self.calling.backward(self.layer, given, 1.0)
+        shape = () if x is None else image_to_layer(self.layout, x, self.one_by_one).shape
+        aliases = {name: BOOK_NAMES.get(name, ()) for name in self.parameter_shapes}
+        dx, self.returned = split_gradients(result, shape, self.parameter_shapes, aliases)
+        return image_to_keras(self.layout, dx, self.one_by_one)
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -139,9 +188,7 @@ class AdaptedLayer:
                     continue
                 raise self._missing_state[name]
             slot = self.slots[name]
-            laid_out = value
-            if name == "kernel":
-                laid_out = value.transpose(KERNEL_LAYOUTS[value.ndim][str(self.kernel_layout)])
+            laid_out = self._variable_to_layer(name, value)
             current = slot.read()
             if current is not None and current.dtype.kind != "f":
                 slot.write(None)  # integers would cut the values off
@@ -185,11 +232,27 @@ class AdaptedLayer:
         Raises:
             ForeignLayerError: there is none; what was looked for and what the layer has is listed.
         """
+        return self._gradient(name)
+
+    def _gradient(self, name: str) -> Array:
+        if name in self.returned:
+            return self._variable_to_keras(name, np.asarray(self.returned[name]))
+        if f"gradient of {name}" in self._names:
+            path = self._names[f"gradient of {name}"]
+            return self._variable_to_keras(name, np.asarray(_looked_up(self.layer, path)))
+        if self.calling.updates and name in self._before:
+            # Backward took a step of a learning rate of 1 with it
+            return self._variable_to_keras(name, self._before[name] - np.asarray(self.slots[name].read()))
         slot = find_gradient(self.slots[name], name)
         value = slot.read()
         if value is None:
             raise ForeignLayerError(f"{type(self.layer).__name__}.{slot.label} is None after backward")
         return self._variable_to_keras(name, np.asarray(value))
+
+    def _variable_to_layer(self, name: str, value: Array) -> Array:
+        if name == "kernel":
+            return value.transpose(KERNEL_LAYOUTS[value.ndim][str(self.kernel_layout)])
+        return value
 
     def _variable_to_keras(self, name: str, value: Array) -> Array:
         shape = (self.parameter_shapes | self.state_shapes)[name]
@@ -200,10 +263,12 @@ class AdaptedLayer:
         return value.reshape(shape).copy() if value.size == element_count(shape) else value.copy()
 
 
-def _training_flag(forward: Any) -> str | None:
-    """The keyword by which ``forward`` learns whether it is training."""
-    try:
-        parameters = inspect.signature(forward).parameters
-    except (TypeError, ValueError):
-        return None
-    return next((name for name in _TRAINING_FLAGS if name in parameters), None)
+def _looked_up(layer: Any, path: str) -> Any:
+    """An attribute, or an entry of a dict or list: "grads.W", "g"."""
+    value = layer
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value[part]
+        else:
+            value = value[int(part)] if isinstance(value, (list, tuple)) else getattr(value, part)
+    return value

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bridge.judge.bounds import value_name
+from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.external_variables import ForeignLayerError
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
-from model_spec import Gradients, ModelSpec
+from core_numpy.masks import keras_masks
+from model_spec import Dropout, Gradients, ModelSpec
 from model_spec.inputs import check_weights, check_x, floating_dtype
 from model_spec.validation import boolean
 
@@ -25,12 +30,55 @@ class _Stateless:
         self.step = step
         self.cache: Any = None
 
-    def forward(self, x: Array, training: bool) -> Array:
-        y, self.cache = self.step.layer.forward({}, {}, x, Context(training))
+    def forward(self, x: Array, training: bool, masks: Any = None) -> Array:
+        y, self.cache = self.step.layer.forward({}, {}, x, Context(training, masks))
         return y
 
     def backward(self, dy: Array) -> Array:
         return np.asarray(self.step.layer.backward({}, self.cache, dy)[0])
+
+
+class _Dropping:
+    """A foreign Dropout that is made to drop the units of the network it is compared with.
+
+    It runs as it is, and what it multiplies kept values with, forward and backward, is measured and applied to the
+    others' mask.
+    """
+
+    def __init__(self, layer: AdaptedLayer, rate: float) -> None:
+        self.layer = layer
+        self.rate = rate
+        self.kept: Array | None = None
+        self.own = self.shown = np.empty(0, np.bool_)
+
+    def forward(self, x: Array, training: bool, masks: Any = None) -> Array:
+        y = self.layer.forward(x, training)
+        self.kept = None
+        if not training or masks is None:
+            return y
+        # Zeros do not show whether they were dropped
+        self.own, self.shown = y != 0, x != 0
+        count = max(int(self.shown.sum()), 1)
+        share = float((~self.own[self.shown]).mean()) if self.shown.any() else self.rate
+        if abs(share - self.rate) > 6 * np.sqrt(self.rate * (1 - self.rate) / count):
+            raise ForeignLayerError(
+                f"it dropped {share:.3g} of {count} values, the rate is {self.rate:g}; use check_layer"
+            )
+        self.kept = masks.keep_mask(x.shape, self.rate, x.dtype)
+        return x * self.kept * self._scale(y, x)
+
+    def backward(self, dy: Array) -> Array:
+        if self.kept is None:
+            return self.layer.backward(dy)
+        ones = np.ones_like(dy)
+        dx = self.layer.backward(ones)
+        if not np.array_equal(dx[self.shown] != 0, self.own[self.shown]):
+            raise ForeignLayerError("its backward drops other units than its forward; judge it with check_layer")
+        return dy * self.kept * self._scale(dx, ones)
+
+    def _scale(self, found: Array, given: Array) -> Any:
+        used = self.own & (given != 0)
+        return found.dtype.type(np.median(found[used] / given[used])) if used.any() else found.dtype.type(1)
 
 
 class ForeignModel:
@@ -43,19 +91,11 @@ class ForeignModel:
         layers: one for each step.
     """
 
-    dropout_seed = 0
-    """It has no Dropout; whoever reads the models' seeds finds one."""
-
     def __init__(self, spec: ModelSpec, layers: Sequence[Any], dtype: str, layout: str, style: str | None) -> None:
-        if spec.dropout_layers:
-            raise ValueError(
-                f"model {spec.name!r} has Dropout, and foreign layers drop other units; "
-                f"leave it out of the specification here, and judge the layer with bridge.check_layer"
-            )
         if not spec.is_chain:
-            raise ValueError(
-                f"model {spec.name!r} branches, and foreign layers are run in a line; judge each part alone"
-            )
+            raise ValueError(f"model {spec.name!r} branches, and foreign layers run in a line; judge its parts alone")
+        self.dropout_seed: int | None = None
+        """Of the units that are dropped in training; None takes that of the model it is compared with."""
         self.spec = spec
         self.dtype = floating_dtype(dtype).name
         self.steps = lower(spec)
@@ -66,11 +106,12 @@ class ForeignModel:
                 f"give one for each (an activation is a step of its own), None for one without variables"
             )
         shape = spec.input_shape
-        self.layers: list[AdaptedLayer | _Stateless] = []
+        self.layers: list[AdaptedLayer | _Stateless | _Dropping] = []
         for step, layer in zip(self.steps, layers, strict=True):
             claim = step.layer.spec
             if layer is not None:
-                self.layers.append(AdaptedLayer(layer, claim, shape, layout, style=style))
+                adapted = AdaptedLayer(layer, claim, shape, layout, style=style)
+                self.layers.append(_Dropping(adapted, claim.rate) if isinstance(claim, Dropout) else adapted)
             elif claim.parameter_shapes(shape):
                 raise ValueError(f"step {value_name(step)!r} has variables, so it needs a foreign layer, got None")
             else:
@@ -104,24 +145,53 @@ class ForeignModel:
     ) -> dict[str, Array]:
         """{layer name: output}, and {"dense/preactivation": value} where asked for."""
         y = check_x(x, self.spec.input_shape, self.dtype)
+        boolean("training", training)
         found = {}
         for step, layer in zip(self.steps, self.layers, strict=True):
-            y = layer.forward(y, boolean("training", training))
+            y = self._run(step, "forward", partial(self._forward, step, layer, y, training, dropout_call))
             if step.ends_layer or preactivations:
                 found[value_name(step)] = y
         return found
 
+    def _forward(self, step: Step, layer: Any, x: Array, training: bool, call: int) -> Array:
+        if isinstance(layer, AdaptedLayer):
+            return layer.forward(x, training)
+        masks = None
+        if training and isinstance(step.layer.spec, Dropout):
+            masks = keras_masks(self.dropout_seed or 0, call, stream_dtype=self.dtype)(step.index)
+        return np.asarray(layer.forward(x, training, masks))
+
+    def _run(self, step: Step, what: str, compute: Callable[[], Array]) -> Array:
+        """What a foreign layer computes; what it raises comes back with its own line."""
+        try:
+            return compute()
+        except ForeignLayerError as error:
+            raise ForeignLayerError(f"{what} of {value_name(step)!r}: {error}") from error
+        except Exception as error:  # whatever a foreign layer raises
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{what} of {value_name(step)!r} raised {type(error).__name__} in {last.name}, line {last.lineno}"
+            raise ForeignLayerError(f"{where}: {error}") from error
+
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Gradients of sum(cotangent * output)."""
-        self.activations(x, training)
-        dy = np.asarray(cotangent, self.dtype)
+        self.activations(x, training, dropout_call)
+        return self.pull(np.asarray(cotangent, self.dtype), training)
+
+    def pull(self, dy: Array, training: bool, skip_last: int = 0) -> Gradients:
+        """Pull a cotangent of the last forward back, that of what the last ``skip_last`` steps were given."""
+        count = len(self.steps) - skip_last
         parameters: dict[str, Array] = {}
         activations: dict[str, Array] = {}
-        for step, layer in zip(reversed(self.steps), reversed(self.layers), strict=True):
+        for step, layer in zip(reversed(self.steps[:count]), reversed(self.layers[:count]), strict=True):
             activations[value_name(step)] = dy
             if isinstance(layer, AdaptedLayer):
                 layer.clear_gradients()
-            dy = layer.backward(dy)
+            try:
+                dy = self._run(step, "backward", partial(layer.backward, dy))
+            except ForeignLayerError as error:
+                if training:
+                    raise
+                raise NoBackwardError(str(error)) from error
             if isinstance(layer, AdaptedLayer) and self.spec.layers[step.index].trainable:
                 for name in layer.parameter_shapes:
                     parameters[f"{step.name}/{name}"] = layer.gradient(name)
@@ -139,7 +209,7 @@ def model_from_layers(
     Args:
         layers: one object with ``forward(x)`` and ``backward(dy)`` for each step of the network. The activation of a
             Dense or Conv2D is a step of its own. None stands for a step without variables, such as Flatten.
-        spec: the network they claim to be, without Dropout.
+        spec: the network they claim to be. A foreign Dropout is made to drop the units that the other model drops.
         dtype: what they are fed, "float64" or "float32".
         layout: of the images they take, "NHWC" or "NCHW".
         style: see :func:`bridge.check_layer`.

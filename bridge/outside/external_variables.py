@@ -16,12 +16,13 @@ STYLES = ("dicts", "books", "keras")
 """``params`` and ``grads`` dicts (or lists, in Keras' order); attributes ``W``, ``b``, ``dW``, ``db``; Keras' names."""
 
 BOOK_NAMES: dict[str, tuple[str, ...]] = {
-    "kernel": ("W", "w", "weight", "weights"),
-    "bias": ("b",),
-    "gamma": ("gamma",),
-    "beta": ("beta",),
-    "moving_mean": ("running_mean",),
-    "moving_variance": ("running_var", "running_variance"),
+    "kernel": ("W", "w", "weight", "weights", "filters", "Weights", "_W", "_w"),
+    "bias": ("b", "biases", "B", "_b"),
+    "gamma": ("gamma", "scale"),
+    "beta": ("beta", "shift"),
+    "moving_mean": ("running_mean", "mean_run", "moving_avg", "avg_mean"),
+    "moving_variance": ("running_var", "running_variance", "moving_var", "var_run", "avg_var"),
+    "alpha": ("alpha", "a", "slope"),
 }
 """What books call Keras' variables, where they call them otherwise."""
 
@@ -77,7 +78,9 @@ class Slot:
             getattr(self.layer, self.attribute)[self.key] = value
 
 
-def find_variable(layer: Any, name: str, shape: Shape, order: Sequence[str], style: str | None) -> Slot:
+def find_variable(
+    layer: Any, name: str, shape: Shape, order: Sequence[str], style: str | None, given: str | None = None
+) -> Slot:
     """Where the layer keeps the variable with Keras' name ``name`` and ``shape``.
 
     Args:
@@ -86,10 +89,17 @@ def find_variable(layer: Any, name: str, shape: Shape, order: Sequence[str], sty
         shape: its shape in Keras' layout; the layer's own array has the same number of values.
         order: all parameters of the layer in Keras' order, for ``params`` lists.
         style: one of STYLES, or None to take whatever the layer has.
+        given: the attribute, or "holder.key", as the user says.
 
     Raises:
         ValueError: nothing fits, or two different arrays do; what was looked for and what the layer has is listed.
     """
+    if given is not None:
+        holder, _, key = given.partition(".")
+        slot = Slot(layer, holder, (int(key) if key.isdigit() else key) if key else None)
+        if not slot.exists():
+            raise ValueError(f"{type(layer).__name__} has no {given} for {name!r}; it has {describe_attributes(layer)}")
+        return slot
     candidates = list(_candidates(layer, name, order, style))
     there = [slot for slot in candidates if slot.exists()]
     fitting = [slot for slot in there if _is_tensor(slot.read()) and slot.read().size == element_count(shape)]
@@ -172,7 +182,10 @@ def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) 
 
 
 def _gradient_names(name: str) -> tuple[str, ...]:
-    return (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad")
+    return (
+        f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"{name}_gradient", f"{name}_gradients",
+        f"delta_{name}", f"grad{name}", f"g{name}", f"nabla_{name}", f"D{name}",
+    )  # fmt: skip
 
 
 def _listed(slots: Sequence[Slot]) -> str:

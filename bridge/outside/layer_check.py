@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.layer_judge import LayerInputs, LayerJudge
+from bridge.outside.calling import FORWARD
+from bridge.outside.functions import as_layer
+from bridge.outside.layer_judge import LayerInputs
 from bridge.outside.layer_report import LayerReport
+from bridge.outside.layer_stages import Stages
+from bridge.outside.warm_up import LAZY, find_the_batch, overwrites_its_variables, warmed_up
 from model_spec import LayerSpec, ModelSpec
 from model_spec.inputs import floating_dtype
 from model_spec.shapes import Shape
@@ -31,27 +35,45 @@ def check_layer(
     dtypes: str | Sequence[str] = ("float64", "float32"),
     gradient_scale: str = "sum",
     with_keras: bool = False,
+    x: Any = None,
+    edges: bool = True,
+    names: Mapping[str, str] | None = None,
+    call: Mapping[str, Callable[..., Any]] | None = None,
+    hints: int = 2,
 ) -> LayerReport:
     """Judge a layer by what its specification says it computes: output, gradient of x and of every parameter.
 
-    The layer gets random inputs and random values for every variable (its own are put back afterwards), and its
-    backward a random cotangent. An array the layer holds keeps its dtype; a layer that computes in float64 while fed
-    float32 is judged by the float32 bound. Moving statistics after a training step are not judged.
+    A copy of the layer gets random inputs and random values for every variable, and its backward a random cotangent.
+    Where it agrees there, everyday and edge inputs follow that tell something about this layer: ties, zeros, large
+    logits, images that are not square, one example, a second call. Kinks and ties are open to any valid choice. What
+    was tried is in the report; nothing is certified beyond it. An array the layer holds keeps its dtype; a layer that
+    computes in float64 while fed float32 is judged by the float32 bound.
+
+    Where it differs, the cause is looked for: conventions of other frameworks, frequent slips, constants (solved for),
+    and two of them at once.
 
     Args:
-        my_layer: an object with ``forward(x)`` and, perhaps, ``backward(dy)`` (see ``docs/bring_your_own.md``).
+        my_layer: an object with ``forward(x)`` and, perhaps, ``backward(dy)``, under these or other common names (see
+            ``docs/bring_your_own.md``).
         spec_layer: what it claims to be, e.g. ``model_spec.Conv2D(4, 3)``.
         input_shape: of one example, without the batch axis, channels last.
         batch: number of examples.
         seed: of inputs, variables and cotangent.
-        layout: of the layer's images, "NHWC" or "NCHW".
-        kernel_layout: "HWIO" or "OIHW", for Dense "IO" or "OI"; needed only where the kernel's shape fits both.
+        layout: of the layer's images, "NHWC" or "NCHW"; "columns" where an example is a column, (features, examples).
+        kernel_layout: "HWIO", "OIHW", "IOHW" or "OHWI", for Dense "IO" or "OI"; needed only where the kernel's shape
+            fits several.
         style: "dicts", "books" or "keras"; None finds the variables by what the layer has.
         training: the mode; a Dropout layer's own mask is read off its output.
         backward: False judges the output alone, for layers that have a backward in the other mode only.
         dtypes: what the layer is fed, one precision or several.
         gradient_scale: "sum", or "mean" where the layer divides its parameter gradients by the batch size.
         with_keras: also run the real Keras layer, whose own error over the bound is shown beside.
+        x: inputs of your own, (examples, *input shape), judged besides.
+        edges: False leaves out the everyday and edge inputs.
+        names: what the layer calls things: {"forward": "fwd", "backward": "bwd", "kernel": "theta",
+            "gradient of kernel": "g"}; "holder.key" for an entry of a dict or list.
+        call: {"forward": function of (layer, x, training), "backward": function of (layer, dy)} for everything else.
+        hints: how much the report says of what is wrong: 1 where, 2 also what, 3 also how it should be.
 
     Raises:
         ValueError: the arguments do not fit the layer, or a variable cannot be found; says what was looked for. What
@@ -60,16 +82,25 @@ def check_layer(
     spec = ModelSpec("check_layer", input_shape, (spec_layer,))
     positive_integer("batch", batch)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)
-    for name, value in (("training", training), ("backward", backward), ("with_keras", with_keras)):
+    if hints not in (1, 2, 3):
+        raise ValueError(f"hints must be 1 (where), 2 (what) or 3 (how), got {hints!r}")
+    for name, value in (("training", training), ("backward", backward), ("with_keras", with_keras), ("edges", edges)):
         boolean(name, value)
     precisions = [floating_dtype(dtype).name for dtype in ((dtypes,) if isinstance(dtypes, str) else dtypes)]
     if not precisions:
         raise ValueError('dtypes is empty, so nothing would be judged; give at least one precision, such as "float64"')
-    layer = AdaptedLayer(my_layer, spec.layers[0], spec.input_shape, layout, kernel_layout, style)
+    given = LayerInputs.draw(spec, batch, seed)
+    notes: list[str] = []
+    options = (spec.layers[0], spec.input_shape, layout, kernel_layout, style, names, call)
+    my_layer = as_layer(my_layer)
+    layer = _adapted(my_layer, options, given, spec, notes)
     report = LayerReport(
         layer=_described(my_layer, layer),
         claim=f"{spec.layers[0].describe()} on {spec.input_shape}",
         mode="training" if training else "inference",
+        notes=notes,
+        hints=hints,
+        spec_layer=spec.layers[0],
     )
     if not backward:
         report.notes.append("only forward was judged, as asked for")
@@ -78,18 +109,55 @@ def check_layer(
         report.notes.append("only forward was judged: the step activation has no useful derivative")
     elif not layer.has_backward:
         report.notes.append(f"only forward was judged: {type(my_layer).__name__} has no backward(dy)")
-    check = LayerJudge(
-        spec, layer, report, training, backward and layer.has_backward, batch * (gradient_scale == "mean")
-    )
-    given = LayerInputs.draw(spec, batch, seed)
+    averaged = gradient_scale == "mean"
+    check = Stages(spec, layer, report, training, backward and layer.has_backward, averaged, precisions, seed)
     before = layer.snapshot()
     try:
-        for dtype in precisions:
-            layer.restore(before)  # what it made in one precision is not for the next
-            check.run(given, dtype, with_keras)
+        check.random_points(given, with_keras)
+        if x is not None:
+            check.own_inputs(x, given)
+        if edges:
+            check.edges(given)
     finally:
         layer.restore(before)
     return report
+
+
+def _adapted(
+    my_layer: Any, options: tuple[Any, ...], given: LayerInputs, spec: ModelSpec, notes: list[str]
+) -> AdaptedLayer:
+    """The layer behind Keras' names, run once before where it makes its variables at the first forward."""
+    claim, input_shape, layout, kernel_layout, style, names, call = options
+
+    def adapt(layer: Any) -> AdaptedLayer:
+        return AdaptedLayer(layer, claim, input_shape, layout, kernel_layout, style, names, call)
+
+    def warm() -> Any | None:
+        forward = next((name for name in (dict(names or {}).get("forward"), *FORWARD) if name), "forward")
+        forward = forward if hasattr(my_layer, forward) else next((n for n in FORWARD if hasattr(my_layer, n)), forward)
+        return warmed_up(my_layer, given.x, layout, lambda layer: getattr(layer, forward))
+
+    try:
+        layer = adapt(my_layer)
+    except ValueError as error:
+        trial = warm()
+        if trial is None:
+            raise
+        try:
+            layer = adapt(trial)
+        except ValueError:
+            raise error from None
+        notes.append(f"{type(my_layer).__name__} {LAZY}")
+        return layer
+    if not overwrites_its_variables(layer, given.weights, given.x):
+        way = find_the_batch(layer, given.weights, given.x, spec.output_shape)
+        notes += [] if way is None else [f"{type(my_layer).__name__}: {way}"]
+        return layer
+    trial = warm()
+    if trial is not None:
+        notes.append(f"{type(my_layer).__name__} {LAZY}")
+        return adapt(trial)
+    return layer
 
 
 def _described(my_layer: Any, layer: AdaptedLayer) -> str:

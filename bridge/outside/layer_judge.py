@@ -6,21 +6,30 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from bridge.judge.bounds import Expected, RoundingModel
-from bridge.judge.tensor import Place, judge
+from bridge.conventions.layer_cause import causes
+from bridge.conventions.outcome import Given
+from bridge.judge.bounds import Expected, RoundingModel, channel_sums
+from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.constant_factor import constant_factor
+from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
 from bridge.weights import random_weights
-from core_numpy.network import Network, Params
-from model_spec import Dropout, ModelSpec
+from core_numpy.network import Network
+from model_spec import Activation, Conv2D, Dropout, MaxPooling2D, ModelSpec
+from model_spec.activations import LEAKY_RELU_SLOPE
 from model_spec.shapes import Shape
+from model_spec.verdict import Verdict
 
 Array = np.ndarray
+
+_TILE = 4.0
+"""How much larger the variance of a convolution by tiles is: its transforms add and subtract whole tiles first."""
 
 _SHARE_DEVIATIONS = 6.0
 """Standard deviations of a binomial share beyond which a dropout mask cannot have come from the rate."""
@@ -57,6 +66,11 @@ class LayerInputs:
         weights = {name.rpartition("/")[2]: value for name, value in random_weights(spec, seed).items()}
         return cls(x, normal(spec.output_shape), weights)
 
+    def in_case(self, case: EdgeCase, spec: ModelSpec, seed: int) -> LayerInputs:
+        """The same variables with the inputs of an edge case; ``spec`` has its input shape."""
+        drawn = LayerInputs.draw(spec, case.batch or len(self.x), seed + 1)
+        return LayerInputs(case.make(drawn.x).astype(np.float32).astype(np.float64), drawn.cotangent, self.weights)
+
 
 @dataclass
 class LayerJudge:
@@ -68,59 +82,138 @@ class LayerJudge:
     training: bool
     with_backward: bool
     averaged: int
-    batch: int = 0
+    case: EdgeCase | None = None
 
-    def run(self, given: LayerInputs, dtype: str, with_keras: bool) -> None:
-        """Feed the layer in one precision and judge all it gives."""
+    def run(self, given: LayerInputs, dtype: str, with_keras: bool, before: LayerInputs | None = None) -> None:
+        """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
+        self._found: dict[str, Array] = {}
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
-        self.batch = len(x)
-        y = self._attempt("y", dtype, lambda: self.layer.forward(x, self.training), self.spec.output_shape, len(x))
+        contiguous = self.case is None or self.case.contiguous
+        if before is not None:
+            first = self.layer.forward(before.x.astype(dtype), self.training)
+            self.layer.set_weights(given.weights, dtype, self.training)  # moving statistics have moved
+        y = self._attempt(
+            "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
+        )
         if y is None:
+            self._explain(given, dtype, None, before)
             return
+        if before is not None and isinstance(self.spec.layers[0], Dropout) and np.array_equal(first != 0, y != 0):
+            self._broken(Broken("dropout mask", dtype, "the same units are dropped at every call"))
         judged = dtype
         if y.dtype != dtype:
-            self.report.notes.append(f"fed {dtype}, the layer answers in {y.dtype}")
+            note = f"fed {dtype}, the layer answers in {y.dtype}"
+            if note not in self.report.notes:
+                self.report.notes.append(note)
             if y.dtype.itemsize < np.dtype(dtype).itemsize:
                 judged = "float32"
         model = self._model(given, judged, y)
         place = Place(judged, self.report.mode, "eager", "forward")
-        expected = {"y": model.forward()[str(self.spec.layers[0].name)]}
+        expected = {"y": self._of_any_algorithm(model.forward()[str(self.spec.layers[0].name)])}
+        if self._overflows(y, expected["y"].value, dtype):
+            return
         self._judge("y", y, expected["y"], place)
+        self._statistics(model, place)
         if self.with_backward:
-            expected |= self._backward(given, model, dtype, replace(place, stage="pullback"))
+            expected |= self._backward(given, model, dtype, replace(place, stage="pullback"), contiguous)
         if with_keras:
             self._beside(given, judged, expected)
+        self._explain(given, judged, model, before)
+
+    def _overflows(self, found: Array, truth: Array, dtype: str) -> bool:
+        """True, with a note, where a textbook form gives no number for an input that it cannot take."""
+        if self.case is None or not self.case.only_values or np.isfinite(found).all() or not np.isfinite(truth).all():
+            return False
+        limit = next((size for size in (700.0, 350.0, 88.0, 44.0) if self._is_finite_at(size, dtype)), MODERATE)
+        words = f"{dtype}: right up to about {limit:g}; beyond, at the latest at {LARGE:g}, it overflows to no number"
+        self.report.notes.append(words)
+        return True
+
+    def _is_finite_at(self, size: float, dtype: str) -> bool:
+        layer = self.layer.on_copy()
+        for x in (
+            np.full((1, *self.spec.input_shape), size, dtype),
+            np.full((1, *self.spec.input_shape), -size, dtype),
+        ):
+            if not np.isfinite(layer.forward(x)).all():
+                return False
+            if self.with_backward and not np.isfinite(layer.backward(np.ones_like(x))).all():
+                return False
+        return True
+
+    def _statistics(self, model: RoundingModel, place: Place) -> None:
+        """Judge the moving statistics that a training step leaves."""
+        layer = self.spec.layers[0]
+        states = layer.state_shapes(self.spec.input_shape)
+        if not self.training or not states:
+            return
+        held = self.layer.weights
+        trace = model.traces[0]
+        _, cache = trace.layer.forward(trace.params, trace.state, trace.x, trace.context)
+        wanted = trace.layer.next_state(trace.state, cache)
+        for name in states:
+            if name not in held:
+                note = f"{name} was not judged: the layer has none"
+                if note not in self.report.notes:
+                    self.report.notes.append(note)
+                continue
+            largest = np.abs(trace.x).reshape(-1, trace.x.shape[-1]).max(axis=0)
+            reached = np.square(largest) if name == "moving_variance" else largest
+            size = np.maximum(np.abs(trace.state[name]), reached)
+            variance = model.rounding.unit * np.square(size) * (4 + len(trace.x) / 3)
+            expected = Expected(np.asarray(wanted[name]), variance, np.zeros_like(variance))
+            self._judge(name, held[name].reshape(variance.shape), expected, place)
 
     def _model(self, given: LayerInputs, dtype: str, y: Array) -> RoundingModel:
         """The float64 layer with the bound of its rounding."""
-        layer = self.spec.layers[0]
-        name, states = str(layer.name), layer.state_shapes(self.spec.input_shape)
-        params: Params = {name: {key: value for key, value in given.weights.items() if key not in states}}
-        state: Params = {name: {key: value for key, value in given.weights.items() if key in states}}
-        masks = None
-        if isinstance(layer, Dropout) and self.training:
-            kept = (y != 0) | (given.x == 0)
-            share, deviation = 1 - float(kept.mean()), np.sqrt(layer.rate * (1 - layer.rate) / kept.size)
-            if abs(share - layer.rate) > _SHARE_DEVIATIONS * deviation:
-                message = f"{share:.3g} of {kept.size} values were dropped, the rate is {layer.rate:g}"
-                self.report.broken.append(Broken("dropout mask", dtype, message))
-            masks = _KeptUnits(kept)
+        params, state, masks = self._parts(given, dtype, y)
+        name = str(self.spec.layers[0].name)
         source = None if masks is None else (lambda index: masks)
-        return RoundingModel(Network.of(self.spec), params, state, dtype, given.x, self.training, source)
+        network = Network.of(self.spec)
+        return RoundingModel(network, {name: params}, {name: state}, dtype, given.x, self.training, source)
 
-    def _backward(self, given: LayerInputs, model: RoundingModel, dtype: str, place: Place) -> dict[str, Expected]:
+    def _parts(
+        self, given: LayerInputs, dtype: str, y: Array
+    ) -> tuple[dict[str, Array], dict[str, Array], _KeptUnits | None]:
+        """Parameters, moving statistics, and the mask that was seen to be dropped by."""
+        layer = self.spec.layers[0]
+        states = layer.state_shapes(self.spec.input_shape)
+        params = {key: value for key, value in given.weights.items() if key not in states}
+        state = {key: value for key, value in given.weights.items() if key in states}
+        if not isinstance(layer, Dropout) or not self.training:
+            return params, state, None
+        kept = (y != 0) | (given.x == 0)
+        share, deviation = 1 - float(kept.mean()), np.sqrt(layer.rate * (1 - layer.rate) / kept.size)
+        if abs(share - layer.rate) > _SHARE_DEVIATIONS * deviation:
+            message = f"{share:.3g} of {kept.size} values were dropped, the rate is {layer.rate:g}"
+            if abs(share - (1 - layer.rate)) <= _SHARE_DEVIATIONS * deviation:
+                message += f": the rate is taken for the share that is kept, {1 - layer.rate:g}"
+            self._broken(Broken("dropout mask", dtype, message))
+        elif len(kept) > 1 and kept[0].size > 16 and 0 < layer.rate < 1 and (kept == kept[:1]).all():
+            self._broken(Broken("dropout mask", dtype, "all examples of the batch lose the same units"))
+        return params, state, _KeptUnits(kept)
+
+    def _backward(
+        self, given: LayerInputs, model: RoundingModel, dtype: str, place: Place, contiguous: bool
+    ) -> dict[str, Expected]:
         """Judge the gradients; what they should be is returned."""
         pulled = model.pullback(given.cotangent)
         expected = {f"gradient of {name.rpartition('/')[2]}": value for name, value in pulled.parameters.items()}
+        if pulled.inputs is not None:
+            pulled.inputs = self._of_any_algorithm(pulled.inputs)
         inputs = {} if pulled.inputs is None else {"gradient of x": pulled.inputs}
         self.layer.clear_gradients()
         cotangent = given.cotangent.astype(dtype)
         examples = len(cotangent)
         dx = self._attempt(
-            "gradient of x", place.dtype, lambda: self.layer.backward(cotangent), self.spec.input_shape, examples
+            "gradient of x",
+            place.dtype,
+            lambda: self.layer.backward(cotangent, contiguous),
+            self.spec.input_shape,
+            examples,
         )
-        if dx is None and self.report.broken[-1].raised:
+        if dx is None and self.report.broken and self.report.broken[-1].raised:
             return expected | inputs
         for tensor, wanted in expected.items():
             name = tensor.rpartition(" ")[2]
@@ -128,15 +221,65 @@ class LayerJudge:
             found = self._attempt(tensor, place.dtype, partial(self.layer.gradient, name), shape)
             if found is None:
                 continue
+            # Dividing rounds, and so does multiplying again; a step away from a parameter rounds with it
+            rounded = 2 * np.square(wanted.value) * bool(self.averaged)
+            if self.layer.calling.updates:
+                rounded = rounded + 2 * (np.square(wanted.value) + np.square(given.weights[name]))
             if self.averaged:
                 found = found.astype(np.float64) * self.averaged
-                # Dividing rounds, and so does multiplying again
-                rounding = 2 * model.rounding.unit * np.square(wanted.value)
-                wanted = replace(wanted, variance=wanted.variance + rounding)
-            self._judge(tensor, found, wanted, place)
-        if dx is not None and pulled.inputs is not None:
+            self._judge(tensor, found, replace(wanted, variance=wanted.variance + model.rounding.unit * rounded), place)
+        if dx is not None and pulled.inputs is not None and not self._overflows(dx, pulled.inputs.value, dtype):
             self._judge("gradient of x", dx, pulled.inputs, place)
+            for sums in pulled.conserved.values():
+                self._sums(dx, sums, place)
+            if self.case is not None:
+                self._shares(given, dx, place)
         return expected | inputs
+
+    def _of_any_algorithm(self, expected: Expected) -> Expected:
+        """Convolutions by tiles (Winograd) round what a whole tile adds up: the largest variance around each place."""
+        layer: Any = self.spec.layers[0]
+        if not isinstance(layer, Conv2D) or max(layer.strides) > 1 or max(layer.kernel_size) == 1:
+            return expected
+        around = np.pad(expected.variance, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        # (n, h, w, c, 3, 3) -> (n, h, w, c)
+        largest = sliding_window_view(around, (3, 3), (1, 2)).max(axis=(4, 5))
+        return replace(expected, variance=_TILE * largest)
+
+    def _sums(self, dx: Array, sums: Expected, place: Place) -> None:
+        """Which cells of a tie get the gradient is free, how much they get is not."""
+        row = judge(channel_sums(dx), sums.value, sums, place, "gradient of x", str(self.spec.layers[0].name))
+        if not row.agrees and row.verdict != VACUOUS:
+            row = replace(row, tensor=self._named("channel sums of gradient of x"))
+            self.report.rows.append(row)
+
+    def _shares(self, given: LayerInputs, dx: Array, place: Place) -> None:
+        """At a kink or tie any choice between the one-sided derivatives is right, and none beyond them."""
+        layer: Any = self.spec.layers[0]
+        x, dy = given.x, given.cotangent
+        if isinstance(layer, Activation) and layer.activation in ("relu", "leaky_relu"):
+            at, lowest = x == 0, LEAKY_RELU_SLOPE if layer.activation == "leaky_relu" else 0.0
+        elif isinstance(layer, MaxPooling2D) and layer.strides == layer.pool_size and layer.padding == "valid":
+            rows, columns = (dy.shape[axis] * layer.pool_size[axis - 1] for axis in (1, 2))
+            # (n, out h, out w, c) -> (n, h, w, c): every window's gradient in each of its cells
+            dy = dy.repeat(layer.pool_size[0], axis=1).repeat(layer.pool_size[1], axis=2)
+            dx, at, lowest = dx[:, :rows, :columns], np.ones_like(dy, bool), 0.0
+        else:
+            return
+        share = np.asarray(dx, np.float64)[at] / dy[at]
+        beyond = (share < lowest - 1e-6) | (share > 1 + 1e-6) | np.isnan(share)
+        if beyond.any():
+            worst = float(share[beyond][0])
+            words = (
+                f"{int(beyond.sum())} cells take {worst:.3g} of the gradient; right is anything in {lowest:.1g} .. 1"
+            )
+            self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
+
+    def _named(self, tensor: str) -> str:
+        return tensor if self.case is None else f"{tensor} on {self.case.name}"
+
+    def _broken(self, broken: Broken) -> None:
+        self.report.broken.append(replace(broken, tensor=self._named(broken.tensor)))
 
     def _attempt(
         self, tensor: str, dtype: str, compute: Callable[[], Array], shape: Shape, examples: int | None = None
@@ -144,25 +287,48 @@ class LayerJudge:
         """The array the layer computes, or None after reporting why there is none of this shape."""
         try:
             value = compute()
-            value.astype(np.float64)
+            self._found[tensor] = value.astype(np.float64)
         except ForeignLayerError as error:
-            self.report.broken.append(Broken(tensor, dtype, str(error)))
+            self._broken(Broken(tensor, dtype, str(error)))
             return None
         except Exception as error:  # whatever a foreign layer raises is a finding
-            self.report.broken.append(Broken(tensor, dtype, _message(error), raised=True))
+            self._broken(Broken(tensor, dtype, _message(error), raised=True))
             return None
         wanted = shape if examples is None else (examples, *shape)
         if value.shape == wanted:
             return value
-        self.report.broken.append(Broken(tensor, dtype, f"has shape {value.shape} (channels last), expected {wanted}"))
+        self._broken(Broken(tensor, dtype, f"has shape {value.shape} (channels last), expected {wanted}"))
         return None
 
     def _judge(self, tensor: str, found: Array, expected: Expected, place: Place) -> None:
-        row = judge(found, expected.value, expected, place, tensor, str(self.spec.layers[0].name))
-        self.report.rows.append(row)
-        factor = None if row.agrees else constant_factor(found, expected, place, self.batch)
-        if factor is not None and not any(one.startswith(f"{tensor} is ") for one in self.report.explanations):
-            self.report.explanations.append(f"{tensor} is {factor}")
+        row = judge(found, expected.value, expected, place, self._named(tensor), str(self.spec.layers[0].name))
+        self._found[tensor] = np.asarray(found, np.float64)
+        if self.case is None or not (row.agrees or row.verdict == VACUOUS):
+            self.report.rows.append(row)
+
+    def _explain(self, given: LayerInputs, dtype: str, model: RoundingModel | None, before: LayerInputs | None) -> None:
+        """Find what is wrong, in the first precision in which something is."""
+        if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found:
+            return
+        self.report.searched = True
+        masks = None
+        if model is None:
+            params, state, _ = self._parts(given, dtype, np.ones((1, *self.spec.output_shape)))
+            if isinstance(self.spec.layers[0], Dropout):
+                return
+        else:
+            params, state, masks = self._parts_of(model)
+        claimed = Given(Network.of(self.spec), params, state, given.x, given.cotangent, self.training, masks)
+        earlier = None
+        if before is not None:
+            earlier = replace(claimed, x=before.x, dy=before.cotangent)
+        tolerance = 1e-9 if dtype == "float64" else 3e-5
+        self.report.explanations += causes(claimed, self._found, tolerance, earlier)
+
+    def _parts_of(self, model: RoundingModel) -> tuple[dict[str, Array], dict[str, Array], Any]:
+        trace = model.traces[0]
+        masks = trace.context.masks
+        return dict(trace.params), dict(trace.state), None if masks is None else (lambda index: masks)
 
     def _beside(self, given: LayerInputs, dtype: str, expected: dict[str, Expected]) -> None:
         """Real Keras on the same numbers, held against the same truth."""

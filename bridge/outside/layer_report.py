@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.judge.bounds import SAFETY
 from bridge.judge.tensor import BUG, Row
+from bridge.outside.formulas import how_it_should_be
 from model_spec.verdict import Verdict, combine
 
 _TEXT_LIMIT = 600
@@ -48,6 +49,10 @@ class LayerReport:
         notes: what a reader should know about the check, e.g. that there was no backward.
         explanations: what is wrong with tensors that differ, in words, where it is known.
         keras: real Keras' figures for the rows, by (dtype, tensor), where asked for.
+        tried: what the layer was fed, stage by stage.
+        hints: how much the text says of what is wrong: 1 where, 2 also what, 3 also how it should be.
+        spec_layer: the claim itself, for the reference's formulas and code.
+        searched: whether the cause was looked for already.
     """
 
     layer: str
@@ -58,6 +63,10 @@ class LayerReport:
     notes: list[str] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     keras: dict[tuple[str, str], KerasBeside] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
+    hints: int = 2
+    spec_layer: Any = None
+    searched: bool = False
 
     @property
     def failures(self) -> list[Row | Broken]:
@@ -98,6 +107,7 @@ class LayerReport:
             "broken": [vars(broken) for broken in self.broken],
             "notes": list(self.notes),
             "explanations": list(self.explanations),
+            "tried": list(self.tried),
         }
 
     def _keras_entry(self, row: Row) -> dict[str, Any]:
@@ -109,7 +119,12 @@ class LayerReport:
         first = self.first_divergence
         if first is not None:
             lines.append(f"first failing tensor: {first.tensor} ({first.dtype})")
-        lines += [f"explained: {explanation}" for explanation in self.explanations]
+        if self.hints >= 2:
+            lines += [f"explained: {explanation}" for explanation in self.explanations]
+        if self.hints >= 3 and first is not None and self.spec_layer is not None:
+            lines += how_it_should_be(self.spec_layer, first.tensor)
+        if self.tried:
+            lines.append(f"tried: {', '.join(self.tried)}")
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"bound = {SAFETY:g} standard deviations of the derived rounding error; at most 1 is rounding")
         heading = f"{'':30}{'verdict':>10}{'error/scale':>13}{'error/bound':>13}"

@@ -11,28 +11,40 @@ from model_spec.validation import one_of
 
 Array = np.ndarray
 
-LAYOUTS = ("NHWC", "NCHW")
+LAYOUTS = ("NHWC", "NCHW", "columns")
+"""Of a batch: images channels last or first, or an example a column, (features, examples)."""
 
 KERNEL_LAYOUTS: dict[int, dict[str, tuple[int, ...]]] = {
-    4: {"HWIO": (0, 1, 2, 3), "OIHW": (3, 2, 0, 1)},
+    4: {"HWIO": (0, 1, 2, 3), "OIHW": (3, 2, 0, 1), "IOHW": (2, 3, 0, 1), "OHWI": (3, 0, 1, 2)},
     2: {"IO": (0, 1), "OI": (1, 0)},
 }
 """By number of axes: the foreign layout, and how Keras' kernel is transposed into it."""
 
 
-def image_to_layer(layout: str, value: Array) -> Array:
+_COMMON = ("HWIO", "OIHW", "IO", "OI")
+
+
+def image_to_layer(layout: str, value: Array, one_example: bool = False) -> Array:
     """A batch (n, h, w, c) in the layer's layout; other ranks stay. A copy: many layers write into what they get."""
-    # (n, h, w, c) -> (n, c, h, w)
-    turned = value.transpose(0, 3, 1, 2) if layout == "NCHW" and value.ndim == 4 else value
-    return np.array(turned, order="C")
+    if layout == "NCHW" and value.ndim == 4 - one_example:
+        # (n, h, w, c) -> (n, c, h, w)
+        value = np.moveaxis(value, -1, -3)
+    elif layout == "columns" and value.ndim == 2:
+        # (n, features) -> (features, n)
+        value = value.T
+    return np.array(value, order="C")
 
 
-def image_to_keras(layout: str, value: Any) -> Array:
+def image_to_keras(layout: str, value: Any, one_example: bool = False) -> Array:
     """What the layer gave, channels last. A copy: some layers use their output again."""
     array = np.asarray(value)
-    # (n, c, h, w) -> (n, h, w, c)
-    turned = array.transpose(0, 2, 3, 1) if layout == "NCHW" and array.ndim == 4 else array
-    return np.array(turned, order="C")
+    if layout == "NCHW" and array.ndim == 4 - one_example:
+        # (n, c, h, w) -> (n, h, w, c)
+        array = np.moveaxis(array, -3, -1)
+    elif layout == "columns" and array.ndim == 2:
+        # (features, n) -> (n, features)
+        array = array.T
+    return np.array(array, order="C")
 
 
 def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owner: str) -> str:
@@ -60,6 +72,9 @@ def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owne
             )
         return given
     fitting = [name for name, size in shapes.items() if size == kernel.shape]
+    if given is None:
+        # The rarer ones where none of the two that everybody uses fits
+        fitting = [name for name in fitting if name in _COMMON] or fitting
     if given is not None and given not in fitting:
         raise ValueError(f"the kernel of {owner} has shape {kernel.shape}, but {given} is {shapes[given]}")
     if given is None and not fitting:

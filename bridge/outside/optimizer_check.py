@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conventions.optimizers import explain_course
+from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
 from bridge.outside.external_optimizer import step_of
@@ -92,7 +92,8 @@ class OptimizerReport:
                 f"of its size; the rule's own rounding explains {self.control[step - 1]:.1g}"
             )
         if self.explanation is not None:
-            lines.append(f"explained: it follows another convention: {self.explanation}")
+            is_convention = self.explanation.startswith(tuple(one.name for one in OPTIMIZER_CONVENTIONS))
+            lines.append(f"explained: {'it follows another convention: ' * is_convention}{self.explanation}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty
-from core_numpy.ops.pooling import real_cell_counts
+from core_numpy.ops.pooling import counted_cells
 from core_numpy.ops.windows import Windows
 
 
@@ -129,7 +129,7 @@ class AveragePooling(WindowPooling):
     def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
         super().__init__(layer, source, context)
         # (out h, out w, 1)
-        share = 1 / real_cell_counts(self.windows, context.dtype)
+        share = 1 / counted_cells(self.windows, context.dtype)
         self.share = share[..., None] if context.layout.batch_last else share
         if context.training:
             self.dx = empty(self.padded.shape if self.is_padded else self.x.shape, context.dtype)

@@ -38,6 +38,16 @@ def max_pooling2d_backward(winner: Array, dy: Array, windows: Windows) -> Array:
     return windows.crop(dpadded)
 
 
+def counted_cells(windows: Windows, dtype: np.dtype) -> Array:
+    """Cells that a mean over each window counts: (out h, out w, 1).
+
+    Under "same" those of the image alone; a border of given cells counts with its zeros.
+    """
+    if not isinstance(windows.padding, str):
+        return np.full((*windows.output, 1), windows.window[0] * windows.window[1], dtype)
+    return real_cell_counts(windows, dtype)
+
+
 def real_cell_counts(windows: Windows, dtype: np.dtype) -> Array:
     """Cells of the image inside each window, padding not counted: (out h, out w, 1)."""
     inside = windows.pad(np.ones((1, *windows.image, 1), dtype))
@@ -45,18 +55,18 @@ def real_cell_counts(windows: Windows, dtype: np.dtype) -> Array:
 
 
 def average_pooling2d(x: Array, windows: Windows) -> Array:
-    """The mean of each window, padding not counted: (n, h, w, c) -> (n, out h, out w, c)."""
+    """The mean of each window, padding of "same" not counted: (n, h, w, c) -> (n, out h, out w, c)."""
     padded = windows.pad(x)
     total = np.zeros((len(x), *windows.output, x.shape[-1]), x.dtype)
     for _, _, seen in windows.taps():
         total += padded[seen]
-    total /= real_cell_counts(windows, x.dtype)
+    total /= counted_cells(windows, x.dtype)
     return total
 
 
 def average_pooling2d_backward(dy: Array, windows: Windows) -> Array:
-    """Spread each window's dy evenly over its real cells: (n, out h, out w, c) -> (n, h, w, c)."""
-    share = dy / real_cell_counts(windows, dy.dtype)
+    """Spread each window's dy evenly over the cells it counts: (n, out h, out w, c) -> (n, h, w, c)."""
+    share = dy / counted_cells(windows, dy.dtype)
     dpadded = _zeros_padded(dy, windows)
     for _, _, seen in windows.taps():
         dpadded[seen] += share

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model_spec.shapes import output_size, padding_amount
+from model_spec.shapes import Padding, axis_padding, output_size, padding_amount
 
 Array = np.ndarray
 
@@ -18,14 +18,15 @@ class Windows(NamedTuple):
     image: tuple[int, int]
     window: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
-    padding: str = "valid"
+    padding: Padding = "valid"
     dilation: tuple[int, int] = (1, 1)
 
     @property
     def output(self) -> tuple[int, int]:
         """(height, width) of positions."""
         height, width = (
-            output_size(self.image[a], self.window[a], self.strides[a], self.padding, self.dilation[a]) for a in (0, 1)
+            output_size(self.image[a], self.window[a], self.strides[a], axis_padding(self.padding, a), self.dilation[a])
+            for a in (0, 1)
         )
         return height, width
 
@@ -33,7 +34,9 @@ class Windows(NamedTuple):
     def padding_cells(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """((top, bottom), (left, right)) cells added around the image."""
         rows, columns = (
-            padding_amount(self.image[a], self.window[a], self.strides[a], self.padding, self.dilation[a])
+            padding_amount(
+                self.image[a], self.window[a], self.strides[a], axis_padding(self.padding, a), self.dilation[a]
+            )
             for a in (0, 1)
         )
         return rows, columns

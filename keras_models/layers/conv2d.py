@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_models.layers.border import after_border
 from keras_models.layers.dense import read_weighted, weighted
 from keras_models.layers.form import Common, Seeds
 from keras_models.reading.options import only
@@ -17,7 +18,7 @@ def build(layer: specs.Conv2D, seeds: Seeds, common: Common) -> Any:
         layer.filters,
         layer.kernel_size,
         strides=layer.strides,
-        padding=layer.padding,
+        padding=after_border(layer.padding),
         dilation_rate=layer.dilation_rate,
         data_format="channels_last",
         **weighted(layer, seeds, common["dtype"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_models.layers.border import after_border
 from keras_models.layers.form import Common, KerasForm, Seeds
 from keras_models.reading.options import only
 from model_spec.layers import LayerSpec
@@ -14,7 +15,8 @@ def window_pooling(keras_kind: Any, kind: type[Pooling2D]) -> KerasForm:
     """A pooling over windows."""
 
     def build(layer: Any, seeds: Seeds, common: Common) -> Any:
-        return keras_kind(layer.pool_size, layer.strides, layer.padding, data_format="channels_last", **common)
+        padding = after_border(layer.padding)
+        return keras_kind(layer.pool_size, layer.strides, padding, data_format="channels_last", **common)
 
     def read(layer: Any, common: Common) -> LayerSpec:
         return kind(tuple(layer.pool_size), tuple(layer.strides), layer.padding, **common)

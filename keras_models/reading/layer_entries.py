@@ -84,6 +84,8 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
     layer = f"layer {shown(name)} ({printable(class_name[:100])})"
     if class_name != INPUT and class_name not in _LAYERS:
         refuse(f"{layer}: this layer is not supported; {_SUPPORTED}")
+    if not name.isprintable():
+        refuse(f"{layer}: its name holds control characters; rename it")
     check_identity(layer, entry, OF_A_LAYER, _MODULES)
     plain_value(layer, list(as_table(layer, entry.get("build_config") or {}).values()))
     shape = config.pop("batch_shape", None) or config.pop("batch_input_shape", None) or config.pop("input_shape", None)

@@ -9,7 +9,7 @@ from model_spec import initializers, regularizers
 from model_spec.activations import ACTIVATIONS
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
-from model_spec.validation import boolean, integer_pair, one_of, positive_integer
+from model_spec.validation import boolean, integer_pair, one_of, padding_of_windows, positive_integer
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,14 @@ class Conv2D(LayerSpec):
     """2-D cross-correlation, as ``keras.layers.Conv2D`` (channels last).
 
     Shapes: input (height, width, channels), kernel (kernel height, kernel width, channels, filters), bias (filters,),
-    output (new height, new width, filters).
+    output (new height, new width, filters). ``padding`` is "valid", "same", or cells of zeros: one integer, (height,
+    width) or ((top, bottom), (left, right)), which Keras does with a ``ZeroPadding2D`` in front.
     """
 
     filters: int
     kernel_size: Pair
     strides: Pair = (1, 1)
-    padding: str = "valid"
+    padding: Any = "valid"
     dilation_rate: Pair = (1, 1)
     activation: str | None = "linear"
     use_bias: bool = True
@@ -38,7 +39,7 @@ class Conv2D(LayerSpec):
             filters=positive_integer("filters", self.filters),
             kernel_size=integer_pair("kernel_size", self.kernel_size),
             strides=integer_pair("strides", self.strides),
-            padding=one_of("padding", self.padding, ("valid", "same")),
+            padding=padding_of_windows(self.padding),
             dilation_rate=integer_pair("dilation_rate", self.dilation_rate),
             activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
             use_bias=boolean("use_bias", self.use_bias),

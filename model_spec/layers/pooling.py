@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
-from model_spec.validation import integer_pair, one_of
+from model_spec.validation import integer_pair, padding_of_windows
 
 
 @dataclass(frozen=True)
 class Pooling2D(LayerSpec):
     """The common part of the window poolings.
 
-    Shapes: (height, width, channels) -> (new height, new width, channels).
+    Shapes: (height, width, channels) -> (new height, new width, channels). ``padding`` is "valid", "same", or cells:
+    one integer, (height, width) or ((top, bottom), (left, right)), which Keras does with a padding layer in front.
     """
 
     pool_size: Pair = (2, 2)
     strides: Pair = None
-    padding: str = "valid"
+    padding: Any = "valid"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -26,7 +28,7 @@ class Pooling2D(LayerSpec):
         self._set(
             pool_size=pool_size,
             strides=pool_size if self.strides is None else integer_pair("strides", self.strides),
-            padding=one_of("padding", self.padding, ("valid", "same")),
+            padding=padding_of_windows(self.padding),
         )
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -35,11 +37,28 @@ class Pooling2D(LayerSpec):
 
 
 class MaxPooling2D(Pooling2D):
-    """The largest value of each window, as ``keras.layers.MaxPooling2D``; the first of equals takes the gradient."""
+    """The largest value of each window, as ``keras.layers.MaxPooling2D``; the first of equals takes the gradient.
+
+    Cells of padding win nowhere.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.padding, str):
+            return
+        for axis in (0, 1):
+            if max(self.padding[axis]) >= self.pool_size[axis]:
+                raise ValueError(
+                    f"padding {self.padding} must be smaller than pool_size {self.pool_size} on every side: "
+                    f"a window in the padding alone has no largest value"
+                )
 
 
 class AveragePooling2D(Pooling2D):
-    """The mean of each window, as ``keras.layers.AveragePooling2D``; "same" counts real cells only."""
+    """The mean of each window, as ``keras.layers.AveragePooling2D``; "same" counts real cells only.
+
+    Padding given in cells counts, as zeros: PyTorch's default, and what a ``ZeroPadding2D`` in front does.
+    """
 
 
 class GlobalPooling2D(LayerSpec):

@@ -8,7 +8,7 @@ from typing import Any
 
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Shape, element_count, image_shape
-from model_spec.validation import non_negative_integer, positive_integer, real
+from model_spec.validation import integer_sides, positive_integer, real
 
 
 class Flatten(LayerSpec):
@@ -57,20 +57,7 @@ class ZeroPadding2D(LayerSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        value = self.padding
-        if isinstance(value, numbers.Integral):
-            value = (int(value), int(value))
-        if not isinstance(value, (tuple, list)) or len(value) != 2:
-            raise ValueError(
-                f"padding must be an integer, (height, width) or ((top, bottom), (left, right)), got {self.padding!r}"
-            )
-        sides = []
-        for axis, side in enumerate(value):
-            both = (side, side) if isinstance(side, numbers.Integral) else side
-            if not isinstance(both, (tuple, list)) or len(both) != 2:
-                raise ValueError(f"padding[{axis}] must be an integer or a pair (before, after), got {side!r}")
-            sides.append(tuple(non_negative_integer(f"padding[{axis}]", cells) for cells in both))
-        self._set(padding=(sides[0], sides[1]))
+        self._set(padding=integer_sides("padding", self.padding))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         height, width, channels = image_shape(input_shape)

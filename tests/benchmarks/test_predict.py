@@ -208,9 +208,26 @@ def test_images_are_written(tmp_path, capsys):
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), np.rint(expected[0, ..., 0] * 255))
 
 
+def test_an_existing_file_is_written_anew(tmp_path, capsys):
+    saved(tmp_path / "m.npz", ending(Dense(3)))
+    for rows in (1, 2):
+        np.save(tmp_path / "x.npy", np.ones((rows, 4)))
+        said(capsys, tmp_path / "m.npz", tmp_path / "x.npy", "--output", tmp_path / "out.npz")
+    assert len(np.load(tmp_path / "out.npz")["outputs"]) == 2
+
+
+def test_fractions_for_a_network_of_whole_numbers_are_said(tmp_path, capsys):
+    saved(tmp_path / "m.npz", ModelSpec("m", (4,), (Dense(3),), "uint8"))
+    np.save(tmp_path / "x.npy", np.linspace(0, 1, 8).reshape(2, 4))
+    assert "cuts its inputs to whole numbers (uint8)" in said(capsys, tmp_path / "m.npz", tmp_path / "x.npy")
+    out = said(capsys, tmp_path / "m.npz", tmp_path / "x.npy", "--divide-by", "0.003922")
+    assert "cuts its inputs" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["y.npz"], "it holds y; name the array with the inputs x"),
         (["small.png"], "is 3 x 3 pixels (height x width), the network takes 4 x 6"),
         (["nan.npy"], "x contains NaN"),
         (["text.npy"], "x must hold numbers"),
@@ -228,6 +245,7 @@ def test_bad_inputs(arguments, words, tmp_path, capsys, monkeypatch):
     saved(tmp_path / "m.npz", ending(Flatten(), Dense(3), shape=(4, 6, 1)))
     Image.fromarray(PIXELS[:3, :3]).save("small.png")
     np.save("x.npy", np.zeros((1, 4, 6)))
+    np.savez("y.npz", y=np.zeros((1, 4, 6)))
     np.save("nan.npy", np.full((1, 4, 6, 1), np.nan))
     np.save("text.npy", np.full((1, 4, 6, 1), "a"))
     np.save("object.npy", np.array([None]), allow_pickle=True)

@@ -15,12 +15,24 @@ def test_check_layer_example_prints_what_the_page_says(capsys):
     assert capsys.readouterr().out.startswith(shown)
 
 
+def test_functions_as_a_layer():
+    exec(compile(EXAMPLES[1], "from_functions example", "exec"), {})
+
+
+def test_check_loss_example_prints_what_the_page_says(capsys):
+    exec(compile(EXAMPLES[2], "check_loss example", "exec"), {})
+    shown = [
+        line.strip() for line in re.search(r"    DIFFER: CrossEntropy.*?p - t\n", PAGE, re.DOTALL).group(0).splitlines()
+    ]
+    assert capsys.readouterr().out.splitlines()[: len(shown)] == shown
+
+
 def test_compare_models_example_agrees(capsys):
-    exec(compile(EXAMPLES[1], "compare_models example", "exec"), {})
+    exec(compile(EXAMPLES[3], "compare_models example", "exec"), {})
     assert capsys.readouterr().out.startswith("AGREE: mlp (8, 8, 1), NumPy and exported, 1 tensors compared")
 
 
 def test_fixture_example_passes_and_would_fail(pytester):
-    assert len(EXAMPLES) == 3
-    pytester.makepyfile(test_page=EXAMPLES[2], test_fault=EXAMPLES[2].replace("return dy * self.mask", "return dy"))
+    assert len(EXAMPLES) == 5
+    pytester.makepyfile(test_page=EXAMPLES[4], test_fault=EXAMPLES[4].replace("return dy * self.mask", "return dy"))
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, failed=1)

@@ -84,3 +84,36 @@ def test_what_does_not_fit_is_refused():
     spec = ms.ModelSpec("reshaped", (4, 4, 1), (ms.Reshape((16,)), ms.Dense(2)))
     with pytest.raises(ValueError, match="not known"):
         from_channels_first(spec, [np.zeros((16, 2)), np.zeros(2)])
+
+
+def equal_layers():
+    spec = ms.ModelSpec("equal", (16,), (ms.Dense(16, activation="relu"), ms.Dense(16), ms.Dense(16)))
+    random = np.random.default_rng(3)
+    arrays = {f"{kind}{i}": random.normal(size=(16, 16) if kind == "W" else 16) for i in (1, 2, 3) for kind in "Wb"}
+    return spec, arrays
+
+
+@pytest.mark.parametrize("order", ["W3 b3 W1 b1 W2 b2", "b2 W3 W2 b1 b3 W1", "W1 W2 W3 b1 b2 b3"])
+def test_names_say_which_array_is_which(order):
+    spec, arrays = equal_layers()
+    right = from_channels_first(spec, arrays, dense_layout="IO")
+    other = from_channels_first(spec, {name: arrays[name] for name in order.split()}, dense_layout="IO")
+    assert all(np.array_equal(right[name], other[name]) for name in right)
+    state = {f"net.{i}.{'weight' if k == 'W' else 'bias'}": arrays[f"{k}{i}"] for i in (3, 1, 2) for k in "bW"}
+    by_state = from_channels_first(spec, state, dense_layout="IO")
+    assert all(np.array_equal(right[name], by_state[name]) for name in right)
+
+
+def test_an_order_that_nothing_tells_is_said():
+    spec, arrays = equal_layers()
+    with pytest.warns(UserWarning, match="dense/kernel, dense_1/kernel, dense_2/kernel have one shape"):
+        from_channels_first(spec, list(arrays.values()), dense_layout="IO")
+    with pytest.warns(UserWarning, match="have one shape"):
+        from_channels_first(spec, {f"array {i}": value for i, value in enumerate(arrays.values())}, dense_layout="IO")
+
+
+def test_names_of_other_layers_are_refused():
+    spec, arrays = equal_layers()
+    wrong = {name.replace("b3", "beta3"): value for name, value in arrays.items()}
+    with pytest.raises(ValueError, match="by their names it would get W3, beta3"):
+        from_channels_first(spec, wrong, dense_layout="IO")

@@ -53,13 +53,13 @@ LAYERS = {
     ),
     "batch normalization": (
         batch_normalization,
-        model_spec.BatchNormalization(epsilon=1e-6),
+        model_spec.BatchNormalization(0.9, epsilon=1e-6),
         (6,),
         {"training": True, "batch": 8},
     ),
     "batch normalization, inference": (
         batch_normalization,
-        model_spec.BatchNormalization(epsilon=1e-6),
+        model_spec.BatchNormalization(0.9, epsilon=1e-6),
         (6,),
         {"backward": False},
     ),
@@ -80,6 +80,9 @@ def test_book_layers_are_certified(name, dtype, seed):
     assert {row.dtype for row in report.rows} == {"float64", "float32"}
     tensors = {row.tensor for row in report.rows}
     assert "y" in tensors
+    if options.get("training"):
+        assert set(claim.state_shapes(shape)) <= tensors
+        tensors -= set(claim.state_shapes(shape))
     if options.get("backward", True):
         assert tensors == {"y", "gradient of x", *(f"gradient of {each}" for each in claim.parameter_shapes(shape))}
     else:
@@ -369,7 +372,7 @@ def test_the_layer_keeps_its_own_arrays_and_values():
     assert bridge.check_layer(integers, model_spec.Dense(5), (6,)).passed
     assert integers.W.dtype.kind == "i" and np.array_equal(integers.W, np.arange(30).reshape(6, 5))
     normalization = batch_normalization()
-    bridge.check_layer(normalization, model_spec.BatchNormalization(epsilon=1e-6), (6,), training=True)
+    bridge.check_layer(normalization, model_spec.BatchNormalization(0.9, epsilon=1e-6), (6,), training=True)
     assert normalization.running_mean is None
 
 
@@ -442,7 +445,7 @@ def test_what_cannot_be_judged_is_refused():
     without_statistics = batch_normalization()
     del without_statistics.running_mean
     with pytest.raises(ValueError, match="has no array for 'moving_mean'"):
-        bridge.check_layer(without_statistics, model_spec.BatchNormalization(epsilon=1e-6), (6,))
+        bridge.check_layer(without_statistics, model_spec.BatchNormalization(0.9, epsilon=1e-6), (6,))
 
 
 def test_keras_beside():

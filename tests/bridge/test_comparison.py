@@ -118,6 +118,73 @@ def test_foreign_model_with_predict_alone_is_compared_on_outputs(digits):
     assert report.first_divergence.layer == "dense"
 
 
+class Answers:
+    """A model of somebody else: a function on the inputs."""
+
+    def __init__(self, predict):
+        self.predict = predict
+
+
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda y: y + 1000j, "a side gives dtype complex"),
+        (lambda y: np.ma.masked_array(y, mask=True), "a side gives masked values"),
+        (lambda y: y.astype(str), "a side gives dtype <U"),
+        (lambda y: y.astype(object), "a side gives dtype object"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_no_array_of_real_numbers_is_refused(give, words, turned):
+    model = NumpyModel(zoo.mlp((4, 4, 1)), dtype="float64")
+    sides = [model, Answers(lambda x: give(model.predict(x)))]
+    with pytest.raises(ValueError, match=words):
+        bridge.compare_models(*(reversed(sides) if turned else sides), np.ones((3, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_side_that_writes_into_its_input_changes_nothing_else(turned):
+    model = NumpyModel(zoo.mlp((4, 4, 1)), dtype="float64")
+    x = np.random.default_rng(0).standard_normal((3, 4, 4, 1))
+    before, buffer = x.copy(), np.empty((3, 10))
+
+    def first_zeros(x):
+        x[:] = 0
+        return model.predict(x)
+
+    def then_zeros(x):
+        y = model.predict(x)
+        x[:] = 0
+        return y
+
+    for wrong, passes in ((first_zeros, False), (then_zeros, True)):
+        sides = [model, Answers(wrong)]
+        assert bridge.compare_models(*(reversed(sides) if turned else sides), x).passed == passes
+        assert np.array_equal(x, before)
+
+    def into_one_buffer(factor):
+        return Answers(lambda x: np.multiply(model.predict(x), factor, out=buffer))
+
+    class WithTruth(Answers):
+        spec, weights, dtype, dropout_seed = model.spec, model.weights, "float64", 0
+
+    sides = [WithTruth(into_one_buffer(1).predict), into_one_buffer(2)]
+    assert not bridge.compare_models(*(reversed(sides) if turned else sides), x).passed
+
+
+def test_values_beyond_float32_on_both_sides_are_nobodys_fault():
+    spec = ModelSpec("n", (5,), (Dense(6, activation="relu"), Dense(3, activation="softmax")))
+    x = np.random.default_rng(0).standard_normal((40, 5))
+    report = bridge.compare(spec, x * 1e38, np.arange(40) % 3)
+    assert report.verdict == "BOTH DIVERGED"
+    assert not report.culprits
+    assert "both sides leave the finite numbers in the same places; scale the inputs" in str(report)
+    report = bridge.compare(spec, x * 1e10, np.arange(40) % 3)
+    assert report.verdict == "NOTHING COMPARED"
+    assert report.first_divergence is None
+    assert "tensors are all zero on both sides, which proves nothing" in str(report)
+
+
 def test_float64_comparison_would_see_float32_arithmetic(digits):
     spec = zoo.cnn((8, 8, 1))
     ours = NumpyModel(spec, 1, "float64")

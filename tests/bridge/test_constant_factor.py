@@ -67,6 +67,6 @@ def test_an_uninverted_dropout_is_off_by_what_it_keeps():
 
     report = check_layer(Book(), Dropout(0.25), (400,), training=True)
     assert report.explanations == [
-        "y is 3/4 of the true value",
-        "gradient of x is 3/4 of the true value",
+        "it follows another convention: un-inverted dropout (the original paper, in training), "
+        "or un-inverted dropout with scaled inference (the original paper)"
     ]

@@ -129,6 +129,7 @@ def test_a_plain_fault_is_not_called_a_convention():
     find("slightly-wrong-input-gradient").plant(other)
     report, found = explained(right, other)
     assert not found
+    assert [one.convention for one in report.slips] == ["gradient of x is 1.0001 times the true value"]
     assert report.culprits
     assert {row.verdict for row in report.failures} == {"BUG"}
 
@@ -142,6 +143,7 @@ def test_a_convention_beside_a_plain_fault_excuses_nothing():
     blamed = fault.plant(other, fault.sites(other)[-1])
     report, found = explained(right, other)
     assert found == {("other", "conv2d", "flipped kernel")}
+    assert [one.convention for one in report.slips] == ["gradient of x is 1.0001 times the true value"]
     assert {local.row.layer for local in report.culprits} == {"conv2d", blamed}
     assert {row.verdict for row in report.failures} == {"BUG"}
     assert f"{len(report.failures)} failing tensors, BUG {len(report.failures)}:" in str(report)
@@ -155,6 +157,7 @@ def test_a_convention_in_one_mode_excuses_no_fault_of_that_layer_in_the_other():
     find("normalization-without-mean-term").plant(other, at)
     report, found = explained(right, other)
     assert found == {("other", "batch_normalization", "epsilon outside the root")}
+    assert "backward lacks the share of the mean" in {one.convention for one in report.slips}
     assert {(row.mode, row.verdict) for row in report.failures} == {("inference", "CONVENTION"), ("training", "BUG")}
 
 

@@ -224,3 +224,19 @@ def test_zeros_on_both_sides_certify_nothing(tmp_path):
     assert not certificate.failing
     assert not certificate.passed
     assert not (tmp_path / "zeros.npz").exists()
+
+
+def test_a_file_whose_one_example_takes_too_much_memory_to_judge_is_refused(tmp_path):
+    layers = [keras.layers.ZeroPadding2D(3000), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    save_model(keras.Sequential([keras.Input((4, 4, 1)), *layers]), tmp_path / "wide.keras")
+    with pytest.raises(ValueError, match=r"wide\.keras: judging one example takes 4\.\d\d GiB"):
+        conversion.to_numpy(tmp_path / "wide.keras", tmp_path / "wide.npz")
+    assert not (tmp_path / "wide.npz").exists()
+
+
+def test_a_layer_named_with_control_characters_is_refused(tmp_path):
+    named = keras.layers.Dense(3, name="a\x1b[31m\nb")
+    save_model(keras.Sequential([keras.Input((4,)), named]), tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="its name holds control characters; rename it") as caught:
+        conversion.to_numpy(tmp_path / "m.keras", tmp_path / "m.npz")
+    assert str(caught.value).isprintable()

@@ -65,6 +65,13 @@ def test_both_backends_train_alike():
     assert ours.n_iter_ == theirs.n_iter_
 
 
+def test_a_training_that_diverges_is_an_error():
+    x = np.random.default_rng(0).standard_normal((40, 5)) * 1e30
+    with np.errstate(over="ignore", invalid="ignore"):
+        with pytest.raises(ValueError, match=r"training diverged in epoch \d: .* scale X"):
+            NumpyClassifier((8,), epochs=3, random_state=0).fit(x, np.arange(40) % 3)
+
+
 def test_a_seed_repeats_itself():
     x, y = load_iris(return_X_y=True)
     first, second, other = (

@@ -63,7 +63,13 @@ def test_a_keras_model_is_saved_whole(tmp_path):
 
 @both
 def test_calling_counting_and_printing(kind, capsys):
-    layers = (Flatten(), Dense(6, activation="relu"), BatchNormalization(), Dropout(0.5), Dense(3, activation="softmax"))
+    layers = (
+        Flatten(),
+        Dense(6, activation="relu"),
+        BatchNormalization(),
+        Dropout(0.5),
+        Dense(3, activation="softmax"),
+    )
     model = kind(ModelSpec("small", (8, 8, 1), layers), seed=2)
     assert np.array_equal(model(X), model.predict(X, verbose=0))
     training = model(X, training=True)

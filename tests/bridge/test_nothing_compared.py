@@ -147,6 +147,7 @@ LINES = {
     "a network twice": ("sweep cnn cnn", None, "'cnn' are given more than once"),
     "two networks of one name": ("sweep cnn.toml cnn", None, "'cnn' are given more than once"),
     "a data set twice": ("sweep cnn --data digits digits", None, "'digits' are given more than once"),
+    "no place": ("compare mlp", 'output = ""', "--output: is empty; name a file or folder"),
     "no networks": ("fuzz -n 0", None, "must be at least 1"),
     "an empty case": ("replay empty.json", None, "a case must be a table with"),
 }

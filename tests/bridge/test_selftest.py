@@ -1,17 +1,18 @@
 """The judge judged: faults are caught and placed, right variants accepted, and the tables say what is missing."""
 
 import json
+from functools import cache
 
 import pytest
 
 from bridge import selftest
-from bridge.selftest import tasks
+from bridge.selftest import running, tasks
 from bridge.selftest.comparisons import COMPARISONS, blamed, escaping, is_caught, is_placed
 from bridge.selftest.faults import FAULTS
 from bridge.selftest.faults.fault import TRAINING
 from bridge.selftest.faults.probes import PROBES
 from bridge.selftest.report import SelftestReport
-from bridge.selftest.running import report_of
+from bridge.selftest.running import TASKS, report_of
 from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
 
@@ -30,6 +31,12 @@ def workbench():
     return Workbench()
 
 
+@pytest.fixture(scope="module")
+def judged(workbench):
+    """judged(kind, name): what that task says, each run once for all tests."""
+    return cache(lambda kind, name: TASKS[kind](name, workbench))
+
+
 def quick(table):
     return [name for name, change in table.items() if change.training is None or name in TRAINED]
 
@@ -43,22 +50,22 @@ def test_there_are_enough_of_them():
 
 
 @pytest.mark.parametrize("name", quick(FAULTS))
-def test_fault_is_caught_and_placed(name, workbench):
-    entry = tasks.judge_fault(name, workbench)
+def test_fault_is_caught_and_placed(name, judged):
+    entry = judged("fault", name)
     assert is_caught(entry)
     assert is_placed(entry), f"{blamed(entry)} is blamed for {entry['blamed']}"
 
 
 @pytest.mark.parametrize("name", quick(VARIANTS))
-def test_right_variant_is_accepted(name, workbench):
-    entry = tasks.judge_variant(name, workbench)
+def test_right_variant_is_accepted(name, judged):
+    entry = judged("variant", name)
     assert entry["compared"] > 0
     assert not entry["rows"]
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_probe_as_it_is_agrees(name, workbench):
-    assert not tasks.judge_probe(name, workbench)["rows"]
+def test_probe_as_it_is_agrees(name, judged):
+    assert not judged("probe", name)["rows"]
 
 
 def test_a_task_is_plain_data_and_needs_nothing_but_its_name(workbench):
@@ -66,7 +73,7 @@ def test_a_task_is_plain_data_and_needs_nothing_but_its_name(workbench):
     assert json.loads(json.dumps(alone)) == shared
 
 
-def test_a_comparison_is_needed_where_a_fault_escapes_without_it(workbench):
+def test_a_comparison_is_needed_where_a_fault_escapes_without_it(judged):
     names = (
         "softmax-backward-without-sum",
         "statistics-updated-in-inference",
@@ -74,7 +81,7 @@ def test_a_comparison_is_needed_where_a_fault_escapes_without_it(workbench):
         "copied-as-text",
         "missing-bias",
     )
-    entries = [tasks.judge_fault(name, workbench) for name in names]
+    entries = [judged("fault", name) for name in names]
     lost = {comparison.name: escaping(entries, comparison) for comparison in COMPARISONS}
     assert lost["pullback of a random cotangent"] == ["softmax-backward-without-sum"]
     assert lost["sums that poolings conserve"] == ["pooling-gradient-to-all-maxima"]
@@ -148,8 +155,8 @@ def test_unknown_names_are_refused():
 
 
 @pytest.mark.slow
-def test_the_whole_selftest_passes():
-    report = selftest.run()
+def test_the_whole_selftest_passes(judged):
+    report = report_of([(kind, judged(kind, name)) for kind, name in running.tasks()])
     assert report.passed, str(report)
     assert (report.missed, report.misplaced, report.accused, report.redundant) == ([], [], [], [])
     assert "pooling-gradient-to-all-maxima" in report.removal["sums that poolings conserve"]

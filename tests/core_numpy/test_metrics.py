@@ -18,6 +18,25 @@ def test_classes(labels):
     assert top_k_accuracy(PREDICTIONS, labels, k=2) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: accuracy(np.full((4, 4), np.nan), np.arange(4)), "predictions contain NaN"),
+        (lambda: top_k_accuracy(np.full((4, 4), np.nan), np.arange(4), 2), "predictions contain NaN"),
+        (lambda: accuracy(np.eye(4), np.array([0, 1, 2, 9])), r"classes must be 0\.\.3, got 0\.\.9"),
+        (lambda: top_k_accuracy(np.eye(4), np.array([0, 1, 2, -1]), 1), r"classes must be 0\.\.3, got -1\.\.2"),
+        (lambda: top_k_accuracy(np.eye(4), np.arange(4), 0), "k must be an integer of at least 1"),
+        (lambda: top_k_accuracy(np.eye(4), np.arange(4), 1.5), "k must be an integer of at least 1"),
+        (lambda: top_k_accuracy(np.eye(4), np.arange(4), 5), "k must be at most the number of classes, 4"),
+        (lambda: accuracy(np.eye(4)[:0], np.arange(0)), r"hold rows, got \(0, 4\)"),
+        (lambda: accuracy(np.arange(4.0), np.arange(4)), r"shape \(examples, classes\)"),
+    ],
+)
+def test_what_can_be_neither_right_nor_wrong_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
 def test_bits():
     predictions, targets = np.array([[0.6, 0.5], [0.4, 0.1]]), np.array([[1.0, 1.0], [1.0, 0.0]])
     found = correct(predictions, targets, BinaryCrossentropy())

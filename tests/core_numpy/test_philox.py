@@ -5,6 +5,7 @@ import pytest
 
 from core_numpy.philox import (
     _rounds,
+    stateless_at_least,
     stateless_normal,
     stateless_truncated_normal,
     stateless_uniform,
@@ -87,3 +88,18 @@ def test_normals_are_tensorflows_up_to_the_last_bits(tf, seed, dtype, tolerance)
         found = ours(seed, (1001,), np.dtype(dtype))
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("limit", [0.0, 0.1, 0.25, 0.3, 1 / 3, 0.5, 0.999, 2.0**-23, 2.0**-24, 1 - 2.0**-24])
+def test_units_kept_by_integers_are_those_kept_by_values(dtype, limit):
+    kind = np.dtype(dtype)
+    values = stateless_uniform((3, 7), (40, 1000), kind, 13)
+    found = stateless_at_least((3, 7), (40, 1000), kind, limit, 13)
+    assert np.array_equal(found, values >= kind.type(limit))
+
+
+def test_a_limit_that_is_drawn_is_kept():
+    values = stateless_uniform((3, 7), (1000,), np.dtype("float32"))
+    for value in values[:50]:
+        assert np.array_equal(stateless_at_least((3, 7), (1000,), np.dtype("float32"), value), values >= value)

@@ -12,15 +12,20 @@ from model_spec import Activation
 from model_spec.activations import LEAKY_RELU_SLOPE
 from model_spec.shapes import Shape
 
+_FORM = 2.0
+"""Rounding errors of a textbook form, each of the size of its largest intermediate value."""
+
 
 def _softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
-    # The exponent z - max(z) is rounded, and its absolute error is the exponential's relative one
-    shifted = trace.x - trace.x.max(axis=-1, keepdims=True)
+    # The exponent z - max(z), or z - log(sum(exp(z))), is rounded; its absolute error is the exponential's relative one
+    shifted = np.abs(trace.x - trace.x.max(axis=-1, keepdims=True))
+    largest = np.abs(trace.x).max(axis=-1, keepdims=True) + np.log(trace.x.shape[-1])
     variance = trace.x_variance + rounding.unit * np.square(shifted)
     # dp_i = p_i (dz_i - sum_j p_j dz_j)
     spread = (np.square(trace.y) * variance).sum(axis=-1, keepdims=True)
     carried = np.square(trace.y) * np.maximum(variance * (1 - 2 * trace.y) + spread, 0)
-    return carried + rounding.function(trace.y)
+    # A rounded log(sum(exp(z))) moves all probabilities of an example alike
+    return carried + rounding.function(trace.y) + 2 * rounding.unit * np.square(largest * trace.y)
 
 
 def _softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
@@ -32,12 +37,14 @@ def _softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangen
     difference = dy - inner
     variance = np.square(y) * (cotangent.variance + inner_variance + rounding.unit * np.square(difference))
     variance += np.square(difference) * trace.y_variance + rounding.unit * np.square(dx)
+    # Multiplied with the Jacobian diag(y) - y y^T, both products are rounded before they cancel
+    variance += rounding.unit * (np.square(y * dy) + np.square(y * inner))
     inner_kink = (np.square(y) * cotangent.kink).sum(axis=-1, keepdims=True)
     return BackwardError(variance, np.square(y) * (cotangent.kink + inner_kink))
 
 
 def _slope_variance(rounding: Rounding, name: str, trace: LayerTrace) -> Array:
-    """Variance of f'(x), which is computed from y (softplus: from x)."""
+    """Variance of f'(x), which is computed from y (softplus: from x), or from x in any form of the textbooks."""
     x, y = trace.x, trace.y
     if name == "sigmoid":
         return np.square(1 - 2 * y) * trace.y_variance
@@ -46,7 +53,19 @@ def _slope_variance(rounding: Rounding, name: str, trace: LayerTrace) -> Array:
     if name == "elu":
         return np.where(x > 0, 0, trace.y_variance)
     probability = sigmoid(x)
-    return np.square(probability * (1 - probability)) * trace.x_variance + rounding.function(probability)
+    carried = np.square(probability * (1 - probability)) * trace.x_variance
+    return carried + rounding.function(probability) + _FORM * rounding.unit
+
+
+def _form_variance(rounding: Rounding, name: str, x: Array) -> Array:
+    """What the forms of the textbooks round away: a few roundings of their largest intermediate value.
+
+    1 + exp(x), 2 / (1 + exp(-2 x)) - 1, (exp(x) - exp(-x)) / (exp(x) + exp(-x)) and their like pass through values of
+    about 1 where the result may be far smaller; log(1 + exp(-x)) + x passes through x. So an error near zero is seen
+    from about 10 roundoffs of 1 on (1e-15 in float64), not from 10 roundoffs of the result.
+    """
+    largest = np.maximum(np.abs(x), 1.0) if name == "softplus" else np.where((name != "elu") | (x <= 0), 1.0, 0.0)
+    return np.asarray(_FORM * rounding.unit * np.square(largest))
 
 
 class ActivationRule:
@@ -64,12 +83,12 @@ class ActivationRule:
         if name == "relu":
             return variance * open_side
         if name == "leaky_relu":
-            return variance * np.where(open_side, 1, LEAKY_RELU_SLOPE**2) + rounding.unit * np.square(y) * (x <= 0)
+            return variance * np.where(open_side, 1, LEAKY_RELU_SLOPE**2) + rounding.unit * np.square(x)
         if name == "step":
             return 1.0 * rounding.uncertain(x, variance)
         slope = FUNCTIONS[name].backward(x, y, np.ones_like(x))
-        # elu is computed as exp(x) - 1, whose error is that of the exp
-        return np.square(slope) * variance + rounding.function(np.where(x > 0, 0, 1.0) if name == "elu" else y)
+        own = rounding.function(np.where(x > 0, 0, 1.0) if name == "elu" else y)
+        return np.square(slope) * variance + own + _form_variance(rounding, name, x)
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         name = trace.layer.spec.activation  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.judge.layers.form import Some, draw_activation, draw_weighted, draw_window
 from model_spec import Conv2D
-from model_spec.shapes import Shape, output_size
+from model_spec.shapes import Padding, Shape, axis_padding, output_size
 
 _FILTERS = 5
 
@@ -35,6 +35,6 @@ def draw(some: Some, shape: Shape) -> Conv2D:
     )
 
 
-def _is_tall_column(shape: Shape, window: tuple[int, int], strides: tuple[int, int], padding: str) -> bool:
-    height, width = (output_size(shape[a], window[a], strides[a], padding) for a in (0, 1))
+def _is_tall_column(shape: Shape, window: tuple[int, int], strides: tuple[int, int], padding: Padding) -> bool:
+    height, width = (output_size(shape[a], window[a], strides[a], axis_padding(padding, a)) for a in (0, 1))
     return width == 1 and height > 1

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bridge.judge.rounding import Rule
 from model_spec import LayerSpec, regularizers
 from model_spec.activations import ACTIVATIONS
-from model_spec.shapes import Shape, window_extent
+from model_spec.shapes import Padding, Shape, window_extent
 
 DIFFERENTIABLE = tuple(name for name in ACTIVATIONS if name != "step")
 """Activations a gradient passes through."""
@@ -67,10 +67,14 @@ def draw_weighted(some: Some) -> dict[str, Any]:
     }
 
 
-def draw_window(some: Some, shape: Shape, dilation: tuple[int, int] = (1, 1)) -> tuple[tuple[int, int], str]:
-    """(window, padding) that fit into the image."""
-    padding = some.of(("valid", "same"))
+def draw_window(some: Some, shape: Shape, dilation: tuple[int, int] = (1, 1)) -> tuple[tuple[int, int], Padding]:
+    """(window, padding) that fit into the image; now and then with a border in cells that stays below the window."""
+    padding = some.of(("valid", "same", "border"))
     largest = [3, 3]
+    if padding == "border":
+        height, width = (some.integer(1, min(3, 1 + (shape[a] - 1) // dilation[a])) for a in (0, 1))
+        rows, columns = ((some.integer(0, size - 1), some.integer(0, size - 1)) for size in (height, width))
+        return (height, width), (rows, columns)
     if padding == "valid":
         fitting = [[w for w in (1, 2, 3) if window_extent(w, dilation[a]) <= shape[a]] for a in (0, 1)]
         largest = [max(sizes) for sizes in fitting]

@@ -11,7 +11,7 @@ from bridge.judge.layers.form import Some, draw_window
 from bridge.judge.repeats import ColumnGroups
 from bridge.judge.rounding import PLAIN_BLOCK, SAFETY, BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
-from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, real_cell_counts
+from core_numpy.ops.pooling import average_pooling2d, average_pooling2d_backward, counted_cells
 from model_spec.layers.pooling import Pooling2D
 from model_spec.shapes import Shape
 
@@ -53,7 +53,7 @@ class AveragePoolingRule:
 
     def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
         windows = trace.layer.windows(trace.x)  # type: ignore[attr-defined]
-        counts = real_cell_counts(windows, trace.x.dtype)
+        counts = counted_cells(windows, trace.x.dtype)
         # sum(var) / count**2, and the same for the squares of the terms
         carried = average_pooling2d(trace.x_variance, windows) / counts
         squares = average_pooling2d(np.square(trace.x), windows) / counts
@@ -62,7 +62,7 @@ class AveragePoolingRule:
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         windows = trace.layer.windows(trace.x)  # type: ignore[attr-defined]
-        counts = real_cell_counts(windows, trace.x.dtype)
+        counts = counted_cells(windows, trace.x.dtype)
         cells = windows.window[0] * windows.window[1]
         squares = average_pooling2d_backward(np.square(cotangent.value) / counts, windows)
         carried = average_pooling2d_backward(cotangent.variance / counts, windows)

@@ -1,0 +1,60 @@
+"""``crosscheck grade``: submissions of from-scratch code judged by an assignment, with points and causes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+from pathlib import Path
+
+from benchmarks.commands.common import AGREE, DIFFER, progress
+from model_spec.names import printable
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code: 0 where every submission has all points."""
+    from benchmarks.grading import results
+    from benchmarks.grading.assignment import load_assignment
+    from benchmarks.grading.judging import judge_submission
+
+    assignment = load_assignment(options.assignment)
+    if options.nbgrader is not None:
+        from model_spec.whole_files import write_whole
+
+        cells = results.notebook(assignment, options.assignment)
+        write_whole(options.nbgrader, json.dumps(cells, indent=1))
+        print(f"written: {options.nbgrader}, {len(assignment.cases)} test cells")
+        return AGREE
+    if not options.submissions:
+        raise ValueError("nothing to grade; give the paths of one or more submissions")
+    missing = [str(path) for path in options.submissions if not path.is_file()]
+    if missing:
+        raise ValueError(f"no file {', '.join(missing)}; give the paths of Python files")
+    secret = options.secret or secrets.token_hex(8)
+    names = _names(options.submissions)
+    entries, all_right = {}, True
+    with progress(options) as show:
+        for number, (path, name) in enumerate(zip(options.submissions, names, strict=True), 1):
+            show(name, number, len(names))
+            outcomes = judge_submission(path, assignment, secret, options.hints)
+            results.save(options.output / name, name, assignment, outcomes)
+            entries[name] = results.gradescope(assignment, outcomes)
+            all_right &= results.total(outcomes) == assignment.most
+            if not options.json:
+                print("\n".join(printable(line) for line in results.lines(name, assignment, outcomes)))
+    if options.json:
+        print(json.dumps({"assignment": assignment.title, "secret": secret, "submissions": entries}, allow_nan=False))
+    else:
+        print(f"pages and results: {options.output}; --secret {secret} draws the same inputs again")
+    return AGREE if all_right else DIFFER
+
+
+def _names(submissions: list[Path]) -> list[str]:
+    """A folder name for each: the file's, with its folder in front where several files have one name."""
+    stems = [path.stem for path in submissions]
+    if len(set(stems)) == len(stems):
+        return stems
+    names = [f"{path.resolve().parent.name}-{path.stem}" for path in submissions]
+    if len(set(names)) < len(names):
+        raise ValueError("several submissions have one name; give each file a name of its own")
+    return names

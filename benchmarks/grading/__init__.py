@@ -1,0 +1,1 @@
+"""Grading: submissions of from-scratch code, judged case by case against an assignment."""

@@ -1,0 +1,307 @@
+"""Slips in activation functions: another function, another slope, a derivative that is missing or misplaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bridge.conventions.outcome import Change, Given, Outcome
+from core_numpy.contract import Array, Context, Layer, Variables
+from core_numpy.layers.activation import Activation, ActivationCache
+from core_numpy.ops.activations import FUNCTIONS, sigmoid
+from core_numpy.ops.softmax import softmax
+from model_spec import layers as specs
+
+Value = Callable[[Array], Array]
+Back = Callable[[Array, Array, Array], Array]
+"""(x, y, dy) -> dx."""
+
+
+class _Other(Activation):
+    """An activation with another value or another backward."""
+
+    def __init__(self, spec: Any, value: Value | None = None, back: Back | None = None, inner: Layer | None = None):
+        super().__init__(spec)
+        object.__setattr__(self, "_own", (value, back, inner))
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        value, _, inner = self._own  # type: ignore[attr-defined]
+        if value is not None:
+            y = value(x)
+        else:
+            y = (inner or Activation(self.spec)).forward(params, state, x, context)[0]
+        return y, ActivationCache(x, y)
+
+    def backward(
+        self, params: Variables, cache: ActivationCache, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        _, back, inner = self._own  # type: ignore[attr-defined]
+        if back is None:
+            return (inner or Activation(self.spec)).backward(params, cache, dy, need_dx)
+        return back(cache.x, cache.y, dy), {}
+
+
+def _is(given: Given, *names: str) -> str | None:
+    spec = given.last.spec
+    name = spec.activation if isinstance(spec, specs.Activation) else None
+    return name if name is not None and (not names or name in names) else None
+
+
+def _another(words: str, value: Value, back: Back | None, *names: str) -> Change:
+    def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if _is(given, *names) is None:
+            return None
+        return words, given.with_last(_Other(given.last.spec, value, back))
+
+    return change
+
+
+def _backward(words: str, back: Back, *names: str) -> Change:
+    def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if _is(given, *names) is None:
+            return None
+        return words, given.with_last(_Other(given.last.spec, None, back, given.last))
+
+    return change
+
+
+def _named() -> Iterator[Change]:
+    for name in FUNCTIONS:
+
+        def change(given: Given, found: Outcome, name: str = name) -> tuple[str, Given] | None:
+            claimed = _is(given)
+            if claimed is None or claimed == name or (name == "linear" and claimed is None):
+                return None
+            words = f"it computes {name} in place of {claimed}" if name != "linear" else "the activation is left out"
+            return words, given.with_last(Activation(specs.Activation(name)))
+
+        yield change
+
+
+def _slope(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """The slope left of zero, solved for."""
+    if _is(given, "leaky_relu", "relu") is None or found["y"].shape != given.into_last.shape:
+        return None
+    x, y = given.into_last, found["y"]
+    left = x < 0
+    slope = float(np.vdot(x[left], y[left]) / max(float(np.vdot(x[left], x[left])), 1e-300))
+    if not 0 < abs(slope) < 10:
+        return None
+    claimed = 0.2 if _is(given, "leaky_relu") else 0
+    words = f"its slope left of zero is {slope:.6g} in place of {claimed:g}"
+    if claimed and abs(slope - claimed) < 1e-12:
+        words = "its slope is 0.2 in float64; Keras keeps it rounded to float32, 0.20000000298"
+    return words, given.with_last(
+        _Other(
+            given.last.spec, lambda x: np.where(x > 0, x, slope * x), lambda x, y, dy: np.where(x > 0, dy, slope * dy)
+        )
+    )
+
+
+def _slope_behind(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """The slope that backward takes, solved for."""
+    dx = found.get("gradient of x")
+    if _is(given, "leaky_relu", "relu", "elu") is None or dx is None or dx.shape != given.dy.shape:
+        return None
+    if len(given.network.steps) > 1:
+        return None
+    left = given.x < 0
+    slope = float(np.vdot(given.dy[left], dx[left]) / max(float(np.vdot(given.dy[left], given.dy[left])), 1e-300))
+    if abs(slope - 1) < 1e-9:
+        return None  # the derivative is missing altogether
+    return (
+        f"backward has the slope {slope:.6g} left of zero",
+        given.with_last(_Other(given.last.spec, None, lambda x, y, dy: np.where(x > 0, dy, slope * dy), given.last)),
+    )
+
+
+def _alpha(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """The alpha of an elu, solved for."""
+    x, y = given.into_last, found["y"]
+    if _is(given, "elu") is None or y.shape != x.shape:
+        return None
+    unit = np.expm1(np.minimum(x, 0))
+    alpha = float(np.vdot(unit, np.where(x < 0, y, 0)) / max(float(np.vdot(unit, unit)), 1e-300))
+    return f"its alpha is {alpha:.6g} in place of 1", given.with_last(
+        _Other(
+            given.last.spec,
+            lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+            lambda x, y, dy: np.where(x > 0, dy, dy * alpha * np.exp(np.minimum(x, 0))),
+        )
+    )
+
+
+def _steepness(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """f(k x) in place of f(x), k solved for."""
+    x, y = given.into_last, found["y"]
+    name = _is(given, "sigmoid", "tanh", "softmax")
+    if name is None or y.shape != x.shape:
+        return None
+    with np.errstate(all="ignore"):
+        if name == "softmax":
+            left, right = np.log(y[..., :1] / y[..., 1:]), x[..., :1] - x[..., 1:]
+        else:
+            left, right = (np.log(y / (1 - y)) if name == "sigmoid" else np.arctanh(y)), x
+        usable = np.isfinite(left)
+        k = float(np.vdot(right[usable], left[usable]) / max(float(np.vdot(right[usable], right[usable])), 1e-300))
+    if not np.isfinite(k) or abs(k) < 1e-6 or abs(k - 1) < 1e-9:
+        return None
+    inner = FUNCTIONS[name]
+    return f"it computes {name}({k:.6g} x) in place of {name}(x)", given.with_last(
+        _Other(given.last.spec, lambda x: inner.forward(k * x), lambda x, y, dy: k * inner.backward(k * x, y, dy))
+    )
+
+
+def _clipped(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """f(clip(x, -c, c)), c solved for."""
+    x, y = given.into_last, found["y"]
+    name = _is(given, "sigmoid", "tanh", "softplus", "relu", "elu", "leaky_relu")
+    if name is None or y.shape != x.shape or not np.isfinite(y).all():
+        return None
+    right = FUNCTIONS[name].forward(x)
+    wrong = np.abs(y - right) > 1e-9 * np.abs(right).max()
+    if not wrong.any():
+        return None
+    # The ends are where the values stop to change
+    low, high = float(y.min()), float(y.max())
+    with np.errstate(all="ignore"):
+        bounds = {
+            "sigmoid": (np.log(low / (1 - low)), np.log(high / (1 - high))),
+            "softplus": (np.log(np.expm1(low)), high if high > 30 else np.log(np.expm1(high))),
+            "tanh": (np.arctanh(low), np.arctanh(high)),
+        }.get(name, (low, high))
+    low, high = (float(each) for each in bounds)
+    low, high = (low if np.isfinite(low) else -np.inf), (high if np.isfinite(high) else np.inf)
+
+    def value(x: Array) -> Array:
+        return FUNCTIONS[name].forward(np.clip(x, low, high))
+
+    ends = f"{low:.4g} and {high:.4g}" if name != "relu" else f"{high:.4g}"
+    return f"its argument is cut off at {ends}", given.with_last(
+        _Other(given.last.spec, value, lambda x, y, dy: FUNCTIONS[name].backward(np.clip(x, low, high), y, dy))
+    )
+
+
+def _along(axis: int | None) -> tuple[Value, Back]:
+    def value(x: Array) -> Array:
+        e = np.exp(x - x.max(axis=axis, keepdims=True))
+        return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+    return value, lambda x, y, dy: y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+
+
+def _derivative(name: str, x: Array) -> Array:
+    y = FUNCTIONS[name].forward(x)
+    return np.asarray(FUNCTIONS[name].backward(x, y, np.ones_like(x)))
+
+
+_ELEMENTWISE = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus")
+
+
+def _of_derivative() -> Iterator[Change]:
+    """Slips in the derivative that any elementwise function may have."""
+    for name in _ELEMENTWISE:
+
+        def f(x: Array, name: str = name) -> Array:
+            return _derivative(name, x)
+
+        yield from _misplaced(f, name)
+
+
+def _misplaced(f: Value, name: str) -> Iterator[Change]:
+    yield _backward(
+        "the gradient of the output is left out of backward: the derivative alone", lambda x, y, dy: f(x), name
+    )
+    yield _backward("the derivative is multiplied in twice", lambda x, y, dy: dy * f(x) ** 2, name)
+    yield _backward("the derivative is taken at the output in place of the input", lambda x, y, dy: dy * f(y), name)
+    yield _backward("the derivative is taken at the gradient in place of the input", lambda x, y, dy: dy * f(dy), name)
+    yield _backward("backward divides by the derivative", lambda x, y, dy: dy / f(x), name)
+
+
+def _dead(x: Array, y: Array, dy: Array) -> Array:
+    return np.maximum(dy, 0)
+
+
+SLIPS: tuple[Change, ...] = (
+    *_named(),
+    _slope,
+    _slope_behind,
+    _alpha,
+    _steepness,
+    _clipped,
+    _another("it computes softmax along axis 0, over the batch", *_along(0), "softmax"),
+    _another("it computes softmax over the whole batch at once", *_along(None), "softmax"),
+    _another("it computes the logarithm of softmax", lambda x: np.log(softmax(x)), None, "softmax"),
+    _another(
+        "exp(x) overflows: the largest logit is not subtracted first",
+        lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+        lambda x, y, dy: y * (dy - (dy * y).sum(axis=-1, keepdims=True)),
+        "softmax",
+    ),
+    _another("exp(x) is not divided by its sum", np.exp, lambda x, y, dy: y * dy, "softmax"),
+    _another("it computes swish, x sigmoid(x)", lambda x: x * sigmoid(x), None),
+    _another(
+        "it is capped at 6 (relu6)", lambda x: np.clip(x, 0, 6), lambda x, y, dy: dy * ((x > 0) & (x < 6)), "relu"
+    ),
+    _another("it takes the absolute value", np.abs, lambda x, y, dy: dy * np.sign(x), "relu", "leaky_relu"),
+    _another(
+        "it computes the hard sigmoid clip(0.2 x + 0.5)",
+        lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+        lambda x, y, dy: 0.2 * dy * (np.abs(x) < 2.5),
+        "sigmoid",
+    ),
+    _another("it computes exp(x) without the - 1", lambda x: np.where(x > 0, x, np.exp(x)), None, "elu"),
+    _another("it computes exp(x) in place of log(1 + exp(x))", np.exp, None, "softplus"),
+    _another(
+        "it computes 1.7159 tanh(2 x / 3)",
+        lambda x: 1.7159 * np.tanh(2 * x / 3),
+        lambda x, y, dy: dy * 1.7159 * 2 / 3 / np.cosh(2 * x / 3) ** 2,
+        "tanh",
+    ),
+    _another("it computes 1 - sigmoid(x)", lambda x: sigmoid(-x), lambda x, y, dy: -dy * y * (1 - y), "sigmoid"),
+    _backward("the derivative is missing: backward hands the gradient on", lambda x, y, dy: dy),
+    *_of_derivative(),
+    _backward("backward uses y alone: the factor (1 - y) is missing", lambda x, y, dy: dy * y, "sigmoid"),
+    _backward("backward uses 1 - y alone: the factor y is missing", lambda x, y, dy: dy * (1 - y), "sigmoid"),
+    _backward("backward uses x (1 - x) in place of y (1 - y)", lambda x, y, dy: dy * x * (1 - x), "sigmoid"),
+    _backward("backward uses 1 - y: the square is missing", lambda x, y, dy: dy * (1 - y), "tanh"),
+    _backward("backward uses 1 - x^2 in place of 1 - y^2", lambda x, y, dy: dy * (1 - x * x), "tanh"),
+    _backward("backward uses 1 + y^2 in place of 1 - y^2", lambda x, y, dy: dy * (1 + y * y), "tanh"),
+    _backward("backward uses y (1 - y), the derivative of sigmoid", lambda x, y, dy: dy * y * (1 - y), "tanh"),
+    _backward("backward uses 1 - y^2, the derivative of tanh", lambda x, y, dy: dy * (1 - y * y), "sigmoid"),
+    _backward("backward lets positive gradients through in place of positive inputs", _dead, "relu", "leaky_relu"),
+    _backward(
+        "backward lets positive gradients alone through (guided backpropagation)",
+        lambda x, y, dy: np.maximum(dy, 0) * (x > 0),
+        "relu",
+    ),
+    _backward("backward multiplies with y in place of its mask", lambda x, y, dy: dy * y, "relu", "leaky_relu", "elu"),
+    _backward("backward has its mask the other way round", lambda x, y, dy: dy * (x <= 0), "relu"),
+    _backward("backward is that of relu: zero left of zero", lambda x, y, dy: dy * (x > 0), "leaky_relu", "elu"),
+    _backward("backward uses y without the + 1", lambda x, y, dy: np.where(x > 0, dy, dy * y), "elu"),
+    _backward("backward is y times the gradient: the sum is missing", lambda x, y, dy: dy * y, "softmax"),
+    _backward(
+        "backward takes the diagonal of the Jacobian alone, y (1 - y)", lambda x, y, dy: dy * y * (1 - y), "softmax"
+    ),
+    _backward(
+        "backward subtracts the sum of the gradient without its factor y",
+        lambda x, y, dy: y * (dy - dy.sum(axis=-1, keepdims=True)),
+        "softmax",
+    ),
+    _backward(
+        "backward sums over the batch in place of the classes",
+        lambda x, y, dy: y * (dy - (dy * y).sum(axis=0, keepdims=True)),
+        "softmax",
+    ),
+    _backward(
+        "backward sums over the whole batch in place of each example",
+        lambda x, y, dy: y * (dy - (dy * y).sum()),
+        "softmax",
+    ),
+    _backward(
+        "backward leaves the factor y out", lambda x, y, dy: dy - (dy * y).sum(axis=-1, keepdims=True), "softmax"
+    ),
+)
+"""Tried in this order."""

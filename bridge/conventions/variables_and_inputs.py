@@ -1,0 +1,189 @@
+"""Slips in what any layer computes with: parameters left out or exchanged, lower precision, stale values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bridge.conventions.layers import LAYER_CONVENTIONS
+from bridge.conventions.outcome import Change, Given, Outcome
+from core_numpy.contract import Array
+from model_spec.shapes import element_count
+
+
+def _round_to_bits(value: Array, bits: int) -> Array:
+    """Round to so many significant bits, nearest."""
+    mantissa, exponent = np.frexp(value)
+    return np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits)
+
+
+def _chopped(value: Array, bits: int) -> Array:
+    mantissa, exponent = np.frexp(value)
+    return np.ldexp(np.trunc(mantissa * 2.0**bits), exponent - bits)
+
+
+PRECISIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("float32", lambda value: value.astype(np.float32).astype(np.float64)),
+    ("float16", lambda value: value.astype(np.float16).astype(np.float64)),
+    ("TF32 (10 bits behind the leading one)", lambda value: _round_to_bits(value, 11)),
+    ("TF32 (10 bits behind the leading one, cut off)", lambda value: _chopped(value, 11)),
+    ("bfloat16 (7 bits behind the leading one)", lambda value: _round_to_bits(value, 8)),
+    ("whole numbers (integer arithmetic)", np.trunc),
+    ("whole numbers (rounded)", np.rint),
+)
+"""What numbers may have been rounded to on the way."""
+
+
+OTHERS = "it follows another convention: "
+
+
+def conventions() -> Iterator[Change]:
+    """The layers of other frameworks and books."""
+    for convention in LAYER_CONVENTIONS:
+
+        def change(given: Given, found: Outcome, convention: object = convention) -> tuple[str, Given] | None:
+            layer = convention.make(given.layer)  # type: ignore[attr-defined]
+            if layer is None:
+                return None
+            words = f"{OTHERS}{convention.name} ({convention.who})"  # type: ignore[attr-defined]
+            return words, given.with_layer(layer)
+
+        yield change
+
+
+def parameters() -> Iterator[Change]:
+    """A parameter left out, doubled, or in the place of another."""
+
+    def scaled(name: str, factor: float, words: str) -> Change:
+        def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
+            if name not in given.params:
+                return None
+            return words, replace(given, params={**given.params, name: given.params[name] * factor})
+
+        return change
+
+    for name in ("bias", "beta"):
+        yield scaled(name, 0.0, f"{name} is left out of the output")
+        yield scaled(name, 2.0, f"{name} is added twice")
+        yield scaled(name, -1.0, f"{name} is subtracted in place of added")
+
+    def without_gamma(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if "gamma" not in given.params:
+            return None
+        ones = np.ones_like(given.params["gamma"])
+        return "gamma is left out of the output", replace(given, params={**given.params, "gamma": ones})
+
+    def exchanged(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if not {"gamma", "beta"} <= set(given.params):
+            return None
+        params = {**given.params, "gamma": given.params["beta"], "beta": given.params["gamma"]}
+        return "gamma and beta have changed places", replace(given, params=params)
+
+    def transposed(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        kernel = given.params.get("kernel")
+        if kernel is None or kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1]:
+            return None
+        return "the kernel is transposed", replace(given, params={**given.params, "kernel": kernel.T.copy()})
+
+    def own_statistics(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if not given.state:
+            return None
+        words = "training uses the moving statistics in place of the batch's"
+        if not given.training:
+            words = "inference uses the batch's statistics in place of the moving ones"
+        return words, replace(given, training=not given.training)
+
+    yield from (without_gamma, exchanged, transposed, own_statistics)
+
+
+_ROUNDED = (
+    "x",
+    "the kernel",
+    "parameters",
+    "x and the kernel",
+    "x and parameters",
+    "the gradient of the output",
+    "x and the gradient of the output",
+    "the kernel and the gradient of the output",
+    "everything",
+)
+"""What is rounded, in turn."""
+
+
+def precision() -> Iterator[Change]:
+    """Inputs, parameters or the cotangent in lower precision."""
+    for name, cast in PRECISIONS:
+        for what in _ROUNDED:
+
+            def change(
+                given: Given, found: Outcome, name: str = name, cast: Callable[[Array], Array] = cast, what: str = what
+            ) -> tuple[str, Given] | None:
+                changed = given
+                if what in ("x", "x and the kernel", "x and parameters", "everything"):
+                    changed = replace(changed, x=cast(given.x))
+                if what in ("parameters", "x and parameters", "everything"):
+                    changed = replace(changed, params={key: cast(value) for key, value in given.params.items()})
+                if what in ("the kernel", "x and the kernel", "the kernel and the gradient of the output"):
+                    if "kernel" not in given.params:
+                        return None
+                    changed = replace(changed, params={**given.params, "kernel": cast(given.params["kernel"])})
+                if what in ("x and the gradient of the output",):
+                    changed = replace(changed, x=cast(given.x))
+                if "the gradient of the output" in what or what == "everything":
+                    changed = replace(changed, dy=cast(given.dy))
+                return f"{what if what != 'everything' else 'all it is given'} is rounded to {name}", changed
+
+            yield change
+
+
+def previous(before: Given) -> Iterator[Change]:
+    """Values of the call before."""
+
+    def stale_x(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if before.x.shape != given.x.shape:
+            return None
+        return "backward works with the x of the first call: stale values", replace(given, x_behind=before.x)
+
+    def stale_dy(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if before.dy.shape != given.dy.shape:
+            return None
+        return "backward works with the gradient given to the first call: stale values", replace(given, dy=before.dy)
+
+    def stale_input(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if before.x.shape != given.x.shape:
+            return None
+        return "it answers for the x of the first call: stale values", replace(given, x=before.x)
+
+    yield from (stale_x, stale_dy, stale_input)
+
+
+def cells(given: Given) -> dict[str, float]:
+    """{words: number} that sums of this layer run over."""
+    spec, shape = given.layer.spec, given.x.shape[1:]
+    counts: dict[str, float] = {}
+    window = getattr(spec, "kernel_size", None) or getattr(spec, "pool_size", None)
+    if window is not None:
+        counts[f"the {window[0] * window[1]} cells of a window"] = window[0] * window[1]
+    if len(shape) == 3:
+        counts[f"the {shape[0]} x {shape[1]} positions of an image"] = shape[0] * shape[1]
+        counts[f"the {len(given.x)} x {shape[0]} x {shape[1]} positions of the batch"] = (
+            len(given.x) * shape[0] * shape[1]
+        )
+        out = given.dy.shape[1:3] if given.dy.ndim == 4 else None
+        if out is not None and out != shape[:2]:
+            counts[f"the {out[0]} x {out[1]} positions of the output"] = out[0] * out[1]
+            counts[f"the {len(given.x)} x {out[0]} x {out[1]} positions of the batch's output"] = (
+                len(given.x) * out[0] * out[1]
+            )
+    counts[f"the {shape[-1]} inputs or channels"] = shape[-1]
+    counts[f"the {given.dy.shape[-1]} units or filters"] = given.dy.shape[-1]
+    counts[f"the {element_count(shape)} values of an example"] = element_count(shape)
+    rate = getattr(spec, "rate", None)
+    if rate:
+        counts |= {
+            f"the rate {rate:g}": rate,
+            f"1 - rate = {1 - rate:g}": 1 - rate,
+        }
+    return counts

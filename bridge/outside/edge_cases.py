@@ -1,0 +1,130 @@
+"""Everyday and edge inputs beside random ones: which of them tell something about a layer, and how to make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_spec import layers as specs
+from model_spec.shapes import Shape
+
+Array = np.ndarray
+
+MODERATE, LARGE = 30.0, 1000.0
+"""Arguments of exponentials: what every textbook form can take in float32, and what a logit may reach."""
+
+
+@dataclass(frozen=True)
+class EdgeCase:
+    """Inputs of one kind.
+
+    Attributes:
+        name: what they are, for the report.
+        input_shape: of one example; None for the claimed one.
+        batch: number of examples; None for the usual one.
+        make: turns random inputs into them.
+        contiguous: False hands over every other row of a larger array.
+        second_call: True lets another forward come first.
+        only_values: True where an overflow is said in a note in place of being refused.
+        may_raise: True where an exception is a note: what is refused aloud is no wrong answer.
+    """
+
+    name: str
+    input_shape: Shape | None = None
+    batch: int | None = None
+    make: Callable[[Array], Array] = lambda x: x
+    contiguous: bool = True
+    second_call: bool = False
+    only_values: bool = False
+    may_raise: bool = False
+
+
+def _constant_images(x: Array) -> Array:
+    return np.broadcast_to(np.float32(x.mean(axis=(1, 2), keepdims=True)), x.shape).astype(np.float64)
+
+
+LARGEST_EXAMPLE = 50_000
+"""Values of an example from which on the edge inputs take too long; what they show, a smaller image shows too."""
+
+
+def _half_zero(x: Array) -> Array:
+    flat = np.arange(x.size).reshape(x.shape)
+    return np.where(flat % 2 == 0, 0.0, x)
+
+
+def _spread(largest: float) -> Callable[[Array], Array]:
+    """Values up to this size of both signs, the ends among them."""
+
+    def make(x: Array) -> Array:
+        values = np.sign(x) * largest * np.minimum(np.abs(x) / max(float(np.abs(x).max()), 1e-300) * 1.2, 1.0)
+        return values.astype(np.float32).astype(np.float64)
+
+    return make
+
+
+def larger_images(layer: specs.LayerSpec, shape: Shape) -> EdgeCase | None:
+    """Images of another size and the same proportions, to find out whether the layer takes any; None for no image."""
+    if len(shape) != 3 or not isinstance(layer, _ANY_SIZE):
+        return None
+    step = _steps(layer)
+    return EdgeCase("larger images", (shape[0] + 2 * step[0], shape[1] + 2 * step[1], shape[2]))
+
+
+_WINDOWS = (specs.Conv2D, specs.MaxPooling2D, specs.AveragePooling2D)
+_ANY_SIZE = (*_WINDOWS, specs.GlobalAveragePooling2D, specs.GlobalMaxPooling2D, specs.ZeroPadding2D)
+
+
+def _steps(layer: specs.LayerSpec) -> tuple[int, int]:
+    strides: tuple[int, int] = getattr(layer, "strides", (1, 1))
+    return strides
+
+
+def other_sizes(layer: specs.LayerSpec, shape: Shape) -> Iterator[EdgeCase]:
+    """Images that are not square, and of the other parity."""
+    height, width, channels = shape
+    down, across = _steps(layer)
+    yield EdgeCase("images wider than high", (height, height + 2 * across, channels))
+    yield EdgeCase("images higher than wide", (width + 2 * down, width, channels))
+    yield EdgeCase("images of odd and even sizes", (height + 1, width + 1, channels), may_raise=True)
+
+
+def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator[EdgeCase]:
+    """The cases of the claimed shape, for one layer."""
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, specs.Activation):
+        if activation != "step":
+            yield EdgeCase("zeros among the inputs", make=_half_zero)
+            yield EdgeCase(f"values up to {MODERATE:g}", make=_spread(MODERATE))
+            yield EdgeCase(f"values up to {LARGE:g}", make=_spread(LARGE), only_values=activation != "softmax")
+        if activation == "softmax":
+            yield EdgeCase("equal logits", make=lambda x: np.zeros_like(x))
+    elif activation == "softmax":
+        yield EdgeCase("large logits", make=_spread(LARGE))
+    if isinstance(layer, (specs.MaxPooling2D, specs.GlobalMaxPooling2D)):
+        yield EdgeCase("all-zero images", make=lambda x: np.zeros_like(x))
+        yield EdgeCase("images of whole numbers, with ties", make=lambda x: np.clip(np.rint(x), -1, 1))
+        yield EdgeCase("negative images", make=lambda x: -np.abs(x) - 1)
+    if isinstance(layer, (*_WINDOWS, specs.GlobalAveragePooling2D)) and len(shape) == 3:
+        yield EdgeCase("constant images", make=_constant_images)
+    if isinstance(layer, specs.BatchNormalization) and training:
+        yield EdgeCase("a feature that is zero throughout", make=_dead_feature)
+    if isinstance(layer, specs.PReLU):
+        yield EdgeCase("zeros among the inputs", make=_half_zero)
+    if isinstance(layer, (specs.Dense, specs.Conv2D)):
+        yield EdgeCase("zeros among the inputs", make=_half_zero)
+    if isinstance(layer, specs.Dropout):
+        if training:
+            yield EdgeCase("a second call", second_call=True)
+        return
+    if not (isinstance(layer, specs.BatchNormalization) and training):
+        yield EdgeCase("one example", batch=1, may_raise=True)
+    yield EdgeCase("memory that is not contiguous", contiguous=False, may_raise=True)
+    yield EdgeCase("a second call", second_call=True)
+
+
+def _dead_feature(x: Array) -> Array:
+    dead = x.copy()
+    dead[..., 0] = 0
+    return dead

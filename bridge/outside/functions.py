@@ -1,0 +1,292 @@
+"""Functions as layers: pairs of forward and backward, functions of tensors that know their own gradient, modules."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class FunctionLayer:
+    """A pair of pure functions as a layer: ``params`` holds its variables, ``grads`` their gradients.
+
+    Attributes:
+        params: {"W": array, "b": array}, under the names the layer's variables are known by.
+        grads: the same for gradients, after backward.
+    """
+
+    def __init__(
+        self, forward: Callable[..., Any], backward: Callable[..., Any] | None, params: Mapping[str, Any] | None
+    ) -> None:
+        self.params: dict[str, Any] = dict(params or {})
+        self.grads: dict[str, Any] = {}
+        self._forward, self._backward = forward, backward
+        self._given: dict[str, Any] = {}
+        if backward is not None:
+            self.backward = self._pull  # without it, there is no method of this name
+
+    def forward(self, x: Array) -> Array:
+        """The function's value; what it returns beside it is kept for backward."""
+        self._given = {"x": x}
+        result = self._forward(*_arguments(self._forward, [x], self.params, {}))
+        if isinstance(result, tuple) and len(result) >= 2:
+            self._given["cache"] = result[1] if len(result) == 2 else result[1:]
+            result = result[0]
+        self._given["y"] = result
+        return np.asarray(result)
+
+    def _pull(self, dy: Array) -> Any:
+        if self._backward is None:
+            raise ValueError("there is no backward")
+        return self._backward(*_arguments(self._backward, [dy], self.params, self._given))
+
+
+_NAMES_OF_X = ("x", "inputs", "input", "X", "a_prev", "A_prev", "h")
+_NAMES_OF_Y = ("y", "out", "output", "outputs", "a", "A")
+_NAMES_OF_DY = ("dy", "dout", "grad", "grad_output", "dz", "dZ", "delta", "upstream", "dL_dy", "g", "dvalues")
+_NAMES_OF_CACHE = ("cache", "ctx", "context", "saved", "residuals", "memory")
+_NAMES_OF_PARAMS = ("params", "parameters", "p", "weights", "theta")
+
+
+def _arguments(
+    function: Callable[..., Any], first: list[Any], params: Mapping[str, Any], given: Mapping[str, Any]
+) -> list[Any]:
+    """The arguments in the order in which the function names them: x or dy, parameters, and what forward left."""
+    try:
+        parameters = [one for one in inspect.signature(function).parameters.values() if one.kind < 2]
+        names = [one.name for one in parameters]
+        required = [one.name for one in parameters if one.default is one.empty]
+    except (TypeError, ValueError):
+        return [*first, *params.values()]
+    rest, result = list(params.values()), []
+    queue = list(first)
+    for name in names:
+        if name in params:
+            result.append(params[name])
+        elif name in _NAMES_OF_CACHE and "cache" in given:
+            result.append(given["cache"])
+        elif name in _NAMES_OF_PARAMS and name not in params:
+            result.append(dict(params))
+        elif given and name in _NAMES_OF_X:
+            result.append(given["x"])
+        elif given and name in _NAMES_OF_Y and name not in _NAMES_OF_DY:
+            result.append(given["y"])
+        elif queue:
+            result.append(queue.pop(0))
+        elif given and "cache" in given:
+            result.append(given["cache"])
+        elif rest and name in required:
+            result.append(rest.pop(0))
+        else:
+            break
+    return result
+
+
+def from_functions(
+    forward: Callable[..., Any], backward: Callable[..., Any] | None = None, params: Mapping[str, Any] | None = None
+) -> FunctionLayer:
+    """Pure functions as a layer for :func:`bridge.check_layer`.
+
+    Args:
+        forward: a function of x and the parameters, one by one or as a dict: y, or (y, cache).
+        backward: a function of dy and, by their names, ``cache``, ``x``, ``y`` or the parameters: dx, or dx with the
+            gradients of the parameters in their order, or a dict. None judges the value alone.
+        params: {"W": array, "b": array}; any values of the right shapes.
+
+    Example:
+        >>> from bridge import check_layer
+        >>> from model_spec import Dense
+        >>> def affine(x, W, b):
+        ...     return x @ W + b, (x, W)
+        >>> def affine_backward(dy, cache):
+        ...     x, W = cache
+        ...     return dy @ W.T, x.T @ dy, dy.sum(axis=0)
+        >>> layer = from_functions(affine, affine_backward, {"W": np.zeros((6, 5)), "b": np.zeros(5)})
+        >>> check_layer(layer, Dense(5), (6,)).passed
+        True
+    """
+    return FunctionLayer(forward, backward, params)
+
+
+class AutogradLayer:
+    """A function of somebody's tensors, which know their own gradients, as a layer."""
+
+    def __init__(
+        self,
+        make_tensor: Callable[[Any], Any],
+        function: Callable[..., Any],
+        params: Mapping[str, Any] | None,
+        scalars: bool,
+    ) -> None:
+        self.params: dict[str, Any] = dict(params or {})
+        self.grads: dict[str, Any] = {}
+        self._make, self._function, self._scalars = make_tensor, function, scalars
+        self._tensors: dict[str, Any] = {}
+        self._x: Any = None
+        self._y: Any = None
+
+    def _tensor(self, value: Any) -> Any:
+        array = np.asarray(value)
+        if not self._scalars:
+            return self._make(array.copy())
+        cells = np.empty(array.shape, object)
+        for at in np.ndindex(array.shape):
+            cells[at] = self._make(float(array[at]))
+        return cells
+
+    def forward(self, x: Array) -> Array:
+        """The value of the function of x and the parameters, as an array."""
+        self._x = self._tensor(x)
+        self._tensors = {name: self._tensor(value) for name, value in self.params.items()}
+        self._y = self._function(self._x, *self._tensors.values())
+        return self._value(self._y)
+
+    def backward(self, dy: Array) -> Array:
+        """Lets the tensors pull dy back, and reads their gradients."""
+        if self._scalars:
+            total: Any = None
+            for at in np.ndindex(np.shape(self._y)):
+                term = self._y[at] * float(dy[at])
+                total = term if total is None else total + term
+            total.backward()
+        else:
+            self._pull(dy)
+        self.grads = {name: self._gradient(tensor) for name, tensor in self._tensors.items()}
+        return self._gradient(self._x)
+
+    def _pull(self, dy: Array) -> None:
+        backward = self._y.backward
+        try:
+            takes = [one for one in inspect.signature(backward).parameters.values() if one.kind < 3]
+        except (TypeError, ValueError):
+            takes = []
+        if takes:
+            for given in (dy, self._make(dy.copy())):
+                try:
+                    backward(given)
+                except (TypeError, AttributeError, ValueError):
+                    continue
+                return
+        # sum(dy * y) has dy for its gradient with respect to y
+        (self._y * self._make(dy.copy())).sum().backward()
+
+    def _value(self, tensor: Any) -> Array:
+        if self._scalars:
+            return np.vectorize(lambda cell: float(_data(cell)), otypes=[np.float64])(tensor)
+        return np.asarray(_data(tensor))
+
+    def _gradient(self, tensor: Any) -> Array:
+        if self._scalars:
+            return np.vectorize(lambda cell: float(cell.grad), otypes=[np.float64])(tensor)
+        gradient = tensor.grad() if callable(getattr(tensor, "grad", None)) else getattr(tensor, "grad", None)
+        if gradient is None:
+            return np.zeros_like(self._value(tensor))
+        return np.asarray(_data(gradient))
+
+
+def _data(tensor: Any) -> Any:
+    """The numbers of a tensor, by one of the usual names."""
+    if isinstance(tensor, (np.ndarray, float, int, np.number)):
+        return tensor
+    for name in ("detach", "numpy", "realize_cached_data", "to_numpy", "data", "value", "array"):
+        found = getattr(tensor, name, None)
+        if found is None:
+            continue
+        found = found() if callable(found) else found
+        return found if isinstance(found, (np.ndarray, float, int, np.number)) else _data(found)
+    raise TypeError(f"{type(tensor).__name__} has none of data, value, numpy(); no numbers can be read from it")
+
+
+def from_autograd(
+    make_tensor: Callable[[Any], Any],
+    function: Callable[..., Any],
+    params: Mapping[str, Any] | None = None,
+    *,
+    scalars: bool = False,
+) -> AutogradLayer:
+    """A function of tensors that know their own gradients, as a layer for :func:`bridge.check_layer`.
+
+    For micrograd, TinyTorch, needle, minitorch, dezero, tinygrad and their like: ``y.backward(dy)`` is called where it
+    takes a gradient, else ``(y * dy).sum().backward()``; values are read from ``data`` (or ``numpy()``), gradients from
+    ``grad``.
+
+    Args:
+        make_tensor: gives a tensor that wants a gradient, from an array (or, with ``scalars``, from a float).
+        function: of x and the parameters as tensors, in their order.
+        params: {"W": array, "b": array}; any values of the right shapes.
+        scalars: True for engines of single numbers (micrograd): the function gets arrays of them.
+    """
+    return AutogradLayer(make_tensor, function, params, scalars)
+
+
+class TorchLayer:
+    """A ``torch.nn.Module`` as a layer; its parameters are read and written under their own names."""
+
+    def __init__(self, module: Any) -> None:
+        self._module, self._torch = module, sys.modules["torch"]
+        self.params = {name: value.detach().numpy().copy() for name, value in module.named_parameters()}
+        buffers = {name: value for name, value in module.named_buffers() if value.dtype.is_floating_point}
+        self.params |= {name: value.detach().numpy().copy() for name, value in buffers.items()}
+        self.grads: dict[str, Any] = {}
+        self._x: Any = None
+        self._y: Any = None
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """The module's value in the precision of x."""
+        self._module.to(self._torch.from_numpy(x).dtype).train(training)
+        with self._torch.no_grad():
+            for name, value in [*self._module.named_parameters(), *self._module.named_buffers()]:
+                if name in self.params:
+                    value.copy_(self._torch.from_numpy(np.asarray(self.params[name])))
+        self._x = self._torch.from_numpy(x).requires_grad_()
+        self._y = self._module(self._x)
+        for name, value in self._module.named_buffers():
+            if name in self.params:
+                self.params[name] = value.detach().numpy().copy()
+        return np.asarray(self._y.detach().numpy())
+
+    def backward(self, dy: Array) -> Array:
+        """By the module's own autograd."""
+        self._module.zero_grad()
+        self._y.backward(self._torch.from_numpy(dy))
+        self.grads = {name: value.grad.numpy().copy() for name, value in self._module.named_parameters()}
+        return np.asarray(self._x.grad.numpy())
+
+
+def as_layer(layer: Any) -> Any:
+    """A module of PyTorch behind forward and backward on arrays; everything else as it is."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(layer, torch.nn.Module):
+        return TorchLayer(layer)
+    return layer
+
+
+def from_jax(function: Callable[..., Any], params: Mapping[str, Any] | None = None) -> FunctionLayer:
+    """A function of JAX arrays as a layer; its gradients are those of ``jax.vjp``.
+
+    Args:
+        function: of x and the parameters, in their order.
+        params: {"W": array, "b": array}.
+
+    Raises:
+        ValueError: JAX has not been imported; it is never imported from here.
+    """
+    jax: Any = sys.modules.get("jax")
+    if jax is None:
+        raise ValueError("import jax first: it is not imported from here")
+    names: Sequence[str] = list(params or {})
+
+    def forward(x: Array, params: Mapping[str, Any]) -> Any:
+        y, pull = jax.vjp(function, x, *(params[name] for name in names))
+        return np.asarray(y), pull
+
+    def backward(dy: Array, cache: Any) -> Any:
+        parts = [np.asarray(part) for part in cache(dy)]
+        return parts[0] if not names else tuple(parts)
+
+    return FunctionLayer(forward, backward, params)

@@ -1,0 +1,134 @@
+"""The stages of judging a layer: random points, inputs of the user's own, everyday and edge inputs, other sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.edge_cases import LARGEST_EXAMPLE, EdgeCase, edge_cases, larger_images, other_sizes
+from bridge.outside.layer_judge import LayerInputs, LayerJudge
+from bridge.outside.layer_report import Broken, LayerReport
+from model_spec import ModelSpec
+from model_spec.inputs import check_x
+from model_spec.shapes import element_count
+from model_spec.verdict import Verdict
+
+Array = np.ndarray
+
+
+@dataclass
+class Stages:
+    """One foreign layer on its way through the stages; each runs a fresh copy of it.
+
+    Attributes:
+        spec: the claim as a model of one layer.
+        layer: the layer.
+        report: what is found.
+        training: the mode.
+        with_backward: whether gradients are judged.
+        averaged: whether the layer divides its parameter gradients by the batch size.
+        precisions: what it is fed.
+        seed: of what is drawn.
+    """
+
+    spec: ModelSpec
+    layer: AdaptedLayer
+    report: LayerReport
+    training: bool
+    with_backward: bool
+    averaged: bool
+    precisions: list[str]
+    seed: int
+
+    def random_points(self, given: LayerInputs, with_keras: bool) -> None:
+        """Random inputs, variables and cotangent."""
+        for dtype in self.precisions:
+            self._judge(self.spec, len(given.x), None).run(given, dtype, with_keras)
+        self.report.tried.append(f"random points (seed {self.seed}, {len(given.x)} examples)")
+
+    def own_inputs(self, x: Any, given: LayerInputs) -> None:
+        """What the user gave."""
+        values = check_x(x, self.spec.input_shape, "float64")
+        values = values.astype(np.float32).astype(np.float64)
+        drawn = LayerInputs.draw(self.spec, len(values), self.seed + 2)
+        case = EdgeCase("your x")
+        for dtype in self.precisions:
+            own = LayerInputs(values, drawn.cotangent, given.weights)
+            self._judge(self.spec, len(values), case).run(own, dtype, False)
+        self.report.tried.append(f"your x ({len(values)} examples)")
+
+    def edges(self, given: LayerInputs) -> None:
+        """Everyday and edge inputs, as long as everything is right."""
+        layer, shape = self.spec.layers[0], self.spec.input_shape
+        if max(element_count(shape), element_count(self.spec.output_shape)) > LARGEST_EXAMPLE:
+            note = f"edge inputs were left out: {element_count(shape)} values an example; check a smaller one besides"
+            self.report.notes.append(note)
+            return
+        for case in edge_cases(layer, shape, self.training):
+            if self.report.verdict != Verdict.AGREE:
+                return
+            self._run(case, given)
+        larger = larger_images(layer, shape)
+        if larger is None or self.report.verdict != Verdict.AGREE or not self._takes(larger, given):
+            return
+        for case in (larger, *other_sizes(layer, shape)):
+            if self.report.verdict != Verdict.AGREE:
+                return
+            self._run(case, given)
+
+    def _run(self, case: EdgeCase, given: LayerInputs) -> None:
+        try:
+            spec = replace(self.spec, input_shape=case.input_shape or self.spec.input_shape)
+        except ValueError:
+            return  # its windows do not fit
+        inputs = given.in_case(case, spec, self.seed)
+        before = given.in_case(EdgeCase(case.name, case.input_shape), spec, self.seed + 1) if case.second_call else None
+        rows, broken = len(self.report.rows), len(self.report.broken)
+        with np.errstate(all="ignore"):
+            for dtype in self.precisions:
+                self._judge(spec, len(inputs.x), case).run(inputs, dtype, False, before)
+        mine = self.report.broken[broken:]
+        if mine and (reason := self._excused(case, mine)):
+            del self.report.broken[broken:], self.report.rows[rows:]
+            self.report.explanations.clear()
+            self.report.searched = False
+            self.report.notes.append(reason)
+        else:
+            self.report.tried.append(case.name)
+
+    def _excused(self, case: EdgeCase, broken: list[Broken]) -> str | None:
+        """Words for a note, where a failure is no wrong answer."""
+        if case.may_raise and all(one.raised for one in broken):
+            return f"not certified for {case.name}: it {broken[0].message}"
+        if case.second_call and any("it returned a list of 2" in one.message for one in broken):
+            return (
+                "it keeps the inputs of all forwards and answers for all of them in one backward; "
+                "clear them between steps, or give call= with a forward that does"
+            )
+        return None
+
+    def _takes(self, case: EdgeCase, given: LayerInputs) -> bool:
+        """True where the layer takes images of another size; a note where it does not."""
+        try:
+            spec = replace(self.spec, input_shape=case.input_shape or self.spec.input_shape)
+        except ValueError:
+            return False
+        trial = self.layer.on_copy()
+        try:
+            with np.errstate(all="ignore"):
+                trial.set_weights(given.weights, "float64", self.training)
+                x = given.in_case(case, spec, self.seed).x
+                if trial.forward(x, self.training).shape == (len(x), *spec.output_shape):
+                    return True
+        except Exception:  # a layer made for one size may raise anything
+            pass
+        self.report.notes.append(f"certified for {self.spec.input_shape} alone: the layer takes no other size")
+        return False
+
+    def _judge(self, spec: ModelSpec, examples: int, case: EdgeCase | None) -> LayerJudge:
+        layer = self.layer.on_copy()
+        averaged = examples * self.averaged
+        return LayerJudge(spec, layer, self.report, self.training, self.with_backward, averaged, case)

@@ -1,0 +1,101 @@
+"""How a loss written elsewhere is called: its methods, the order of its arguments, the form of its targets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bridge.outside.calling import BACKWARD
+
+Array = np.ndarray
+
+VALUE = (
+    "forward", "loss", "compute_loss", "calculate", "compute", "value", "cost", "get_loss", "fn", "call",
+    "forward_pass", "error", "__call__",
+)  # fmt: skip
+"""What the method that computes the loss is looked for as."""
+
+GRADIENT = (*BACKWARD, "prime", "loss_gradient", "gradient_loss", "dloss", "delta", "loss_prime", "input_grad")
+"""What the method that computes its gradient is looked for as."""
+
+GLUE = """class Adapter:
+    def forward(self, outputs, targets):  # (n, ...), (n, ...)
+        return ...  # the loss, one number
+
+    def backward(self):
+        return ...  # its gradient with respect to the outputs, (n, ...)"""
+"""What a user may paste where no style fits."""
+
+_TARGET_NAMES = ("target", "true", "label", "real", "gt", "truth", "expected", "actual", "desired")
+_OUTPUT_NAMES = ("pred", "hat", "output", "logit", "prob", "score", "input", "x", "z", "a", "p")
+
+
+class LossCalling:
+    """Calls value and gradient of one loss.
+
+    Attributes:
+        has_gradient: False where a loss gives its value alone.
+    """
+
+    def __init__(self, loss: Any, call: Callable[..., Any] | None) -> None:
+        self.loss, self.call = loss, call
+        self._value: Any = None
+        self._gradient: Any = None
+        self._pair = False
+        if call is not None:
+            return
+        if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(callable(one) for one in loss):
+            self._value, self._gradient = loss
+            return
+        plain = inspect.isfunction(loss) or inspect.isbuiltin(loss) or inspect.ismethod(loss)
+        names = () if plain else VALUE
+        self._value = loss if plain else next((m for n in names if callable(m := getattr(loss, n, None))), None)
+        if self._value is None:
+            raise ValueError(
+                f"{type(loss).__name__} has none of the methods {', '.join(VALUE[:-1])} and is no function; "
+                f"give a function of (outputs, targets), a pair (value, gradient), or wrap it:\n{GLUE}"
+            )
+        self._gradient = None if plain else next((m for n in GRADIENT if callable(m := getattr(loss, n, None))), None)
+
+    def __call__(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
+        """(value, gradient or None) on one batch."""
+        if self.call is not None:
+            found = self.call(self.loss, outputs.copy(), targets.copy())
+            return found if isinstance(found, tuple) else (found, None)
+        value = self._value(*_ordered(self._value, outputs, targets))
+        if isinstance(value, tuple) and len(value) == 2:
+            return value
+        if self._gradient is None:
+            return value, None
+        return value, self._gradient(*_ordered(self._gradient, outputs, targets, behind=True))
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether a gradient can be expected: known before the first call for objects and pairs alone."""
+        return self._gradient is not None
+
+
+def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) -> list[Any]:
+    """The arguments as the method names them; (outputs, targets) where its names say nothing."""
+    try:
+        parameters = [one for one in inspect.signature(method).parameters.values() if one.kind < 3]
+    except (TypeError, ValueError):
+        return [outputs.copy(), targets.copy()]
+    needed = [one for one in parameters if one.default is one.empty and one.kind < 2]
+    if behind and len(needed) == 0:
+        return []
+    if behind and len(needed) == 1:
+        return [1.0]
+    names = [one.name.lower() for one in (needed if len(needed) >= 2 else parameters)[:2]]
+    first_is_target = len(names) == 2 and (
+        _says(names[0], _TARGET_NAMES) or (names[0] in ("y", "t", "d") and _says(names[1], _OUTPUT_NAMES))
+    )
+    pair = [outputs.copy(), targets.copy()]
+    return pair[::-1] if first_is_target else pair
+
+
+def _says(name: str, words: tuple[str, ...]) -> bool:
+    return any(name == word or (len(word) > 1 and word in name) for word in words)

@@ -1,0 +1,158 @@
+"""Grading: the course's solutions earn all points, typical mistakes get their cause, and bad code ends in words."""
+
+import json
+import time
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from benchmarks.cli import main
+from benchmarks.grading import results
+from benchmarks.grading.assignment import load_assignment
+from benchmarks.grading.cells import CaseFailedError, assert_case
+from benchmarks.grading.judging import judge_case, judge_submission, names_of, seed_of
+
+COURSE = Path(__file__).parents[2] / "docs" / "teaching"
+ASSIGNMENTS = sorted(path.parent.name for path in COURSE.glob("*/assignment.toml"))
+WRONG = tomllib.loads((COURSE / "wrong_submissions.toml").read_text())["wrong"]
+AFFINE = COURSE / "1_affine" / "assignment.toml"
+
+
+def wrong_file(wrong, path):
+    solution = (COURSE / wrong["assignment"] / "solution.py").read_text()
+    assert solution.count(wrong["replace"]) >= 1
+    path.write_text(solution.replace(wrong["replace"], wrong["by"], 1))
+    return path
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_solutions_earn_all_points(name, seed):
+    names = names_of(COURSE / name / "solution.py")
+    for case in load_assignment(COURSE / name / "assignment.toml").cases:
+        outcome = judge_case(case, names, seed)
+        assert outcome.points == outcome.most, outcome.text
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong['case']}-{wrong['cause']}")
+def test_typical_mistakes_get_their_cause(wrong, tmp_path):
+    assignment = load_assignment(COURSE / wrong["assignment"] / "assignment.toml")
+    names = names_of(wrong_file(wrong, tmp_path / "submission.py"))
+    for case in assignment.cases:
+        outcome = judge_case(case, names, 5)
+        assert (outcome.points < outcome.most) == (case.name == wrong["case"])
+        if case.name == wrong["case"]:
+            explained = [line for line in outcome.text.splitlines() if line.startswith("explained")]
+            assert wrong["cause"] in explained[0]
+            assert "explained" not in judge_case(case, names, 5, hints=1).text
+
+
+def test_there_are_twelve_of_them():
+    assert len(WRONG) >= 12
+    assert {wrong["assignment"] for wrong in WRONG} >= set(ASSIGNMENTS[:5])
+
+
+BAD = {
+    "a loop": ("while True:\n    pass", "took more than 1 s"),
+    "a crash": ("import os\n\nos._exit(3)", "ended its process (exit code 3)"),
+    "an exception": ("raise KeyError('x')", "submission.py raised KeyError (line 1"),
+    "an exit": ("raise SystemExit(0)", "ended its process"),
+    "no syntax": ("def f(:", "submission.py raised SyntaxError"),
+    "greed": ("import numpy as np\n\nx = np.ones(10**9)", "submission.py raised"),
+    "no class": ("x = 1", "NameError"),
+    "wrong arguments": ("class Affine:\n    pass", "TypeError"),
+    "forward that raises": (
+        "class Affine:\n    def __init__(self, W, b):\n        self.W, self.b = W, b\n"
+        "    def forward(self, x):\n        return x @ self.nothing",
+        "AttributeError",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_code_earns_nothing_and_says_why(kind, tmp_path):
+    code, words = BAD[kind]
+    (tmp_path / "submission.py").write_text(code)
+    (tmp_path / "assignment.toml").write_text(
+        f"seconds = 1\nmemory = 1024\n{AFFINE.read_text().split('[[case]]')[1].join(['[[case]]', ''])}"
+    )
+    assignment = load_assignment(tmp_path / "assignment.toml")
+    (outcome,) = judge_submission(tmp_path / "submission.py", assignment, "secret")
+    assert outcome.points == 0
+    assert words in outcome.text
+
+
+def test_the_command_writes_pages_and_results(tmp_path, capsys):
+    right = tmp_path / "right.py"
+    right.write_text((COURSE / "1_affine" / "solution.py").read_text() + "\nprint('loud')\n")
+    wrong = wrong_file(WRONG[0], tmp_path / "wrong.py")
+    command = ["grade", str(AFFINE), str(right), str(wrong), "--output", str(tmp_path / "out"), "--secret", "s"]
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    assert "right: 20 of 20 points" in shown
+    assert "wrong: 18 of 20 points" in shown
+    assert "loud" not in shown
+    found = json.loads((tmp_path / "out" / "wrong" / "results.json").read_text())
+    assert found["score"] == 18
+    assert [test["score"] for test in found["tests"]] == [8, 5, 5]
+    page = (tmp_path / "out" / "wrong" / "page.html").read_text()
+    assert "18 of 20 points" in page
+    assert "the sum is missing" in page
+    assert main([*command[:3], *command[4:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["submissions"]["right"]["score"] == 20
+    assert main(["grade", str(AFFINE), str(tmp_path / "none.py")]) == 2
+    assert "none.py; give the paths of Python files" in capsys.readouterr().err
+
+
+def test_cells_for_nbgrader(tmp_path):
+    path = tmp_path / "cells.ipynb"
+    assert main(["grade", str(AFFINE), "--nbgrader", str(path)]) == 0
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert [cell.metadata.nbgrader.points for cell in notebook.cells] == [10, 5, 5]
+    names = names_of(COURSE / "1_affine" / "solution.py")
+    for cell in notebook.cells:
+        exec(cell.source, dict(names))
+    broken = names_of(wrong_file(WRONG[0], tmp_path / "w.py"))
+    with pytest.raises(CaseFailedError, match="8 of 10 points(.|\n)*the sum is missing"):
+        exec(notebook.cells[0].source, dict(broken))
+    with pytest.raises(ValueError, match="no case 'x'"):
+        assert_case(AFFINE, "x", {})
+
+
+def test_thirty_submissions_take_less_than_two_minutes(tmp_path):
+    """One is timed; the limit is far off."""
+    assignment = load_assignment(AFFINE)
+    judge_submission(COURSE / "1_affine" / "solution.py", assignment, "s")
+    started = time.monotonic()
+    outcomes = judge_submission(COURSE / "1_affine" / "solution.py", assignment, "s")
+    assert results.total(outcomes) == 20
+    assert 30 * (time.monotonic() - started) < 120
+
+
+def test_seeds_follow_from_the_secret():
+    assert seed_of("a", "affine") == seed_of("a", "affine") != seed_of("b", "affine")
+    assert seed_of("a", "affine") != seed_of("a", "relu")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", r"has no \[\[case\]\]"),
+        ("hints = 4\n[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'", "hints must be 1, 2 or 3, got 4"),
+        ("[[case]]\nname = 'a'\nmake = 'a('\nloss = 'mse'", r"case 1 \(a\): '\(' was never closed"),
+        ("[[case]]\nname = 'a'\nmake = 'a'", "exactly one of layer, loss, optimizer, network, got none"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Dens' }\ninput_shape = [1]", "unknown type 'Dens'"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Flatten' }", "needs input_shape"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoint = 3", "unknown entries point; known are"),
+        ("titel = 'x'", "unknown entries titel"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoints = -1", "points must be"),
+    ],
+)
+def test_a_wrong_assignment_is_named(text, words, tmp_path):
+    path = tmp_path / "assignment.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        load_assignment(path)

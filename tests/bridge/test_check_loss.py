@@ -1,0 +1,262 @@
+"""Losses written elsewhere: right ones pass in many styles; wrong ones are refused with the cause in words."""
+
+import numpy as np
+import pytest
+
+from bridge import check_loss
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Loss:
+    """An object of two functions of (outputs, targets)."""
+
+    def __init__(self, value, gradient):
+        self.value_of, self.gradient_of = value, gradient
+
+    def forward(self, outputs, targets):
+        self.given = outputs, targets
+        return self.value_of(outputs, targets)
+
+    def backward(self, dout=1):
+        return self.gradient_of(*self.given) * dout
+
+
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.t, self.y = t, softmax(x)
+        return -np.log(self.y[np.arange(len(t)), t]).sum() / len(t)
+
+    def backward(self, dout=1):
+        dx = self.y.copy()
+        dx[np.arange(len(self.t)), self.t] -= 1
+        return dx / len(self.t) * dout
+
+
+class TwoStatic:
+    @staticmethod
+    def loss(y_true, y_pred):
+        return np.mean(np.power(y_true - y_pred, 2))
+
+    @staticmethod
+    def gradient(y_true, y_pred):
+        return 2 * (y_pred - y_true) / y_true.size
+
+
+def log_softmax(z):
+    shifted = z - z.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def cross_entropy(p, t):
+    return -(t * np.log(p)).sum() / len(p)
+
+
+def binary(p, t):
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+
+
+RIGHT = {
+    "softmax with loss": (SoftmaxWithLoss, "sparse_categorical_crossentropy", {}),
+    "static methods, targets first": (TwoStatic, "mean_squared_error", {}),
+    "cross-entropy of probabilities": (
+        lambda: Loss(cross_entropy, lambda p, t: -t / p / len(p)),
+        "categorical_crossentropy",
+        {},
+    ),
+    "Keras' gradient of shares": (
+        lambda: Loss(cross_entropy, lambda p, t: (1 / p.sum(axis=1, keepdims=True) - t / p) / len(p)),
+        "categorical_crossentropy",
+        {},
+    ),
+    "p - t, said to be that of the logits": (
+        lambda: Loss(cross_entropy, lambda p, t: (p - t) / len(p)),
+        "categorical_crossentropy",
+        {"gradient_of": "logits"},
+    ),
+    "from logits": (
+        lambda: Loss(lambda z, t: -(t * log_softmax(z)).sum(axis=1).mean(), lambda z, t: (softmax(z) - t) / len(z)),
+        "categorical_crossentropy",
+        {},
+    ),
+    "sum, said to be one": (
+        lambda: Loss(lambda p, t: cross_entropy(p, t) * len(p), lambda p, t: -t / p),
+        "categorical_crossentropy",
+        {"reduction": "sum"},
+    ),
+    "binary": (
+        lambda: Loss(binary, lambda p, t: (p - t) / (p * (1 - p)) / p.size),
+        "binary_crossentropy",
+        {},
+    ),
+    "binary from logits": (
+        lambda: Loss(
+            lambda z, t: (np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))).mean(),
+            lambda z, t: (sigmoid(z) - t) / z.size,
+        ),
+        "binary_crossentropy",
+        {},
+    ),
+    "half squares": (
+        lambda: Loss(lambda y, t: 0.5 * ((y - t) ** 2).sum() / len(y), lambda y, t: (y - t) / len(y)),
+        "half_sum_squared_error",
+        {},
+    ),
+    "one value an example": (
+        lambda: Loss(lambda y, t: ((y - t) ** 2).mean(axis=1), lambda y, t: 2 * (y - t) / y.size),
+        "mean_squared_error",
+        {},
+    ),
+    "value and gradient": (
+        lambda: lambda y, t: (((y - t) ** 2).mean(), 2 * (y - t) / y.size),
+        "mse",
+        {},
+    ),
+    "a pair of functions": (
+        lambda: (
+            lambda y_pred, y_true: ((y_pred - y_true) ** 2).mean(),
+            lambda y_pred, y_true: 2 * (y_pred - y_true) / y_pred.size,
+        ),
+        "mse",
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", list(RIGHT))
+def test_right_losses_pass(name, seed):
+    make, claim, options = RIGHT[name]
+    report = check_loss(make(), claim, seed=seed, **options)
+    assert report.passed, str(report)
+    assert {row.tensor for row in report.rows} == {"loss", "gradient"}
+    assert "random points" in str(report)
+
+
+def right_gradient(p, t):
+    return -t / p / len(p)
+
+
+def squares(y, t):
+    return ((y - t) ** 2).mean()
+
+
+CE, BCE, MSE = "categorical_crossentropy", "binary_crossentropy", "mean_squared_error"
+WRONG = {
+    "epsilon": (Loss(lambda p, t: cross_entropy(p + 1e-7, t), right_gradient), CE, ["log(p + 1e-07)"]),
+    "epsilon in both": (
+        Loss(lambda p, t: cross_entropy(p + 1e-8, t), lambda p, t: -t / (p + 1e-8) / len(p)),
+        CE,
+        ["the loss: the logarithm has an epsilon in it: log(p + 1e-08)", "the gradient: the logarithm has an epsilon"],
+    ),
+    "epsilon and a sum": (
+        Loss(lambda p, t: cross_entropy(p + 1e-7, t) * len(p), right_gradient),
+        CE,
+        ["a sum in place of a mean over the batch of 8", "log(p + 1e-07)"],
+    ),
+    "sum": (
+        Loss(lambda p, t: cross_entropy(p, t) * len(p), right_gradient),
+        CE,
+        ["the loss is 8 times", "a sum in place"],
+    ),
+    "gradient not divided": (
+        Loss(cross_entropy, lambda p, t: -t / p),
+        CE,
+        ["the gradient is 8 times the true value: a sum"],
+    ),
+    "gradient of the logits": (
+        Loss(cross_entropy, lambda p, t: (p - t) / len(p)),
+        CE,
+        ["with respect to the logits in front of a softmax, p - t"],
+    ),
+    "sign": (Loss(lambda p, t: -cross_entropy(p, t), right_gradient), CE, ["the sign is the other way round"]),
+    "base 2": (
+        Loss(lambda p, t: -(t * np.log2(p)).sum() / len(p), right_gradient),
+        CE,
+        ["a logarithm to base 2"],
+    ),
+    "all classes": (
+        Loss(lambda p, t: binary(p, t) * p.shape[1], lambda p, t: (p - t) / (p * (1 - p)) / len(p)),
+        CE,
+        ["binary cross-entropy"],
+    ),
+    "mean over classes too": (
+        Loss(lambda p, t: -(t * np.log(p)).mean(), right_gradient),
+        CE,
+        ["1/5 of the true value: divided by the 5 outputs"],
+    ),
+    "half of binary": (
+        Loss(lambda p, t: -(t * np.log(p)).mean(), lambda p, t: -t / p / p.size),
+        BCE,
+        ["(1 - t) log(1 - p) is missing"],
+    ),
+    "binary sum over outputs": (
+        Loss(lambda p, t: binary(p, t) * p.shape[1], lambda p, t: (p - t) / (p * (1 - p)) / p.size),
+        BCE,
+        ["5 times the true value: the 5 outputs of an example"],
+    ),
+    "sigmoid's logits": (
+        Loss(binary, lambda p, t: (p - t) / p.size),
+        BCE,
+        ["with respect to the logits in front of a sigmoid"],
+    ),
+    "half": (Loss(lambda y, t: squares(y, t) / 2, lambda y, t: (y - t) / y.size), MSE, ["half"]),
+    "without the 2": (
+        Loss(squares, lambda y, t: (y - t) / y.size),
+        MSE,
+        ["the gradient is 1/2 of the true value: half"],
+    ),
+    "turned round": (Loss(squares, lambda y, t: 2 * (t - y) / y.size), MSE, ["the sign is the other way round"]),
+    "root": (Loss(lambda y, t: np.sqrt(squares(y, t)), lambda y, t: 2 * (y - t) / y.size), MSE, ["root"]),
+    "absolute": (
+        Loss(lambda y, t: np.abs(y - t).mean(), lambda y, t: np.sign(y - t) / y.size),
+        MSE,
+        ["absolute error"],
+    ),
+    "over the batch alone": (
+        Loss(squares, lambda y, t: 2 * (y - t) / len(y)),
+        MSE,
+        ["5 times the true value: the 5 outputs of an example"],
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", list(WRONG))
+def test_wrong_losses_are_refused_with_the_cause(name, seed):
+    loss, claim, words = WRONG[name]
+    report = check_loss(loss, claim, seed=seed)
+    assert not report.passed
+    said = "; ".join(report.explanations)
+    assert all(each in said for each in words), said
+
+
+def test_logits_that_overflow_are_refused():
+    naive = Loss(
+        lambda z, t: -(t * np.log(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))).sum(axis=1).mean(),
+        lambda z, t: (softmax(z) - t) / len(z),
+    )
+    report = check_loss(naive, CE)
+    assert not report.passed
+    assert "exp overflows" in report.explanations[0]
+    assert "logits of +-1000" in report.tried
+
+
+def test_what_it_raises_is_reported_with_its_line():
+    def broken(outputs, targets):
+        raise KeyError("lost")
+
+    report = check_loss(broken, MSE)
+    assert not report.passed and "raised KeyError in broken, line " in str(report)
+
+
+def test_what_fits_nothing_gets_glue():
+    with pytest.raises(ValueError, match="class Adapter"):
+        check_loss(object(), MSE)

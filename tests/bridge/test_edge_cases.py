@@ -1,0 +1,154 @@
+"""Everyday and edge inputs: what is wrong there alone is refused with its cause, what cannot be blamed is a note."""
+
+import numpy as np
+import pytest
+
+from bridge import check_layer
+from model_spec import (
+    Activation,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
+from tests.bridge.slip_layers import Affine, Function, Pooling
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+class SamePool:
+    """SAME padding with zeros."""
+
+    def __init__(self, take):
+        self.take = take
+
+    def forward(self, x):
+        n, h, w, c = x.shape
+        padded = np.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)))
+        return self.take(padded.reshape(n, (h + 1) // 2, 2, (w + 1) // 2, 2, c), (2, 4))
+
+
+class GlobalMax:
+    def forward(self, x):
+        self.x = x
+        return x.max(axis=(1, 2))
+
+    def backward(self, dy):
+        return (self.x == self.x.max(axis=(1, 2), keepdims=True)) * dy[:, None, None]
+
+
+class SquareOnly:
+    def __init__(self):
+        self.W, self.b = np.zeros((3, 3, 2, 4)), np.zeros(4)
+
+    def forward(self, x):
+        size = x.shape[1] - 2
+        y = np.zeros((len(x), size, size, 4))
+        for i in range(size):
+            for j in range(size):
+                y[:, i, j] = np.tensordot(x[:, i : i + 3, j : j + 3], self.W, 3) + self.b
+        return y
+
+
+class OtherMeans:
+    """Divides by n - 1 where a feature is constant, and so by the epsilon of another place."""
+
+    def __init__(self):
+        self.gamma, self.beta = np.ones(6), np.zeros(6)
+        self.running_mean, self.running_var = np.zeros(6), np.ones(6)
+
+    def forward(self, x, training=True):
+        mean, var = x.mean(0), x.var(0)
+        self.running_mean = 0.99 * self.running_mean + 0.01 * mean
+        self.running_var = 0.99 * self.running_var + 0.01 * var
+        return self.gamma * (x - mean) / np.sqrt(np.where(var == 0, np.nan, var) + 1e-3) + self.beta
+
+
+WRONG = {
+    "a kink taken three times": (
+        Function(relu, lambda x, y, dy: dy * (x > 0) + 3 * dy * (x == 0)),
+        Activation("relu"),
+        (8,),
+        "kink or tie",
+    ),
+    "a tie's shares beyond one": (
+        Pooling(share=lambda seen: 2 * Pooling.first(seen) - Pooling.first(seen[:, ::-1, ::-1])[:, ::-1, ::-1]),
+        MaxPooling2D(2),
+        (4, 4, 2),
+        "kink or tie",
+    ),
+    "zeros of the border win": (SamePool(np.max), MaxPooling2D(2, padding="same"), (4, 4, 2), "zeros of its border"),
+    "zeros of the border count": (
+        SamePool(np.mean),
+        AveragePooling2D(2, padding="same"),
+        (4, 4, 2),
+        "average pooling counts padding",
+    ),
+    "global maximum pays ties": (GlobalMax(), GlobalMaxPooling2D(), (4, 5, 2), "each cell of a tie"),
+    "square images alone": (SquareOnly(), Conv2D(4, 3), (6, 6, 2), "height and width taken for equal"),
+    "a dead feature": (OtherMeans(), BatchNormalization(), (6,), "holds NaN"),
+}
+
+
+@pytest.mark.parametrize("name", list(WRONG))
+def test_what_is_wrong_on_edges_is_refused_and_named(name):
+    layer, claim, shape, words = WRONG[name]
+    training = isinstance(claim, BatchNormalization)
+    with np.errstate(all="ignore"):
+        report = check_layer(layer, claim, shape, training=training)
+        assert not report.passed
+        assert " on " in report.first_divergence.tensor
+        assert words in str(report)
+        # The random points alone would certify it
+        assert check_layer(layer, claim, shape, training=training, edges=False).passed
+
+
+class EightRows(Affine):
+    def forward(self, x):
+        if len(x) != 4:
+            raise ValueError("made for batches of 4")
+        return super().forward(x)
+
+
+def test_what_is_refused_aloud_is_a_note():
+    report = check_layer(EightRows(), Dense(5), (6,))
+    assert report.passed
+    assert "not certified for one example: it raised ValueError in forward" in str(report)
+
+
+def test_a_layer_made_for_one_size_is_certified_for_it_alone():
+    class OneSize(Pooling):
+        def forward(self, x):
+            if x.shape[1:3] != (4, 4):
+                raise ValueError("made for images of 4 x 4")
+            return super().forward(x)
+
+    report = check_layer(OneSize(), MaxPooling2D(2), (4, 4, 2))
+    assert report.passed and "certified for (4, 4, 2) alone" in str(report)
+
+
+def test_inputs_of_the_users_own():
+    wrong = Function(lambda x: np.where(x == 7, 0, relu(x)), lambda x, y, dy: dy * (x > 0))
+    assert check_layer(wrong, Activation("relu"), (8,)).passed
+    report = check_layer(wrong, Activation("relu"), (8,), x=np.full((2, 8), 7.0))
+    assert not report.passed and report.first_divergence.tensor == "y on your x"
+
+
+def test_hints_say_where_what_and_how():
+    wrong = Affine(dW=lambda x, dy, W, b: x.T @ dy / len(x))
+    texts = [str(check_layer(wrong, Dense(5), (6,), hints=level)) for level in (1, 2, 3)]
+    assert all("first failing tensor: gradient of kernel" in text for text in texts)
+    assert ["explained: " in text for text in texts] == [False, True, True]
+    assert "how: dW = x.T @ dy" in texts[2] and "def backward(" in texts[2]
+    with pytest.raises(ValueError, match="hints must be 1"):
+        check_layer(wrong, Dense(5), (6,), hints=4)
+
+
+def test_what_was_tried_is_said():
+    report = check_layer(Pooling(), MaxPooling2D(2), (4, 4, 2))
+    assert {"all-zero images", "images wider than high", "a second call"} <= set(report.tried)
+    assert "tried: random points (seed 0, 4 examples), all-zero images" in str(report)

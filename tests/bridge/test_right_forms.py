@@ -1,0 +1,26 @@
+"""Right forms of layers and losses pass with every seed that is tried; their wrong twins are refused."""
+
+import numpy as np
+import pytest
+
+from tests.bridge.right_forms import forms
+
+FORMS = forms()
+
+
+def test_there_are_enough():
+    assert len(FORMS) >= 60
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_a_right_form_passes(name):
+    with np.errstate(all="ignore"):
+        for seed in range(2):
+            report = FORMS[name](seed)
+            assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_one_step_beyond_is_refused(name):
+    with np.errstate(all="ignore"):
+        assert not FORMS[name](0, 300.0).passed
