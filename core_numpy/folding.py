@@ -11,7 +11,8 @@ import dataclasses
 
 import numpy as np
 
-from model_spec import BatchNormalization, Conv2D, Dense, Dropout, LayerSpec, ModelSpec
+from model_spec import BatchNormalization, Conv2D, Dense, Dropout, ModelSpec
+from model_spec.graph import with_inputs_named, without
 
 Array = np.ndarray
 
@@ -26,18 +27,23 @@ def folded(spec: ModelSpec, weights: dict[str, Array]) -> tuple[ModelSpec, dict[
     Returns:
         The very same where nothing can be folded. Layers that stay keep their names.
     """
-    layers: list[LayerSpec] = []
+    layers = with_inputs_named(spec.layers, spec.sources)
     result = dict(weights)
-    for layer in spec.layers:
-        match (layers[-1] if layers else None), layer:
-            case _, Dropout():
-                continue
-            case (Dense(activation="linear") | Conv2D(activation="linear")) as front, BatchNormalization():
-                layers[-1] = dataclasses.replace(front, use_bias=True)
+    for layer in list(layers):
+        # What was changed on the way is looked up anew
+        layer = next(other for other in layers if other.name == layer.name)
+        before = layer.inputs[0]
+        match next((other for other in layers if other.name == before), None), layer:
+            case _, Dropout() if len(layers) > 1:
+                layers = without(layers, str(layer.name))
+            case (Dense(activation="linear") | Conv2D(activation="linear")) as front, BatchNormalization() if (
+                sum(other.inputs.count(before) for other in layers) == 1
+            ):
+                layers = without(layers, str(layer.name))
+                at = layers.index(front)
+                layers[at] = dataclasses.replace(front, use_bias=True)
                 result |= _melted(str(front.name), layer, result)
-            case _:
-                layers.append(layer)
-    if not layers:
+    if len(layers) == len(spec.layers):
         return spec, weights
     small = dataclasses.replace(spec, layers=tuple(layers))
     return small, {name: result[name] for name in small.variable_shapes}

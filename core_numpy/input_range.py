@@ -48,7 +48,9 @@ def input_range(spec: ModelSpec, weights: Mapping[str, np.ndarray] | None = None
         largest = _OF_INPUT_DTYPES.get(str(spec.input_dtype), 255.0)
         return InputRange(largest or 1.0, f"its inputs are {spec.input_dtype}")
     scale, offset, scaling = 1.0, 0.0, None
-    for layer, before in zip(spec.layers, spec.input_shapes, strict=True):
+    for at, (layer, before) in enumerate(zip(spec.layers, spec.input_shapes, strict=True)):
+        if spec.sources[at] != (at,):  # what stands behind the first branch says nothing of the input alone
+            break
         if isinstance(layer, Rescaling):
             scale, offset, scaling = scale * layer.scale, offset * layer.scale + layer.offset, layer
         elif isinstance(layer, BatchNormalization) and weights is not None:

@@ -1,4 +1,4 @@
-"""Network: the from-scratch layers in order, run forward and backward without hidden state."""
+"""Network: the from-scratch layers, a line or a graph, run forward and backward without hidden state."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ class Network(NamedTuple):
 
     spec: ModelSpec
     steps: tuple[Step, ...]
+
+    @property
+    def readers(self) -> list[list[int]]:
+        """Of x and of every step's output, the steps that read it, in order."""
+        found: list[list[int]] = [[] for _ in range(len(self.steps) + 1)]
+        for at, step in enumerate(self.steps):
+            for source in dict.fromkeys(step.sources):
+                found[source].append(at)
+        return found
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Network:
@@ -117,16 +126,26 @@ class Network(NamedTuple):
         values, caches = [x], []
         for step in self.steps:
             context = Context(training, masks(step.index) if masks else None)
-            x, cache = step.layer.forward(_own(params, step), _own(state, step), x, context)
-            values.append(x)
+            y, cache = step.layer.forward(_own(params, step), _own(state, step), step.read(values), context)
+            values.append(y)
             caches.append(cache)
         return ForwardPass(values, caches)
 
     def infer(self, params: Params, state: Params, x: Array) -> Array:
-        """The network's output in inference mode; nothing is kept."""
-        for step in self.steps:
-            x, _ = step.layer.forward(_own(params, step), _own(state, step), x, Context())
-        return x
+        """The network's output in inference mode; a value is kept until its last reader has had it."""
+        if self.spec.is_chain:
+            for step in self.steps:
+                x, _ = step.layer.forward(_own(params, step), _own(state, step), x, Context())
+            return x
+        values: list[Any] = [x, *[None] * len(self.steps)]
+        last_readers = [reading[-1] if reading else None for reading in self.readers]
+        for at, step in enumerate(self.steps):
+            values[at + 1], _ = step.layer.forward(_own(params, step), _own(state, step), step.read(values), Context())
+            for source in step.sources:
+                if last_readers[source] == at:
+                    values[source] = None
+        output: Array = values[-1]
+        return output
 
     def backward(
         self, params: Params, forward: ForwardPass, dy: Array, *, skip_last: int = 0, need_dx: bool = True
@@ -152,17 +171,22 @@ class Network(NamedTuple):
             count -= 1
         values[count] = dy
         for at in range(count - 1, -1, -1):
-            step = self.steps[at]
+            step, arrived = self.steps[at], values[at + 1]
             wanted = need_dx or at > first_trained
-            if not wanted and not (params.get(step.name) and self._trains(step)):
+            if arrived is None or not (wanted or (params.get(step.name) and self._trains(step))):
                 break
-            dx, grads = step.layer.backward(_own(params, step), forward.caches.pop(), dy, wanted)
+            dx, grads = step.layer.backward(_own(params, step), forward.caches.pop(), arrived, wanted)
             if grads and self._trains(step):
                 gradients[step.name] = grads
-            values[at] = dx
             if dx is None:
                 break
-            dy = dx
+            for source, part in zip(step.sources, step.parts(dx), strict=True):
+                # All readers of a value stand behind it: their gradients are added from the last to the first
+                earlier = values[source]
+                values[source] = part if earlier is None else earlier + part
+        if not need_dx:
+            # Branches have left a part of these gradients, not all
+            values[: first_trained + 1] = [None] * (first_trained + 1)
         return BackwardPass(gradients, values)
 
     def next_state(self, state: Params, forward: ForwardPass) -> Params:

@@ -108,6 +108,8 @@ def make_tier(engine: str, network: Network, dtype: str, threads: int | None) ->
 
 def why_not_fast(network: Network) -> str | None:
     """Why plans cannot run this network, or None where they can."""
+    if not network.spec.is_chain:
+        return "its layers branch, and plans run layers that stand in a line"
     for step in network.steps:
         if type(step.layer) not in LAYERS.values():
             return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"

@@ -1,4 +1,4 @@
-"""From a ModelSpec to a real keras.Sequential of stock Keras layers."""
+"""From a ModelSpec to a real Keras model of stock Keras layers: a Sequential, or functional where layers branch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 from keras_models.layers import build_layer
 from keras_models.layers.border import border
+from keras_models.layers.merging import MERGES
 from keras_models.runtime import floatx, keras
 from model_spec import ModelSpec
 
 
-def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
-    """Return a built ``keras.Sequential`` with the layers, names and first values the specification says.
+def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
+    """Return a built Keras model with the layers, names and first values the specification says.
+
+    It is a ``keras.Sequential`` where the layers stand in a line, else a functional ``keras.Model``.
 
     Raises:
         ValueError: a layer Keras does not have, named with the supported list.
@@ -20,14 +23,19 @@ def build_sequential(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) 
     # TensorFlow uses the model's name as the name of a graph scope, which takes no spaces or slashes.
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
-        layers = []
-        for i, layer in enumerate(spec.layers):
+        entry = keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype)
+        layers, values = [], [entry]
+        for i, (layer, read) in enumerate(zip(spec.layers, spec.sources, strict=True)):
             in_front = border(layer, dtype)
             layers += [] if in_front is None else [in_front]
             layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
-        model = keras.Sequential(
-            [keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype), *layers], name=f"model_{name}"
-        )
+            if not spec.is_chain:
+                inputs = [value if in_front is None else in_front(value) for value in (values[at] for at in read)]
+                values.append(layers[-1](inputs if isinstance(layers[-1], MERGES) else inputs[0]))
+        if spec.is_chain:
+            model = keras.Sequential([entry, *layers], name=f"model_{name}")
+        else:
+            model = keras.Model(entry, values[-1], name=f"model_{name}")
     found = {f"{layer.name}/{variable.name}": tuple(variable.shape) for layer in layers for variable in layer.weights}
     if list(found.items()) != list(spec.variable_shapes.items()):
         raise ValueError(

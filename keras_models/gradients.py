@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.computing_order import computing_order
+from keras_models.layers.merging import MERGES
 from keras_models.preactivations import captured_preactivations
 from keras_models.runtime import keras, tensorflow, without_tracing_warnings
 from keras_models.states import kept_states
@@ -46,14 +48,20 @@ class Forward:
 
 
 def run_layers(model: Any, x: Any, training: bool) -> Forward:
-    """Run the layers of a Sequential one after the other on the tensor x, shape (examples, *input shape)."""
-    outputs: dict[str, Any] = {}
-    with captured_preactivations(model.layers) as preactivations:
-        for layer in model.layers:
+    """Run the layers of a model one after the other on the tensor x, shape (examples, *input shape)."""
+    values, names = [x], []
+    calls = computing_order(model)
+    with captured_preactivations(call.layer for call in calls) as preactivations:
+        for layer, sources in calls:
             takes_mode = isinstance(layer, (keras.layers.Dropout, keras.layers.BatchNormalization))
-            x = layer(x, training=training) if takes_mode else layer(x)
-            outputs[layer.name] = x
-    return Forward(x, outputs, dict(preactivations))
+            given = [values[at] for at in sources] if isinstance(layer, MERGES) else values[sources[0]]
+            output = layer(given, training=training) if takes_mode else layer(given)
+            if output is given and sum(call.sources.count(sources[0]) for call in calls) > 1:
+                # A tensor of its own, whose gradient is that of this branch alone
+                output = tensorflow.identity(output)
+            values.append(output)
+            names.append(layer.name)
+    return Forward(values[-1], dict(zip(names, values[1:], strict=True)), dict(preactivations))
 
 
 def activations(
@@ -68,7 +76,7 @@ def activations(
     with kept_states(model, call):
         layers, before = on_path(path, compute, tensorflow.constant(x))
     result = {}
-    for name in (layer.name for layer in model.layers):
+    for name in (call.layer.name for call in computing_order(model)):
         if preactivations and f"{name}/preactivation" in before:
             result[f"{name}/preactivation"] = before[f"{name}/preactivation"].numpy()
         result[name] = layers[name].numpy()

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_models import gradients, trainer, weight_files
 from keras_models import training_state as states
-from keras_models.build import build_sequential
+from keras_models.build import build_model
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
@@ -60,7 +60,7 @@ class KerasModel(KerasNames):
         self.path = one_of("path", path, gradients.PATHS)
         self.stop_training = False
         self.history: History | None = None
-        self.keras_model = build_sequential(spec, self.seed, self.dropout_seed, self.dtype)
+        self.keras_model = build_model(spec, self.seed, self.dropout_seed, self.dtype)
         self._loss: losses.Loss = losses.get(None)
         self.compiled: TrainingSpec | None = None
         self._compiled: tuple[losses.Loss, bool, Any] | None = None
@@ -109,7 +109,9 @@ class KerasModel(KerasNames):
     @property
     def _variables(self) -> dict[str, Any]:
         """{"conv2d/kernel": Keras variable}, in Keras' order."""
-        return dict(zip(self.spec.variable_shapes, self.keras_model.weights, strict=True))
+        found = weight_files.named_variables(self.keras_model)
+        # A functional model orders its layers by their distance from the output
+        return {name: found[name] for name in self.spec.variable_shapes}
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
@@ -142,7 +144,7 @@ class KerasModel(KerasNames):
 
         Dropout counters go on from where they are: a weight file sets weights only.
         """
-        scratch = build_sequential(self.spec, self.seed, self.dropout_seed, self.dtype)
+        scratch = build_model(self.spec, self.seed, self.dropout_seed, self.dtype)
         with floatx(self.dtype):
             arrays = weight_files.load_weights(scratch, path)
         try:

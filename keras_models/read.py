@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_models.layers import read_layer
+from keras_models.layers.merging import MERGES
 from keras_models.model import KerasModel
 from keras_models.reading import files
-from keras_models.reading.chain import chain
+from keras_models.reading.calls import readable_calls
+from keras_models.reading.layer_in_place import read_in_place
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
 from keras_models.runtime import floatx, keras, tensorflow
@@ -29,9 +30,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class _Place:
-    """One Keras layer, the name it has in the specification, and the order of the values behind it."""
+    """One Keras layer, the values it reads, its name in the specification, and the order of the values behind it."""
 
     layer: Any
+    sources: tuple[int, ...]
     name: str
     behind: Order
 
@@ -58,7 +60,8 @@ class ReadModel:
     shows_dropout = False
 
     def __init__(self, model: Any) -> None:
-        layers = chain(model)
+        calls = readable_calls(model)
+        layers = [call.layer for call in calls]
         if not layers:
             raise ValueError(f"model {model.name!r} has no layers; give one with at least one")
         shape = tuple(model.inputs[0].shape[1:])
@@ -70,17 +73,22 @@ class ReadModel:
         self.keras_model = model
         self.dtype = _one_dtype(layers)
         names = unique_names([layer.name for layer in layers])
-        order = self._entry = Order.at_input(layers, shape)
-        self.channels_first = order.is_turned
+        self._entry = Order.at_input(layers, shape)
+        self.channels_first = self._entry.is_turned
         self._places: list[_Place] = []
         variables: dict[str, Array] = {}
-        specs = []
-        for layer, name in zip(layers, names, strict=True):
-            specs.append(read_layer(layer, name))
+        specs, orders = [], [self._entry]
+        for at, ((layer, sources), name) in enumerate(zip(calls, names, strict=True)):
+            order = orders[sources[0]]
+            specs.append(read_in_place(layer, at, names, sources, order.is_turned))
             own = {variable.name: np.array(variable.numpy()) for variable in layer.weights}
             variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
-            order = order.after(layer)
-            self._places.append(_Place(layer, name, order))
+            is_merge = isinstance(layer, MERGES)
+            orders.append(
+                Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
+            )
+            self._places.append(_Place(layer, sources, name, orders[-1]))
+        order = orders[-1]
         if order.features is not None or order.is_turned:
             raise ValueError(
                 f"model {model.name!r} ends with channels-first values; end it with a Dense or global pooling layer"
@@ -114,11 +122,14 @@ class ReadModel:
             values: Any = keras.ops.convert_to_tensor(self._as_keras(x))
             if self.spec.input_dtype is not None:
                 values = keras.ops.cast(values, self.spec.input_dtype)
+            tensors = [values]
             for place in self._places:
                 options = {"training": training} if place.layer._call_has_training_arg else {}
                 layer = partial(place.layer, **options)
-                values = self._by_xla(layer)(values) if self.channels_first else layer(values)
-                found[place.name] = place.behind.keras_last(np.asarray(values.numpy()))
+                read = [tensors[source] for source in place.sources]
+                given = read if isinstance(place.layer, MERGES) else read[0]
+                tensors.append(self._by_xla(layer)(given) if self.channels_first else layer(given))
+                found[place.name] = place.behind.keras_last(np.asarray(tensors[-1].numpy()))
         return found
 
     def _by_xla(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -138,8 +149,8 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
     arrays have to be plain, and sizes are bounded; Keras then builds from what was looked at, in its safe mode.
 
     Args:
-        source: a ``keras.Sequential`` or linear functional model built of supported layers; or the path of a
-            ``.keras``, ``.h5`` or ``.hdf5`` file of such a model, or of a file of weights only.
+        source: a ``keras.Sequential`` or functional model with one input and one output, built of supported layers;
+            or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file of such a model, or of a file of weights only.
         spec: the network of a file of weights; of a whole model's file the weights alone are read then.
         bounds: what a model from a file may ask for; None for a file that you trust.
 

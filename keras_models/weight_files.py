@@ -25,6 +25,11 @@ _BESIDE_WEIGHTS = 200_000
 """Bytes a file holds besides the weights' own: groups, names, the configuration."""
 
 
+def named_variables(model: Any) -> dict[str, Any]:
+    """The Keras variables of a model without nested ones, {"conv2d/kernel": variable}."""
+    return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer.weights}
+
+
 def check_path(path: str | Path) -> Path:
     """Return the path of a weight file, whose name must end as Keras wants it."""
     clean = Path(path)
@@ -79,8 +84,8 @@ def _write_whole(model: Any, write: Callable[[Path], None], target: Path, suffix
         temporary.unlink(missing_ok=True)
 
 
-def load_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
-    """Return the weights of a file, in Keras' order, by way of a ``scratch`` model of the expected architecture.
+def load_weights(scratch: Any, path: str | Path) -> dict[str, np.ndarray]:
+    """Return the weights of a file, {"conv2d/kernel": array}, by way of a ``scratch`` model of its architecture.
 
     Raises:
         ValueError: names the file and the cause: missing, damaged, or written by another architecture.
@@ -88,7 +93,7 @@ def load_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
     return load_foreign_weights(scratch, check_path(path))
 
 
-def load_foreign_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
+def load_foreign_weights(scratch: Any, path: str | Path) -> dict[str, np.ndarray]:
     """:func:`load_weights` from any file that holds weights in one of Keras' layouts.
 
     These are ``.weights.h5``, ``weights.h5``, ``.h5``, ``.hdf5`` of Keras 2 or of a whole model, and ``.keras``.
@@ -118,7 +123,7 @@ def load_foreign_weights(scratch: Any, path: str | Path) -> list[np.ndarray]:
             f"{source} cannot be loaded into this network, which is unchanged: {reason}; "
             f"the file may be damaged or of another architecture"
         ) from None
-    return [np.array(variable.numpy()) for variable in scratch.weights]
+    return {name: np.array(variable.numpy()) for name, variable in named_variables(scratch).items()}
 
 
 def _stored_arrays(source: Path) -> tuple[int, bool]:

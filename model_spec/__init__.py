@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from model_spec.callbacks import Callback, EpochHook, ModelCheckpoint, ReduceLROnPlateau
     from model_spec.layers import (
         Activation,
+        Add,
+        Average,
         AveragePooling2D,
         BatchNormalization,
+        Concatenate,
         Conv2D,
         Dense,
         Dropout,
@@ -22,10 +25,14 @@ if TYPE_CHECKING:
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
         LayerSpec,
+        Maximum,
         MaxPooling2D,
+        Minimum,
+        Multiply,
         PReLU,
         Rescaling,
         Reshape,
+        Subtract,
         ZeroPadding2D,
     )
     from model_spec.model import ModelSpec
@@ -37,6 +44,13 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Activation",
+    "Add",
+    "Average",
+    "Concatenate",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
     "Adadelta",
     "Adagrad",
     "Adam",

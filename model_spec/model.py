@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from model_spec.graph import Graph, Sources, connected_to, resolve, with_unique_names
 from model_spec.layers import Dropout, LayerSpec
-from model_spec.layers.base import snake_case
 from model_spec.names import check_folder_name, shown
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of, shape
@@ -19,12 +19,13 @@ INPUT_DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A stack of layers, checked when it is written.
+    """A network of layers, checked when it is written: a stack, or a graph where layers name their ``inputs``.
 
     Args:
         name: the model's name; results are kept in folders of this name, so a folder must be able to have it.
         input_shape: shape of one example, without the batch axis, channels last.
-        layers: the layers in order. Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
+        layers: the layers in computing order: each reads earlier ones, and the last gives the network's output.
+            Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
         input_dtype: what inputs are cast to before the first layer, as ``keras.Input(dtype="uint8")`` does: one of
             :data:`INPUT_DTYPES`; None leaves them as they are, in the model's own precision.
 
@@ -54,29 +55,45 @@ class ModelSpec:
         for position, layer in enumerate(layers):
             if not isinstance(layer, LayerSpec):
                 raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {shown(layer)}")
-        object.__setattr__(self, "layers", _with_unique_names(layers))
+        graph = resolve(self.name, with_unique_names(layers))
+        object.__setattr__(self, "layers", graph.layers)
+        self.__dict__["_graph"] = graph
         self.output_shapes  # noqa: B018 - computing the shapes is the check
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return resolve(self.name, self.layers)
+
+    @property
+    def sources(self) -> Sources:
+        """Of every layer, the positions of the values it reads: 0 is the input, k + 1 the output of layer k."""
+        return self._graph.sources
+
+    @cached_property
+    def is_chain(self) -> bool:
+        """True where every layer reads the one before it."""
+        return all(read == (at,) for at, read in enumerate(self.sources))
 
     @cached_property
     def output_shapes(self) -> tuple[Shape, ...]:
         """Shape after each layer, without the batch axis."""
-        shapes: list[Shape] = []
-        current = self.input_shape
-        for position, layer in enumerate(self.layers):
+        shapes: list[Shape] = [self.input_shape]
+        for position, (layer, read) in enumerate(zip(self.layers, self.sources, strict=True)):
+            current = _read(shapes, layer, read)
             try:
-                current = layer.output_shape(current)
+                shapes.append(layer.output_shape(current))
             except ValueError as error:
                 raise ValueError(
                     f"model {self.name!r}, layer {position} {layer.name!r} ({layer.describe()}) "
                     f"cannot take input of shape {current}: {error}"
                 ) from None
-            shapes.append(current)
-        return tuple(shapes)
+        return tuple(shapes[1:])
 
-    @property
-    def input_shapes(self) -> tuple[Shape, ...]:
-        """Shape in front of each layer, without the batch axis."""
-        return (self.input_shape, *self.output_shapes[:-1])
+    @cached_property
+    def input_shapes(self) -> tuple[Any, ...]:
+        """Shape in front of each layer, without the batch axis; of a merge, the tuple of all its inputs' shapes."""
+        shapes = [self.input_shape, *self.output_shapes]
+        return tuple(_read(shapes, layer, read) for layer, read in zip(self.layers, self.sources, strict=True))
 
     @property
     def output_shape(self) -> Shape:
@@ -143,38 +160,26 @@ class ModelSpec:
         return dataclasses.replace(self, layers=tuple(layers))
 
     def summary(self) -> str:
-        """The layers with output shapes and parameter counts, as a text table."""
-        rows = [("Layer", "Output shape", "Parameters")]
-        for layer, before, after in zip(self.layers, self.input_shapes, self.output_shapes, strict=True):
+        """The layers with output shapes, parameter counts and, where they branch, what they read, as a text table."""
+        rows = [("Layer", "Output shape", "Parameters", "Connected to")]
+        reads = connected_to(self.layers, self.sources)
+        for layer, before, after, read in zip(self.layers, self.input_shapes, self.output_shapes, reads, strict=True):
             count = sum(element_count(size) for size in layer.parameter_shapes(before).values())
-            rows.append((f"{layer.name}: {layer.describe()}", str(after), f"{count:,}"))
+            alone = dataclasses.replace(layer, inputs=None).describe()
+            rows.append((f"{layer.name}: {alone}", str(after), f"{count:,}", read))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c, _ in rows]
+        if not self.is_chain:
+            lines = [f"{line}  {read}" for line, (*_, read) in zip(lines, rows, strict=True)]
         frozen = self.parameter_count - sum(
             element_count(self.parameter_shapes[name]) for name in self.trainable_parameters
         )
-        lines.insert(1, "-" * len(lines[0]))
+        lines.insert(1, "-" * max(map(len, lines[: 1 if self.is_chain else None])))
         lines.insert(0, f"Model {self.name}: input {self.input_shape}")
         lines.append(f"Parameters: {self.parameter_count:,}" + (f" (frozen: {frozen:,})" if frozen else ""))
         return "\n".join(lines)
 
 
-def _with_unique_names(layers: tuple[LayerSpec, ...]) -> tuple[LayerSpec, ...]:
-    """Give every unnamed layer a Keras-style name; refuse a name that is given twice."""
-    taken = Counter(layer.name for layer in layers if layer.name is not None)
-    for name, count in taken.items():
-        if count > 1:
-            raise ValueError(f"layer name {name!r} is used {count} times; give every layer its own name")
-    numbers: Counter[str] = Counter()
-    named = []
-    for layer in layers:
-        if layer.name is None:
-            base = snake_case(type(layer).__name__)
-            name = f"{base}_{numbers[base]}" if numbers[base] else base
-            while name in taken:
-                numbers[base] += 1
-                name = f"{base}_{numbers[base]}"
-            taken[name] += 1
-            layer = dataclasses.replace(layer, name=name)
-        named.append(layer)
-    return tuple(named)
+def _read(values: list[Any], layer: LayerSpec, sources: tuple[int, ...]) -> Any:
+    """What a layer reads of these values: one, or for a merge a tuple."""
+    return tuple(values[at] for at in sources) if layer.merges else values[sources[0]]

@@ -29,6 +29,8 @@ def final_activation(spec: ModelSpec) -> str:
     """
     passed: list[LayerSpec] = []
     for layer, before in zip(reversed(spec.layers), reversed(spec.input_shapes), strict=True):
+        if layer.merges:
+            return "linear"
         activation = getattr(layer, "activation", None)
         if activation is not None and not (isinstance(layer, Activation) and activation == "linear"):
             moved = activation == "softmax" and any(isinstance(other, _MIX_POSITIONS) for other in passed)

@@ -53,7 +53,8 @@ def to_dict(specification: Any) -> dict[str, Any]:
         }
     entry: dict[str, Any] = {"type": type(specification).__name__}
     for item in dataclasses.fields(specification):
-        entry[item.name] = _plain(getattr(specification, item.name))
+        if item.name != "inputs" or specification.inputs is not None:
+            entry[item.name] = _plain(getattr(specification, item.name))
     return entry
 
 

@@ -54,10 +54,11 @@ def drawn_at_random():
 @pytest.fixture(scope="module")
 def places():
     """{place: the layers that stand there}."""
-    contract, parity = (
-        of_test("core_numpy/test_contract.py", "CASES"),
-        of_test("bridge/test_parity_table.py", "TABLE"),
-    )
+    contract = [
+        *of_test("core_numpy/test_contract.py", "CASES"),
+        *of_test("core_numpy/layers/test_merging.py", "CASES"),
+    ]
+    parity = of_test("bridge/test_parity_table.py", "TABLE")
     reference = (PROJECT / "docs/reference.md").read_text(encoding="utf-8")
     return {
         "model_spec/__init__.py, __all__": lambda kind: kind.__name__ in model_spec.__all__,
@@ -67,10 +68,12 @@ def places():
         "docs/reference.md, a row": lambda kind: re.search(rf"^\|.*`{kind.__name__}\b", reference, re.MULTILINE),
         "tests/core_numpy/test_contract.py, CASES": {type(case.layer) for case in contract}.__contains__,
         "tests/bridge/test_parity_table.py, TABLE, alone": {
-            type(case.layers[0]) for case in parity if len(case.layers) == 1
+            type(case.layers[-1]) for case in parity if len(case.layers) == 1 or case.layers[-1].merges
         }.__contains__,
         "tests/keras_models/test_read.py, READ": {
-            type(expected) for _, expected in of_test("keras_models/test_read.py", "READ")
+            type(expected)
+            for table in ("READ", "READ_MERGES")
+            for _, expected in of_test("keras_models/test_read.py", table)
         }.__contains__,
         "tests/model_spec/test_serialization.py, EVERY_LAYER": {
             type(layer) for layer in of_test("model_spec/test_serialization.py", "EVERY_LAYER").layers

@@ -94,6 +94,18 @@ class _Writer:
         )
         return write()
 
+    def branch(self, tensor: Any) -> Any:
+        """Another layer beside the way straight on, and both merged."""
+        kinds = self.layers
+        other = self.anywhere()(tensor)
+        is_first = self.format == "channels_first" and len(tensor.shape) == 4
+        concatenate = kinds.Concatenate(axis=1 if is_first else -1, **self.common())
+        merge = self.one_of(
+            concatenate, kinds.Add(**self.common()), kinds.Multiply(**self.common()), kinds.Average(**self.common()),
+            kinds.Subtract(**self.common()), kinds.Maximum(**self.common()), kinds.Minimum(**self.common()),
+        )  # fmt: skip
+        return merge([other, tensor])
+
     def image_layers(self, side: int) -> list[Any]:
         axis = 1 if self.format == "channels_first" else -1
         found: list[Any] = []
@@ -153,8 +165,11 @@ class _Writer:
             return model
         if way == "functional":
             tensor = inputs = keras.Input(shape, dtype=self.dtype)
-            for layer in layers:
+            for layer in layers[:-1]:
                 tensor = layer(tensor)
+                if self.chance(0.25):
+                    tensor = self.branch(tensor)
+            tensor = layers[-1](tensor)
             return keras.Model(inputs, tensor)
         if way == "nested" and len(layers) > 2:
             cut = int(self.random.integers(1, len(layers) - 1))

@@ -1,4 +1,4 @@
-"""Networks drawn at random by Hypothesis: small, always valid, ending in a row of classes.
+"""Networks drawn at random by Hypothesis: small, always valid, half of them with branches, ending in classes.
 
 Hypothesis is imported only where something is drawn.
 """
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.judge.layers import LAYERS
 from bridge.judge.layers.form import draw_weighted
-from model_spec import Activation, Dense, LayerSpec, ModelSpec
+from model_spec import Activation, Concatenate, Dense, LayerSpec, ModelSpec
+from model_spec.graph import with_inputs_named
 from model_spec.shapes import Shape
 from model_spec.validation import positive_integer
 
@@ -84,17 +85,103 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
     else:
         shape = (some.integer(1, _FEATURES),)
     start = shape
-    layers: list[LayerSpec] = []
+    growing = _Growing([shape], [], [])
     # Hypothesis likes small numbers; half of the draws fill the network
     most = max_layers - _OUTPUT_LAYERS
-    while some.integer(0, 2 * most - len(layers)) > 0 and len(layers) < most:
-        layer = some.of(_drawn_on("image" if len(shape) == 3 else "row"))(some, shape)
-        layers.append(layer)
-        shape = layer.output_shape(shape)
-    if len(shape) == 3:
-        layers.append(_draw_end(some, shape))
-    layers += _draw_output(some)
-    return ModelSpec("fuzz", start, tuple(layers))
+    while some.integer(0, 2 * most - len(growing.layers)) > 0 and len(growing.layers) < most:
+        room = most - len(growing.layers)
+        if some.integer(0, 2) == 2 and room > 1:
+            growing.branch(some, room)
+        else:
+            growing.add(some)
+    if len(growing.shapes[-1]) == 3:
+        growing.append(_draw_end(some, growing.shapes[-1]))
+    for layer in _draw_output(some):
+        growing.append(layer)
+    return ModelSpec("fuzz", start, growing.network())
+
+
+@dataclass
+class _Growing:
+    """A network on its way: the shapes of its input and of all layers' outputs, the layers, and what they read."""
+
+    shapes: list[Shape]
+    layers: list[LayerSpec]
+    sources: list[tuple[int, ...]]
+
+    def append(self, layer: LayerSpec, *sources: int) -> None:
+        """Add a layer that reads these values, by default the last one."""
+        sources = sources or (len(self.layers),)
+        shapes: Any = tuple(self.shapes[at] for at in sources)
+        self.shapes.append(layer.output_shape(shapes if layer.merges else shapes[0]))
+        self.layers.append(layer)
+        self.sources.append(sources)
+
+    def add(self, some: Draw, source: int | None = None) -> None:
+        """Draw a layer that reads a value, by default the last one."""
+        at = len(self.layers) if source is None else source
+        shape = self.shapes[at]
+        self.append(some.of(_drawn_on("image" if len(shape) == 3 else "row"))(some, shape), at)
+
+    def branch(self, some: Draw, room: int) -> None:
+        """Draw two branches from the last value, and a merge of them; where their shapes do not fit, one branch alone.
+
+        Branches take at most ``room`` - 1 layers. The shorter one may have no layer: a connection that skips the other.
+        """
+        begin = len(self.layers)
+        ends = []
+        for shortest in (1, 0):
+            length = some.integer(shortest, min(2, max(shortest, room - 1 - (len(self.layers) - begin))))
+            ends.append([begin])
+            for number in range(length):
+                self.add(some, begin if number == 0 else len(self.layers))
+                ends[-1].append(len(self.layers))
+        # From the longest ends backward; an end that is left out takes all behind it along
+        second = next((end for end in reversed(ends[1]) if self._fit(ends[0][-1], end)), None)
+        if second is None:
+            self._cut(ends[0][-1])
+            return
+        self._cut(max(second, ends[0][-1]))
+        order = (ends[0][-1], second) if some.boolean() else (second, ends[0][-1])
+        shapes = tuple(self.shapes[at] for at in order)
+        self.append(_draw_merge(some, shapes), *order)
+
+    def _fit(self, first: int, second: int) -> bool:
+        return bool(_merges_of((self.shapes[first], self.shapes[second])))
+
+    def _cut(self, end: int) -> None:
+        """Take the layers behind a value out."""
+        del self.shapes[end + 1 :], self.layers[end:], self.sources[end:]
+
+    def network(self) -> tuple[LayerSpec, ...]:
+        """The layers, with their inputs named where they branch."""
+        if all(read == (at,) for at, read in enumerate(self.sources)):
+            return tuple(self.layers)
+        return tuple(with_inputs_named(self.layers, tuple(self.sources)))
+
+
+def _merges_of(shapes: tuple[Shape, ...]) -> list[list[LayerSpec]]:
+    """Of every kind of merge that takes values of these shapes, all that do: a Concatenate along every axis."""
+    found = []
+    for kind, layer in LAYERS.items():
+        axes = range(1, len(shapes[0]) + 1)
+        merges = [Concatenate(axis) for axis in axes] if kind is Concatenate else [kind()] if kind.merges else []
+        fitting = [merge for merge in merges if _takes(merge, shapes)]
+        found += [fitting] * (layer.places.count("merge") if fitting else 0)
+    return found
+
+
+def _takes(merge: LayerSpec, shapes: Any) -> bool:
+    try:
+        merge.output_shape(shapes)
+    except ValueError:
+        return False
+    return True
+
+
+def _draw_merge(some: Draw, shapes: tuple[Shape, ...]) -> LayerSpec:
+    merge: LayerSpec = some.of(some.of(_merges_of(shapes)))
+    return merge
 
 
 def _drawn_on(place: str) -> list[_Drawing]:

@@ -1,13 +1,16 @@
-"""Shrinks a case on which the backends differ: Hypothesis looks for the smallest network that differs the same way."""
+"""Shrinks a case on which the backends differ: layers and branches are left out, then Hypothesis looks for less."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from time import perf_counter
 
 from bridge.fuzzing.random_cases import Case, cases
 from bridge.fuzzing.random_networks import need_hypothesis
+from model_spec import LayerSpec, ModelSpec
+from model_spec.graph import with_inputs_named
 
 
 class _OutOfTime(BaseException):
@@ -35,8 +38,9 @@ def shrink(
     need_hypothesis()
     import hypothesis
 
-    found: list[Case] = []
     end = perf_counter() + seconds
+    fewer = _with_fewer_layers(case, differs, perf_counter() + seconds / 2)
+    found: list[Case] = []
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -63,7 +67,45 @@ def shrink(
         narrow()
     except (_Differs, _OutOfTime, hypothesis.errors.Flaky):
         pass
-    return min([case, *found], key=_size)
+    return min([case, fewer, *found], key=_size)
+
+
+def _with_fewer_layers(case: Case, differs: Callable[[Case], bool], end: float) -> Case:
+    """The case with as many layers left out as can be, each with the branches that only it reads."""
+    for spec in _smaller(case.spec):
+        if perf_counter() > end:
+            break
+        candidate = replace(case, spec=spec)
+        if differs(candidate):
+            return _with_fewer_layers(candidate, differs, end)
+    return case
+
+
+def _smaller(spec: ModelSpec) -> Iterator[ModelSpec]:
+    """The networks with one layer less, whose readers read what it read; the fewest layers first."""
+    layers = with_inputs_named(spec.layers, spec.sources)
+    found: list[ModelSpec] = []
+    for gone in layers[:-1]:
+        for source in dict.fromkeys(gone.inputs):
+            try:
+                smaller = replace(spec, layers=_left(layers, str(gone.name), source))
+            except ValueError:
+                continue
+            if smaller.output_shape == spec.output_shape:
+                found.append(smaller)
+    yield from sorted(found, key=lambda smaller: len(smaller.layers))
+
+
+def _left(layers: list[LayerSpec], gone: str, source: str) -> tuple[LayerSpec, ...]:
+    """The layers that still lead to the output where the readers of one read another value."""
+    read: set[str] = set()
+    left: list[LayerSpec] = []
+    for layer in reversed(layers):
+        if layer.name != gone and (layer is layers[-1] or layer.name in read):
+            inputs = tuple(source if name == gone else name for name in layer.inputs)
+            read.update(inputs)
+            left.append(replace(layer, inputs=inputs))
+    return tuple(reversed(left))
 
 
 def _size(case: Case) -> tuple[int, int]:

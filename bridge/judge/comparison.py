@@ -310,24 +310,29 @@ def _compare_gradients(
     a, b = sides
     if expected.loss is not None:
         rows.append(judge(a.loss, b.loss, expected.loss, place, "loss", "loss"))
-    producer = "loss"
-    for step in reversed(model.network.steps):
-        name = value_name(step)
-        if expected.loss is None and producer == "loss":
-            # The cotangent of a pullback is given, not computed
-            producer = step.name
-        elif name in expected.activations and name in a.activations and name in b.activations:
+    steps = model.network.steps
+    # Whom to blame for the gradient of each value: its reader, the first where there are several; where none took part
+    # in the backward pass, it is the loss that the gradient comes from
+    producers = [
+        next((steps[reader].name for reader in reading if value_name(steps[reader]) in expected.activations), "loss")
+        for reading in model.network.readers
+    ]
+    behind_loss = expected.loss is not None
+    for at in range(len(steps) - 1, -1, -1):
+        step, name = steps[at], value_name(steps[at])
+        shown = name in expected.activations
+        producer = producers[at + 1]
+        # The cotangent of a pullback is given, not computed
+        if shown and (behind_loss or producer != "loss") and name in a.activations and name in b.activations:
             tensors = (a.activations[name], b.activations[name], expected.activations[name])
             rows.append(judge(*tensors, place, f"gradient of {name}", producer))
             rows += _judge_sums(a.activations[name], b.activations[name], expected, name, place, producer)
         for parameter in _parameters_of(step, expected.parameters):
             tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
             rows.append(judge(*tensors, place, f"gradient of {parameter}", step.name))
-        if name in expected.activations:
-            producer = step.name
     if expected.inputs is not None:
-        rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producer))
-        rows += _judge_sums(a.inputs, b.inputs, expected, "x", place, producer)
+        rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producers[0]))
+        rows += _judge_sums(a.inputs, b.inputs, expected, "x", place, producers[0])
     return rows
 
 

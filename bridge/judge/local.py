@@ -69,7 +69,7 @@ class Observed:
     @cached_property
     def trail(self) -> list[Array]:
         """x, then what each step gave."""
-        return [self.model.traces[0].x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
+        return [self.model.x, *(np.asarray(self.activations[name], np.float64) for name in self.names)]
 
     @property
     def is_complete(self) -> bool:
@@ -78,14 +78,12 @@ class Observed:
 
     def trace(self, at: int) -> LayerTrace:
         """One layer with the model's own input, taken as exact."""
-        layer, x = self.network.steps[at].layer, self.trail[at]
-        return _exact_site(replace(self.model.traces[at], layer=layer), x, self.model)
-
-
-def _exact_site(trace: LayerTrace, x: Array, model: RoundingModel) -> LayerTrace:
-    y, _ = trace.layer.forward(trace.params, trace.state, x, trace.context)
-    bare = replace(trace, x=x, x_variance=np.zeros_like(x), y=y, y_variance=np.zeros_like(y))
-    return replace(bare, y_variance=rule_of(trace.layer).forward(model.rounding, bare))
+        step = self.network.steps[at]
+        x = step.read(self.trail)
+        before = replace(self.model.traces[at], layer=step.layer, x=x)
+        y, _ = step.layer.forward(before.params, before.state, x, before.context)
+        bare = replace(before, y=y).exact
+        return replace(bare, y_variance=rule_of(step.layer).forward(self.model.rounding, bare))
 
 
 def judge_alone(
@@ -178,34 +176,81 @@ def _backward(
 ) -> Iterator[Row]:
     """What each layer made of the side's own cotangent, from step ``start`` - 1 back to x."""
     place = replace(observed.place, stage="local backward")
-    rounding = observed.model.rounding
+    rounding, steps = observed.model.rounding, observed.network.steps
+    readers = observed.network.readers
+    # What each reader of a value gives it: (name of the reader, its part of the gradient, whether that is routed)
+    given: dict[int, list[tuple[str, Cotangent, LayerTrace | None]]] = {}
+    # Readers of one value have to be looked at together
+    together = _with_fellow_readers(observed, wanted)
     for at in range(start - 1, -1, -1):
-        step, name = observed.network.steps[at], observed.names[at]
-        if name not in gradients.activations or step.name not in wanted:
-            continue
-        trace = observed.trace(at)
-        dy = np.asarray(gradients.activations[name], np.float64)
-        _, cache = trace.layer.forward(trace.params, trace.state, trace.x, trace.context)
-        dx, grads = trace.layer.backward(trace.params, cache, dy)
-        cotangent = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
-        pulled = rule_of(trace.layer).backward(rounding, trace, cotangent, np.asarray(dx))
-        for variable, value in grads.items():
-            full = f"{step.name}/{variable}"
-            if full not in gradients.parameters:
+        step, name = steps[at], observed.names[at]
+        if name in gradients.activations and step.name in together:
+            trace = observed.trace(at)
+            dy = np.asarray(gradients.activations[name], np.float64)
+            _, cache = trace.layer.forward(trace.params, trace.state, trace.x, trace.context)
+            dx, grads = trace.layer.backward(trace.params, cache, dy)
+            pulled = rule_of(trace.layer).backward(rounding, trace, Cotangent.given(dy), dx)
+            for variable, value in grads.items():
+                full = f"{step.name}/{variable}"
+                if full not in gradients.parameters or step.name not in wanted:
+                    continue
+                variance = pulled.parameter_variances[variable]
+                if full in penalties:
+                    value = value + penalties[full]
+                    variance = variance + rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
+                expected = Expected(value, variance, pulled.parameter_kinks[variable])
+                yield judge(gradients.parameters[full], value, expected, place, f"gradient of {full}", step.name)
+            for source, part in zip(step.sources, pulled.cotangents(step, dx), strict=True):
+                routed = trace if judged(trace.layer).routes_gradient else None
+                given.setdefault(source, []).append((step.name, part, routed))
+        for source in dict.fromkeys(step.sources):
+            before = observed.names[source - 1] if source else "x"
+            found = gradients.activations.get(before) if source else gradients.inputs
+            parts = given.get(source, [])
+            complete = len({part[0] for part in parts}) == len({steps[reader].name for reader in readers[source]})
+            if readers[source][0] != at or found is None or not parts or not complete:
                 continue
-            variance = pulled.parameter_variances[variable]
-            if full in penalties:
-                value = value + penalties[full]
-                variance = variance + rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
-            expected = Expected(value, variance, pulled.parameter_kinks[variable])
-            yield judge(gradients.parameters[full], value, expected, place, f"gradient of {full}", step.name)
-        before = observed.names[at - 1] if at else "x"
-        found = gradients.activations.get(before) if at else gradients.inputs
-        if found is not None:
-            expected = Expected(np.asarray(dx), pulled.variance, pulled.kink)
-            yield judge(found, dx, expected, place, f"gradient of {before}", step.name)
-            if judged(trace.layer).routes_gradient:
-                sums = conserved(rounding, cotangent, trace.x[0, ..., 0].size)
+            total = parts[0][1]
+            for _, part, _ in parts[1:]:
+                total = total.plus(part, rounding)
+            expected = Expected(total.value, total.variance, total.kink)
+            row = judge(found, total.value, expected, place, f"gradient of {before}", parts[0][0])
+            if row.agrees:
+                blamed = next((part[0] for part in parts if part[0] in wanted), parts[0][0])
+            else:
+                blamed = _reader_to_blame(np.asarray(found), parts, total)
+            if blamed not in wanted:
+                continue
+            yield replace(row, layer=blamed)
+            routed = parts[0][2]
+            if routed is not None and len(parts) == 1:
+                dy = np.asarray(gradients.activations[name], np.float64)
+                sums = conserved(rounding, Cotangent.given(dy), routed.x[0, ..., 0].size)
                 yield judge(
-                    channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", step.name
+                    channel_sums(found), sums.value, sums, place, f"channel sums of gradient of {before}", blamed
                 )
+
+
+def _with_fellow_readers(observed: Observed, wanted: Collection[str]) -> set[str]:
+    """These layers, and those that read a value one of them reads."""
+    steps = observed.network.steps
+    groups = [{steps[reader].name for reader in reading} for reading in observed.network.readers]
+    return set(wanted).union(*(group for group in groups if group.intersection(wanted)))
+
+
+def _reader_to_blame(found: Array, parts: list[tuple[str, Cotangent, LayerTrace | None]], total: Cotangent) -> str:
+    """Whose part is most like what is wrong in the gradient of a value: of a few readers, one alone is wrong.
+
+    Where a value has one reader, that. Where it has several, what they give is seen only added up: a part that was
+    forgotten, doubled or scaled is proportional to what is wrong, and names its reader.
+    """
+    if len(parts) == 1:
+        return parts[0][0]
+    wrong = np.asarray(found, np.float64) - total.value
+    wrong = np.where(np.isfinite(wrong), wrong, 0.0).reshape(-1)
+
+    def likeness(part: Array) -> float:
+        length = float(np.linalg.norm(part))
+        return abs(float(part.reshape(-1) @ wrong)) / length if length else 0.0
+
+    return max(parts, key=lambda part: likeness(part[1].value))[0]

@@ -19,12 +19,13 @@ two implementations, each of which rounds in its own way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from core_numpy.contract import Array, Context, Layer, Variables
+from core_numpy.layers.build import Step
 
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
@@ -97,7 +98,11 @@ class Rounding:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One layer in one forward pass: float64 values, and variances of the error a correct implementation has there."""
+    """One layer in one forward pass: float64 values, and variances of the error a correct implementation has there.
+
+    ``x`` and ``x_variance`` of a merge are tuples with an array for each input. ``shares_errors`` is True where two of
+    these inputs depend on one tensor that has an error.
+    """
 
     layer: Layer
     params: Variables
@@ -107,6 +112,12 @@ class LayerTrace:
     x_variance: Array
     y: Array
     y_variance: Array
+    shares_errors: bool = False
+
+    @property
+    def exact(self) -> LayerTrace:
+        """The same, its input and output taken as exact."""
+        return replace(self, x_variance=zeros_like(self.x), y_variance=np.zeros_like(self.y))
 
     def run(self, x: Array, params: Variables | None = None) -> Array:
         """The layer's output for another input (and other parameters)."""
@@ -117,6 +128,11 @@ class LayerTrace:
         _, cache = self.layer.forward(self.params, self.state, self.x, self.context)
         dx, _ = self.layer.backward(self.params, cache, dy)
         return np.asarray(dx)
+
+
+def zeros_like(x: Any) -> Any:
+    """Zeros of the shape of an array, or of each array of a tuple."""
+    return tuple(np.zeros_like(part) for part in x) if isinstance(x, tuple) else np.zeros_like(x)
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,20 @@ class Cotangent:
     value: Array
     variance: Array
     kink: Array
+
+    @classmethod
+    def given(cls, value: Array) -> Cotangent:
+        """A gradient without an error."""
+        return cls(value, np.zeros_like(value), np.zeros_like(value))
+
+    def plus(self, other: Cotangent, rounding: Rounding) -> Cotangent:
+        """The sum of the gradients that two readers of one tensor give it.
+
+        Both come from one error at the end of the network, so deviations add up in absolute value; the sum is rounded.
+        """
+        value = self.value + other.value
+        variance = np.square(np.sqrt(self.variance) + np.sqrt(other.variance)) + rounding.unit * np.square(value)
+        return Cotangent(value, variance, np.square(np.sqrt(self.kink) + np.sqrt(other.kink)))
 
 
 @dataclass(frozen=True)
@@ -149,6 +179,13 @@ class BackwardError:
     parameter_variances: dict[str, Array] = field(default_factory=dict)
     parameter_kinks: dict[str, Array] = field(default_factory=dict)
     uncertain: int = 0
+
+    def cotangents(self, step: Step, dx: Any, floor: float = 0.0) -> list[Cotangent]:
+        """What goes on to each source of a step."""
+        parts = (step.parts(np.asarray(of) if not step.merges else of) for of in (dx, self.variance, self.kink))
+        return [
+            Cotangent(np.asarray(value), variance + floor, kink) for value, variance, kink in zip(*parts, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -173,5 +210,5 @@ class Rule(Protocol):
     def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
         """Variance of the error of y (``trace.y_variance`` is not known yet)."""
 
-    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
-        """Error of dx and of the parameter gradients, from the cotangent of y."""
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Any) -> BackwardError:
+        """Error of dx and of the parameter gradients, from the cotangent of y; of a merge, dx is a tuple."""

@@ -92,6 +92,8 @@ class ForeignModel:
     """
 
     def __init__(self, spec: ModelSpec, layers: Sequence[Any], dtype: str, layout: str, style: str | None) -> None:
+        if not spec.is_chain:
+            raise ValueError(f"model {spec.name!r} branches, and foreign layers run in a line; judge its parts alone")
         self.dropout_seed: int | None = None
         """Of the units that are dropped in training; None takes that of the model it is compared with."""
         self.spec = spec

@@ -11,6 +11,7 @@ from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
+from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
@@ -31,5 +32,12 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.BatchNormalization: BatchNormalization,
     specs.Activation: Activation,
     specs.PReLU: PReLU,
+    specs.Add: Add,
+    specs.Subtract: Subtract,
+    specs.Multiply: Multiply,
+    specs.Average: Average,
+    specs.Maximum: Maximum,
+    specs.Minimum: Minimum,
+    specs.Concatenate: Concatenate,
 }
 """The layer that computes each specification."""

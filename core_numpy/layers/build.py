@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core_numpy.contract import Layer
 from core_numpy.layers import LAYERS
@@ -20,6 +22,7 @@ class Step:
         layer: the layer.
         name: name of the specification's layer it belongs to.
         index: position of that layer in the specification.
+        sources: positions of the values it reads: 0 is the network's input, k + 1 the output of step k.
         is_activation: True for the activation split off from a Dense or Conv2D layer: its input is the
             "preactivation", and it has no variables.
         ends_layer: True where the output of this step is the output of the specification's layer.
@@ -28,8 +31,22 @@ class Step:
     layer: Layer
     name: str
     index: int
+    sources: tuple[int, ...]
     is_activation: bool = False
     ends_layer: bool = True
+
+    @property
+    def merges(self) -> bool:
+        """True where the layer takes a tuple of values, one for each source, and gives a tuple of gradients."""
+        return self.layer.spec.merges
+
+    def read(self, values: Sequence[Any]) -> Any:
+        """What the layer reads of x and the outputs of all steps: one value, or for a merge a tuple."""
+        return tuple(values[at] for at in self.sources) if self.merges else values[self.sources[0]]
+
+    def parts(self, dx: Any) -> tuple[Any, ...]:
+        """What the layer gives for each of its sources, going backward."""
+        return tuple(dx) if self.merges else (dx,)
 
 
 def lower(spec: ModelSpec) -> tuple[Step, ...]:
@@ -39,18 +56,22 @@ def lower(spec: ModelSpec) -> tuple[Step, ...]:
         ValueError: for a layer this backend does not know, with the list of those it knows.
     """
     steps: list[Step] = []
+    # Where the output of each layer of the specification stands among the values of the steps
+    ends = [0]
     for index, layer in enumerate(spec.layers):
         if type(layer) not in LAYERS:
             raise ValueError(
                 f"layer {index} {layer.name!r}: core_numpy has no {type(layer).__name__}; "
                 f"it has {', '.join(kind.__name__ for kind in LAYERS)}"
             )
-        name = str(layer.name)
+        name, sources = str(layer.name), tuple(ends[at] for at in spec.sources[index])
         activation = getattr(layer, "activation", "linear")
         if isinstance(layer, specs.Activation) or activation == "linear":
-            steps.append(Step(LAYERS[type(layer)](layer), name, index))
-            continue
-        linear = dataclasses.replace(layer, activation="linear")  # type: ignore[call-arg]
-        steps.append(Step(LAYERS[type(layer)](linear), name, index, ends_layer=False))
-        steps.append(Step(Activation(specs.Activation(activation)), name, index, is_activation=True))
+            steps.append(Step(LAYERS[type(layer)](layer), name, index, sources))
+        else:
+            linear = dataclasses.replace(layer, activation="linear")  # type: ignore[call-arg]
+            steps.append(Step(LAYERS[type(layer)](linear), name, index, sources, ends_layer=False))
+            split_off = Activation(specs.Activation(activation))
+            steps.append(Step(split_off, name, index, (len(steps),), is_activation=True))
+        ends.append(len(steps))
     return tuple(steps)

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, prelu, reshaping
 from keras_models.layers.form import KerasForm
+from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
 from keras_models.reading.options import refuse
 from keras_models.runtime import keras
@@ -32,6 +33,13 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
+    specs.Add: merge(keras.layers.Add, specs.Add),
+    specs.Subtract: merge(keras.layers.Subtract, specs.Subtract),
+    specs.Multiply: merge(keras.layers.Multiply, specs.Multiply),
+    specs.Average: merge(keras.layers.Average, specs.Average),
+    specs.Maximum: merge(keras.layers.Maximum, specs.Maximum),
+    specs.Minimum: merge(keras.layers.Minimum, specs.Minimum),
+    specs.Concatenate: KerasForm((keras.layers.Concatenate,), build_concatenate, read_concatenate),
 }
 """How each layer of model_spec is built and read."""
 

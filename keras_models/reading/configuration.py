@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras_models.reading.chain import Functional
+from keras_models.computing_order import Functional
+from keras_models.layers.merging import MERGES
 from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, layer_entry
 from keras_models.reading.plain_objects import (
     LONGEST_LIST,
@@ -40,6 +41,11 @@ _MODULES_OF_MODELS = {
 }
 """Where Keras 2 and 3 have their two kinds of models."""
 
+_MERGES = {kind.__name__ for kind in MERGES}
+
+_Sources = tuple[list[tuple[str, int]], Entry]
+"""What a layer is called on, [(name, number of the call), ...], and the options of its own call."""
+
 _OF_A_MODEL = OF_A_LAYER | {"compile_config"}
 
 
@@ -62,8 +68,8 @@ def read_configuration(entry: Any) -> Configuration:
     """Look at the configuration of a whole model.
 
     Raises:
-        ValueError: an object, class, module or option that supported layers do not need, layers that do not stand in
-            a line, layers off the way from input to output; by name.
+        ValueError: an object, class, module or option that supported layers do not need, layers that are called twice,
+            layers off the way from input to output; by name.
     """
     # What the model was compiled with, and by which version, is not looked at: nobody opens it
     not_opened = ("compile_config", "keras_version", "backend")
@@ -107,6 +113,7 @@ def _sequential(
 ) -> tuple[Entry, list[Place]]:
     clean: list[Entry] = []
     places: list[Place] = []
+    end: Place | None = None
     shape = config.get("build_input_shape")
     if shape is not None:
         claims.append(as_shape(where, shape))
@@ -114,6 +121,7 @@ def _sequential(
         mine, theirs = _member(where, member, claims)
         if theirs:
             claims = []
+            end = _connect(theirs, [end])
         clean.append(mine)
         places += theirs
     return {"layers": clean} | ({} if shape is None else {"build_input_shape": [None, *as_shape(where, shape)]}), places
@@ -123,7 +131,7 @@ def _functional(
     where: str, config: Entry, members: list[Any], claims: list[list[int | None]]
 ) -> tuple[Entry, list[Place]]:
     read: dict[str, tuple[Entry, list[Place], list[list[int | None]]]] = {}
-    sources: dict[str, tuple[str, int, Entry]] = {}
+    sources: dict[str, _Sources] = {}
     for member in members:
         inner: list[list[int | None]] = []
         mine, theirs = _member(where, member, inner)
@@ -133,41 +141,75 @@ def _functional(
         read[name] = mine, theirs, inner
         nodes = member.get("inbound_nodes")
         if mine["class_name"] != INPUT:
-            sources[name] = _source(f"layer {shown(name)} ({mine['class_name']})", nodes)
+            several = mine["class_name"] in _MERGES
+            sources[name] = _sources(f"layer {shown(name)} ({mine['class_name']})", nodes, several)
         elif nodes:
             refuse(f"layer {shown(name)} (InputLayer) has an input of its own")
     begin, _ = _end(where, "input", config.get("input_layers"))
     last, index = _end(where, "output", config.get("output_layers"))
-    line = [last]
-    while line[-1] != begin:
-        if line[-1] not in sources or len(line) > len(read):
-            refuse(f"{where}: no way leads from its input to {shown(last)}")
-        line.append(sources[line[-1]][0])
+    order = _in_order(where, sources, begin, last)
     for name, (mine, _, _) in read.items():
-        if name not in line:
+        if name not in order:
             refuse(
                 f"layer {shown(name)} ({mine['class_name']}) is off the way from input to output; "
-                f"supported are models whose layers stand in a line"
+                f"supported are models all of whose layers take part in the output"
             )
     clean, places = [], []
-    for name in reversed(line):
-        mine, theirs, inner = read[name]
-        if theirs:
-            theirs[0].claims += claims
-            claims = []
-        elif name == begin:
-            claims += inner
+    ends: dict[str, Place | None] = {begin: None}
+    # What the file says of values that no place has worked on yet
+    said = {begin: [*claims, *read[begin][2]] if begin in read else claims}
+    for name in order:
+        mine, theirs, _ = read[name]
         nodes = []
         if name in sources:
-            source, number, options = sources[name]
-            nodes = [[[flat_name(source), _node(read, source, number), 0, options]]]
+            parts, options = sources[name]
+            told = [claim for source, _ in parts for claim in said.get(source, [])]
+            if theirs:
+                theirs[0].claims += told
+                ends[name] = _connect(theirs, [ends[source] for source, _ in parts])
+            else:
+                ends[name], said[name] = ends[parts[0][0]], told
+            nodes = [[[flat_name(source), _node(read, source, number), 0, options] for source, number in parts]]
         clean.append({**mine, "name": flat_name(name), "inbound_nodes": nodes})
         places += theirs
-    ends = {
+    ends_of_model = {
         "input_layers": [[flat_name(begin), 0, 0]],
         "output_layers": [[flat_name(last), _node(read, last, index), 0]],
     }
-    return {"layers": clean, **ends}, places
+    return {"layers": clean, **ends_of_model}, places
+
+
+def _connect(places: list[Place], sources: list[Place | None]) -> Place:
+    """Let a member's places that read its input read these; return the place its output comes from."""
+    for place in places:
+        place.sources = [one for source in place.sources for one in (sources if source is None else [source])]
+    return places[-1]
+
+
+def _in_order(where: str, sources: dict[str, _Sources], begin: str, last: str) -> list[str]:
+    """The members on the way to the output, each behind all that it reads; a branch to its end, then the next."""
+    order: list[str] = []
+    done: set[str] = set()
+    begun: set[str] = set()
+    waiting = [last]
+    while waiting:
+        name = waiting[-1]
+        missing = []
+        if name != begin and name not in done:
+            if name not in sources:
+                refuse(f"{where}: no way leads from its input to {shown(last)}")
+            missing = [source for source, _ in sources[name][0] if source not in done]
+            if begun.intersection(missing):
+                refuse(f"{where}: no way leads from its input to {shown(last)}, its layers run in a circle")
+            begun.add(name)
+        if missing:
+            waiting += reversed(missing)
+            continue
+        if name not in done:
+            done.add(name)
+            order.append(name)
+        waiting.pop()
+    return order
 
 
 def _node(read: dict[str, Any], name: str, number: int) -> int:
@@ -190,38 +232,42 @@ def _member(where: str, entry: Any, claims: list[list[int | None]]) -> tuple[Ent
     return layer_entry(where, entry, claims)
 
 
-def _source(layer: str, nodes: Any) -> tuple[str, int, Entry]:
-    """(the layer in front, the number of its call, options of this layer's own call)."""
+def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
+    """([(name of a layer in front, number of its call), ...], options of this layer's own call)."""
     if not isinstance(nodes, list) or len(nodes) != 1:
         count = len(nodes) if isinstance(nodes, list) else 0
-        refuse(f"{layer} is called {count} times; supported are models whose layers stand in a line")
+        refuse(f"{layer} is called {count} times; a specification has no shared weights")
     node = nodes[0]
     options: Any = {}
     if isinstance(node, dict):
         only_keys(layer, node, {"args", "kwargs"})
         options, node = node.get("kwargs") or {}, node.get("args")
-    if not isinstance(node, list) or len(node) != 1 or _is_list_of_many(node[0]):
+        if isinstance(node, list) and len(node) == 1 and _is_list_of_many(node[0]):
+            node = node[0]
+    if not isinstance(node, list) or not node or len(node) > LONGEST_LIST or (len(node) > 1 and not several):
         count = len(node) if isinstance(node, list) else 0
-        refuse(f"{layer} takes {shown(count)} inputs; supported are models whose layers stand in a line")
-    tensor = node[0]
-    if isinstance(tensor, dict):
-        only_keys(layer, tensor, {"class_name", "config"})
-        if tensor.get("class_name") != "__keras_tensor__":
-            refuse(f"{layer} is called on {kind_of(tensor)}; only on outputs of layers it may be")
-        tensor = as_table(layer, tensor.get("config")).get("keras_history")
-    if not isinstance(tensor, list) or len(tensor) not in (3, 4):
-        refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
-    name, index, of_outputs, *more = tensor
-    options = {**as_table(layer, options), **(as_table(layer, more[0]) if more else {})}
+        refuse(f"{layer} takes {shown(count)} inputs; supported with several are {', '.join(sorted(_MERGES))}")
+    options, parts = as_table(layer, options), []
+    for tensor in node:
+        if isinstance(tensor, dict):
+            only_keys(layer, tensor, {"class_name", "config"})
+            if tensor.get("class_name") != "__keras_tensor__":
+                refuse(f"{layer} is called on {kind_of(tensor)}; only on outputs of layers it may be")
+            tensor = as_table(layer, tensor.get("config")).get("keras_history")
+        if not isinstance(tensor, list) or len(tensor) not in (3, 4):
+            refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
+        name, index, of_outputs, *more = tensor
+        options = {**options, **(as_table(layer, more[0]) if more else {})}
+        if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
+            refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
+        parts.append((as_text(layer, name), index))
     for option, value in options.items():
         if not (value is None or (option == "training" and value is False)):
             refuse(
                 f"{layer} is called with {printable(option[:100])}={kind_of(value)}; "
                 f"supported are calls on the input alone"
             )
-    if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
-        refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
-    return as_text(layer, name), index, {"training": False} if options.get("training") is False else {}
+    return parts, {"training": False} if options.get("training") is False else {}
 
 
 def _is_list_of_many(value: Any) -> bool:

@@ -9,14 +9,14 @@ from typing import Any
 
 import h5py
 
-from keras_models.layers import read_layer
 from keras_models.reading import archive, hdf5
 from keras_models.reading.configuration import Configuration, read_configuration
 from keras_models.reading.layer_entries import Place
+from keras_models.reading.layer_in_place import read_in_place
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
 from keras_models.runtime import keras
-from model_spec import ModelSpec, untrusted
+from model_spec import LayerSpec, ModelSpec, untrusted
 from model_spec.limits import Limits
 from model_spec.names import printable, shown
 from model_spec.shapes import element_count
@@ -88,13 +88,31 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
     layers = [_layer(place) for place in places]
     names = unique_names([place.name for place in places])
     order = Order.at_input(layers, shape)
-    specs = [read_layer(layer, name) for layer, name in zip(layers, names, strict=True)]
-    spec = ModelSpec(plain_name(configuration.name), order.example_shape(), tuple(specs))
+    spec = ModelSpec(plain_name(configuration.name), order.example_shape(), _in_place(places, layers, names, order))
     if bounds is not None:
         bounds.check(spec)
-    for place, sizes in zip(places, spec.input_shapes, strict=True):
-        _check_claims(place, (sizes[2], *sizes[:2]) if order.is_turned and len(sizes) == 3 else sizes)
+    for place, layer, sizes in zip(places, spec.layers, spec.input_shapes, strict=True):
+        shapes = sizes if layer.merges else (sizes,)
+        _check_claims(place, [(s[2], *s[:2]) if order.is_turned and len(s) == 3 else s for s in shapes])
     return spec
+
+
+def _in_place(places: list[Place], layers: list[Any], names: list[str], order: Order) -> tuple[LayerSpec, ...]:
+    """The layers of the specification; images are known by the shapes that come out of the layers so far."""
+    positions: dict[Any, int] = {None: 0} | {id(place): at + 1 for at, place in enumerate(places)}
+    shapes, found = [order.example_shape()], []
+    for at, (place, layer) in enumerate(zip(places, layers, strict=True)):
+        sources = [positions[source and id(source)] for source in place.sources]
+        first = shapes[sources[0]]
+        spec = read_in_place(layer, at, names, sources, order.channels_first and len(first) == 3)
+        found.append(spec)
+        given: Any = tuple(shapes[source] for source in sources) if spec.merges else first
+        try:
+            shapes.append(spec.output_shape(given))
+        except ValueError:
+            # The specification as a whole says it, and where
+            shapes.append(first)
+    return tuple(found)
 
 
 def cause(error: Exception) -> str:
@@ -109,11 +127,14 @@ def _layer(place: Place) -> Any:
         raise ValueError(f"layer {shown(place.name)} ({place.kind.__name__}): {cause(error)}") from None
 
 
-def _check_claims(place: Place, shape: tuple[int, ...]) -> None:
+def _check_claims(place: Place, shapes: list[tuple[int, ...]]) -> None:
     """Keras builds nested models on the shapes that the file claims, whatever comes in."""
     for claim in place.claims:
-        if len(claim) != len(shape) or any(size not in (None, real) for size, real in zip(claim, shape, strict=True)):
+        if not any(
+            len(claim) == len(shape) and all(size in (None, real) for size, real in zip(claim, shape, strict=True))
+            for shape in shapes
+        ):
             raise ValueError(
                 f"layer {shown(place.name)} ({place.kind.__name__}) is said to take {shown(tuple(claim))}, "
-                f"{shape} comes in"
+                f"{' and '.join(map(str, shapes))} comes in"
             )

@@ -101,6 +101,33 @@ class Order:
             raise refuse(layer, "this layer behind a Flatten of channels-first images", "put a Dense layer between")
         return {name: value[self.features] if value.size > 1 else value for name, value in variables.items()}
 
+    @staticmethod
+    def merged(layer: Any, orders: list[Order]) -> Order:
+        """The order behind a merge.
+
+        Raises:
+            ValueError: its inputs have their features in different orders.
+        """
+        shape = tuple(layer.compute_output_shape([(None, *order.shape) for order in orders])[1:])
+        first = orders[0]
+        if all(order.features is None for order in orders):
+            return Order(first.channels_first, shape)
+        places = [np.arange(order.shape[-1]) if order.features is None else order.features for order in orders]
+        if isinstance(layer, keras.layers.Concatenate) and len(shape) == 1:
+            starts = np.cumsum([0, *(len(own) for own in places[:-1])])
+            return Order(
+                first.channels_first,
+                shape,
+                np.concatenate([start + own for start, own in zip(starts, places, strict=True)]),
+            )
+        if isinstance(layer, keras.layers.Concatenate) or any(not np.array_equal(places[0], own) for own in places):
+            raise refuse(
+                layer,
+                "merging features of channels-first images in different orders",
+                "put Dense layers in front of it",
+            )
+        return Order(first.channels_first, shape, places[0])
+
     def after(self, layer: Any) -> Order:
         """The order behind a layer."""
         shape = tuple(layer.compute_output_shape((None, *self.shape))[1:])

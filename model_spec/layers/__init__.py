@@ -6,6 +6,7 @@ from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
 from model_spec.layers.dropout import Dropout
+from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from model_spec.layers.pooling import (
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -32,11 +33,25 @@ LAYERS: dict[str, type[LayerSpec]] = {
         BatchNormalization,
         Activation,
         PReLU,
+        Add,
+        Subtract,
+        Multiply,
+        Average,
+        Maximum,
+        Minimum,
+        Concatenate,
     )
 }
 
 __all__ = [
     "LAYERS",
+    "Add",
+    "Average",
+    "Concatenate",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
     "Activation",
     "AveragePooling2D",
     "BatchNormalization",

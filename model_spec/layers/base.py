@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from model_spec.initializers import Initializer
 from model_spec.names import LONGEST, shown
@@ -21,13 +21,20 @@ class LayerSpec:
     Args:
         name: the layer's name in the model; None lets the model choose one in Keras' style.
         trainable: False freezes its parameters, as in Keras.
+        inputs: names of the earlier layers it reads, "input" being the network's; None is the layer before it.
     """
+
+    merges: ClassVar[bool] = False
+    """True for layers that take several inputs."""
 
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
+    inputs: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         boolean("trainable", self.trainable)
+        if self.inputs is not None:
+            self._set(inputs=_names("inputs", self.inputs))
         if self.name is None:
             return
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", self.name):
@@ -84,6 +91,16 @@ class LayerSpec:
             if item.name not in required and value != getattr(plain, item.name):
                 shown.append(f"{item.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    """Names of layers, from one name or several."""
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list)) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f"{option} must be the name of a layer or several, such as ('conv2d', 'add'), got {shown(value)}"
+        )
+    return tuple(names)
 
 
 def snake_case(class_name: str) -> str:

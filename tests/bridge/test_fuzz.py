@@ -21,7 +21,7 @@ from bridge.fuzzing.shrink import shrink
 from bridge.fuzzing.summary import FuzzSummary
 from bridge.judge.tensor import VACUOUS
 from core_numpy.ops import windows
-from model_spec import Dense, ModelSpec
+from model_spec import Add, Dense, ModelSpec, Multiply
 from model_spec.layers import LAYERS
 from model_spec.losses import CategoricalCrossentropy, MeanSquaredError
 from model_spec.shapes import element_count
@@ -215,7 +215,7 @@ def test_a_fault_is_planted_where_it_fits():
 
 
 @pytest.mark.parametrize(
-    ("fault", "seed"), [("flipped-kernel", 1), ("uninverted-dropout", 2), ("missing-mean", 1), ("missing-bias", 1)]
+    ("fault", "seed"), [("flipped-kernel", 3), ("uninverted-dropout", 2), ("missing-mean", 1), ("missing-bias", 1)]
 )
 def test_a_finding_shrinks_to_two_layers_and_the_output(fault, seed):
     drawn = []
@@ -234,14 +234,38 @@ def test_a_finding_shrinks_to_two_layers_and_the_output(fault, seed):
     assert differs(smallest)
 
 
+def test_a_fault_in_a_branch_shrinks_to_the_merge():
+    """Layers around the branches go, and so do branches that are not needed to see it."""
+    layers = (
+        Dense(4, activation="tanh", name="stem"),
+        Dense(4, name="a"),
+        Dense(4, inputs="stem", name="b"),
+        Add(inputs=("a", "b", "stem"), name="first"),
+        Dense(4, activation="tanh", inputs="stem", name="c"),
+        Multiply(inputs=("first", "c"), name="second"),
+        Dense(2, activation="softmax"),
+    )
+    case = replace(CASE, spec=ModelSpec("branching", (4,), layers))
+
+    def differs(case):
+        return fuzz.examine(case, "float64", plant("add-forgets-an-input"), locate=False)[1] is not None
+
+    assert differs(case)
+    smallest = shrink(case, differs, 5, 0, seconds=30)
+    assert len(smallest.spec.layers) <= 3
+    assert any(isinstance(layer, Add) for layer in smallest.spec.layers)
+
+
 def test_shrinking_ends_in_time_and_never_loses_the_case():
     drawn = []
     fuzz.run(12, 3, lambda number, case, report: drawn.append(case), max_layers=4, dtypes="float64")
     largest = max(drawn, key=lambda case: len(case.spec.layers))
     assert shrink(largest, lambda case: True, 12, 3, seconds=0, max_layers=4) == largest
     assert shrink(largest, lambda case: False, 12, 3, max_layers=4) == largest
-    # A case that was not drawn by this seed is given back too
-    assert shrink(CASE, lambda case: True, 12, 3, max_layers=4) == CASE
+    # A case that was not drawn by this seed loses layers, and is never drawn anew
+    assert shrink(CASE, lambda case: False, 12, 3, max_layers=4) == CASE
+    (only,) = shrink(CASE, lambda case: True, 12, 3, max_layers=4).spec.layers
+    assert only.name == "dense_1"
     simplest = shrink(largest, lambda case: True, 12, 3, max_layers=4)
     assert len(simplest.spec.layers) == 1
 

@@ -15,19 +15,26 @@ from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
     Activation,
+    Add,
+    Average,
     AveragePooling2D,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    Maximum,
     MaxPooling2D,
+    Minimum,
     ModelSpec,
+    Multiply,
     PReLU,
     Rescaling,
     Reshape,
+    Subtract,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -313,7 +320,66 @@ LOSS_LINES = [
     ),
 ]
 
+MERGED = ("input", "side", "side_2")
+MERGES = [
+    *(
+        line(Rescaling(0.7, 0.2, name="side"), kind(inputs=MERGED[:2]), shape=shape, data=data)
+        for kind, shape, data in product(
+            (Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate), (ROW, SMALL), DATA[:2]
+        )
+        if data == "normal" or kind in (Maximum, Minimum)
+    ),
+    *(
+        line(
+            Conv2D(2, 3, padding="same", activation="tanh", name="side"),
+            Dense(2, inputs="input", name="side_2"),
+            kind(inputs=MERGED),
+            shape=IMAGE,
+        )
+        for kind in (Add, Multiply, Average, Maximum, Minimum, Concatenate)
+    ),
+    *(
+        line(Conv2D(2, kernel, padding=padding, name="side"), Concatenate(axis, inputs=MERGED[:2]), shape=IMAGE)
+        for axis, kernel, padding in ((1, (2, 1), "valid"), (2, (1, 3), "valid"), (-2, (1, 3), "valid"), (3, 2, "same"))
+    ),
+    # A tensor that one merge reads twice, and one whose error reaches the merge on three ways
+    *(line(Dense(5, name="side"), kind(inputs=("side", "side")), shape=ROW) for kind in (Add, Multiply, Maximum)),
+    *(
+        line(
+            Dense(5, activation="softplus", name="stem"),
+            Activation("tanh", name="side"),
+            BatchNormalization(inputs="stem", name="side_2"),
+            kind(inputs=("stem", "side", "side_2")),
+            Dense(3, activation="softmax"),
+            shape=ROW,
+            batch=5,
+            loss=CategoricalCrossentropy(),
+        )
+        for kind in (Add, Multiply, Average, Concatenate)
+    ),
+    # Forks into a pooling and a convolution, behind Dropout, behind a frozen layer
+    line(
+        Conv2D(3, 2, name="stem"),
+        MaxPooling2D(2, 1, "same", name="side"),
+        Conv2D(3, 3, padding="same", inputs="stem", name="side_2"),
+        Concatenate(inputs=("side", "side_2", "stem")),
+        GlobalAveragePooling2D(),
+        Dense(3),
+        shape=IMAGE,
+    ),
+    line(Dropout(0.4, name="side"), Add(inputs=MERGED[:2]), Dense(3), shape=(7,), batch=5),
+    line(
+        Dense(4, trainable=False, name="stem"),
+        Dense(4, activation="relu", name="side"),
+        Subtract(inputs=("side", "stem")),
+        Dense(2),
+        shape=ROW,
+        loss=MeanSquaredError(),
+    ),
+]
+
 TABLE = [
+    *MERGES,
     *CONVOLUTIONS,
     *POOLINGS,
     *RESHAPING,
@@ -398,7 +464,7 @@ def test_every_layer_option_activation_loss_and_penalty_is_in_the_table():
         found = [layer for layer in layers if type(layer) is kind]
         assert found, f"{kind.__name__} is not in the table: add a line"
         for item in fields(kind):
-            if item.name not in ("name", "trainable") and not item.name.endswith("_initializer"):
+            if item.name not in ("name", "inputs", "trainable") and not item.name.endswith("_initializer"):
                 values = {getattr(layer, item.name) for layer in found}
                 assert len(values) > 1, f"{kind.__name__}({item.name}=...) has one value in the table, {values}"
     for kind in (Activation, Dense, Conv2D):

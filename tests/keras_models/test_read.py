@@ -71,15 +71,39 @@ def test_layers_and_options(layer, expected):
     assert found.name == layer.name
 
 
+READ_MERGES = [
+    *((getattr(layers, kind)(), getattr(ms, kind)()) for kind in ("Add", "Subtract", "Multiply", "Average")),
+    *((getattr(layers, kind)(), getattr(ms, kind)()) for kind in ("Maximum", "Minimum", "Concatenate")),
+    (layers.Concatenate(axis=2), ms.Concatenate(2)),
+]
+
+
+@pytest.mark.parametrize(("layer", "expected"), READ_MERGES, ids=lambda value: getattr(value, "name", None))
+def test_merges(layer, expected):
+    inputs = keras.Input((4, 3))
+    side, other = layers.Dense(3, name="side")(inputs), layers.Activation("tanh", name="other")(inputs)
+    found = read(keras.Model(inputs, layer([other, side])))
+    merged = found.spec.layers[-1]
+    assert [one.name for one in found.spec.layers[:2]] == ["other", "side"]
+    assert merged.inputs == ("other", "side")
+    assert type(merged) is type(expected)
+    assert getattr(merged, "axis", None) == getattr(expected, "axis", None)
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(layers.Dense):
     def call(self, inputs):
         return 2 * super().call(inputs)
 
 
-def branching():
+def dot():
     inputs = keras.Input((4,))
-    return keras.Model(inputs, layers.Add()([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
+    return keras.Model(inputs, layers.Dot(axes=1)([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
+
+
+def broadcast():
+    inputs = keras.Input((4, 3))
+    return keras.Model(inputs, layers.Multiply()([inputs, layers.Dense(1)(inputs)]))
 
 
 def shared():
@@ -152,7 +176,8 @@ REFUSED = [
     (lambda: keras.Sequential([layers.Dense(2)]), "has not been built"),
     (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
-    (branching, "takes 2 inputs"),
+    (dot, "takes 2 inputs; supported with several are Add"),
+    (broadcast, r"shapes \(4, 3\) and \(4, 1\), which must be the same"),
     (shared, "more than once"),
     (two_outputs, "2 outputs"),
     (bare_operation, "operation .*Relu.*supported are layers"),

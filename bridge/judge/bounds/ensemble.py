@@ -61,9 +61,10 @@ class Drawn:
 class Ensemble:
     """The perturbed forward runs of one network on one batch; everything is computed when first asked for."""
 
-    def __init__(self, steps: Sequence[Step], traces: Sequence[LayerTrace], rounding: Rounding) -> None:
+    def __init__(self, x: Array, steps: Sequence[Step], traces: Sequence[LayerTrace], rounding: Rounding) -> None:
         self.steps = steps
         self.traces = traces
+        self.x = x
         self.scale = (rounding.unit_roundoff / AMPLIFIED) ** 2
         self.rounding = Rounding(AMPLIFIED)
 
@@ -72,7 +73,7 @@ class Ensemble:
         """The traces with no error but what each step adds by itself."""
         traces = []
         for trace in self.traces:
-            exact = replace(trace, x_variance=np.zeros_like(trace.x), y_variance=np.zeros_like(trace.y))
+            exact = trace.exact
             local = rule_of(trace.layer).forward(self.rounding, exact)
             traces.append(replace(exact, y_variance=np.broadcast_to(local, trace.y.shape)))
         return traces
@@ -84,11 +85,12 @@ class Ensemble:
         drawn = [Drawn(trace.y, trace.y_variance, self._modes(trace)) for trace in self.alone]
         runs = []
         for _ in range(RUNS):
-            x, passed = self.traces[0].x, []
-            for trace, errors in zip(self.traces, drawn, strict=True):
+            values, passed = [self.x], []
+            for step, trace, errors in zip(self.steps, self.traces, drawn, strict=True):
+                x = step.read(values)
                 y, cache = trace.layer.forward(trace.params, trace.state, x, trace.context)
-                x = y if y is x else y + errors.draw(random)
-                passed.append((x, cache))
+                values.append(y if y is x else y + errors.draw(random))
+                passed.append((values[-1], cache))
             runs.append(passed)
         return runs
 
@@ -132,14 +134,17 @@ class EnsembleBackward:
         found, ensemble = self._reference, self.ensemble
         errors = {"start": Drawn(found[f"dy {self.stop}"], self.variance)}
         for at in range(self.stop):
-            trace, dy, dx = ensemble.alone[at], found[f"dy {at + 1}"], found[f"dy {at}"]
-            exact = Cotangent(dy, np.zeros_like(dy), np.zeros_like(dy))
+            step, trace, dy = ensemble.steps[at], ensemble.alone[at], found[f"dy {at + 1}"]
+            exact = Cotangent.given(dy)
             rule = rule_of(trace.layer)
+            parts = tuple(found[f"dx {at} {number}"] for number in range(len(step.sources)))
+            dx = parts if step.merges else parts[0]
             pulled = rule.backward(ensemble.rounding, trace, exact, dx)
             modes: tuple[Mode, ...] = ()
             if isinstance(rule, BatchNormalizationRule):
-                modes = rule.backward_modes(ensemble.rounding, trace, exact, dx)
-            errors[f"dy {at}"] = Drawn(dx, np.broadcast_to(pulled.variance, dx.shape), modes)
+                modes = rule.backward_modes(ensemble.rounding, trace, exact, parts[0])
+            for number, (part, variance) in enumerate(zip(parts, step.parts(pulled.variance), strict=True)):
+                errors[f"dx {at} {number}"] = Drawn(part, np.broadcast_to(variance, part.shape), modes)
             for name, own in pulled.parameter_variances.items():
                 errors[f"{at} {name}"] = Drawn(found[f"{at} {name}"], own)
         return errors
@@ -163,14 +168,27 @@ class EnsembleBackward:
 
         if random is not None:
             dy = dy + self._errors["start"].draw(random)
-        found[f"dy {self.stop}"] = dy
+        arrived: dict[int, Array] = {self.stop: dy}
         for at in range(self.stop - 1, -1, -1):
-            trace = self.ensemble.traces[at]
-            dx, gradients = trace.layer.backward(trace.params, caches[at], dy)
+            step, trace = self.ensemble.steps[at], self.ensemble.traces[at]
+            found[f"dy {at + 1}"] = arrived[at + 1]
+            dx, gradients = trace.layer.backward(trace.params, caches[at], arrived[at + 1])
             for name, gradient in gradients.items():
                 kept(f"{at} {name}", gradient)
-            dy = kept(f"dy {at}", np.asarray(dx))
+            for number, (source, part) in enumerate(zip(step.sources, step.parts(dx), strict=True)):
+                part = kept(f"dx {at} {number}", np.asarray(part))
+                if source in arrived:
+                    part = self._rounded(arrived[source] + part, random)
+                arrived[source] = part
+        found["dy 0"] = arrived[0]
         return found
+
+    def _rounded(self, total: Array, random: np.random.Generator | None) -> Array:
+        """The sum of what two readers of one tensor give it, with an error of its own in a perturbed run."""
+        if random is None:
+            return total
+        unit = self.ensemble.rounding.unit
+        return total + random.standard_normal(total.shape) * np.sqrt(unit) * total
 
     def variance_of(self, name: str) -> Array:
         """Variance of "loss" (carried part only), of "dy 3" or of "2 kernel"."""

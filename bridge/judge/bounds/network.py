@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -115,18 +115,22 @@ class RoundingModel:
     ) -> None:
         self.network = network
         self.params = params
+        self.x = x
         self.rounding = Rounding.of(dtype)
         self.traces: list[LayerTrace] = []
-        variance = np.zeros_like(x)
+        values, variances = [x], [np.zeros_like(x)]
+        with_errors = _tensors_with_errors(network.steps)
         for step in network.steps:
             own, own_state = ({}, {}) if step.is_activation else (params[step.name], state[step.name])
             context = Context(training, masks(step.index) if masks else None)
-            y, _ = step.layer.forward(own, own_state, x, context)
-            trace = LayerTrace(step.layer, own, own_state, context, x, variance, y, variance)
-            variance = rule_of(step.layer).forward(self.rounding, trace) + self.rounding.floor
-            self.traces.append(replace(trace, y_variance=variance))
-            x = y
-        self.ensemble = Ensemble(network.steps, self.traces, self.rounding)
+            read, variance = step.read(values), step.read(variances)
+            y, _ = step.layer.forward(own, own_state, read, context)
+            shared = step.merges and _meet([with_errors[source] for source in step.sources])
+            trace = LayerTrace(step.layer, own, own_state, context, read, variance, y, np.zeros_like(y), shared)
+            variances.append(rule_of(step.layer).forward(self.rounding, trace) + self.rounding.floor)
+            self.traces.append(replace(trace, y_variance=variances[-1]))
+            values.append(y)
+        self.ensemble = Ensemble(x, network.steps, self.traces, self.rounding)
 
     def forward(self) -> dict[str, Expected]:
         """Expected output of every step."""
@@ -139,13 +143,13 @@ class RoundingModel:
 
     def pullback(self, cotangent: Array) -> ExpectedGradients:
         """Expected gradients of sum(cotangent * output)."""
-        exact = np.zeros_like(cotangent)
-        runs = EnsembleBackward(self.ensemble, len(self.traces), lambda output: (0.0, cotangent), exact)
-        return self._backward(Cotangent(cotangent, exact, exact), len(self.traces), runs)
+        exact = Cotangent.given(cotangent)
+        runs = EnsembleBackward(self.ensemble, len(self.traces), lambda output: (0.0, cotangent), exact.variance)
+        return self._backward(exact, len(self.traces), runs)
 
     def loss_gradients(self, y: Array, loss: loss_rules.Loss) -> ExpectedGradients:
         """Expected loss and all its gradients, for checked targets y."""
-        activation, steps = self.network.last_activation([self.traces[0].x, *(trace.y for trace in self.traces)])
+        activation, steps = self.network.last_activation([self.x, *(trace.y for trace in self.traces)])
         fused = losses.takes_logits(loss, activation)
         count = len(self.traces) - (steps if fused else 0)
         output, variance = self.traces[count - 1].y, self.traces[count - 1].y_variance
@@ -181,26 +185,47 @@ class RoundingModel:
     def _backward(self, cotangent: Cotangent, start: int, runs: EnsembleBackward) -> ExpectedGradients:
         """Pull a cotangent of the output of step ``start - 1`` back to x."""
         steps, floor = self.network.steps, self.rounding.floor
-        expected = ExpectedGradients()
+        expected, readers = ExpectedGradients(), self.network.readers
+        arrived: list[Cotangent | None] = [None] * (start + 1)
+        arrived[start] = cotangent
         for at in range(start - 1, -1, -1):
-            step, trace = steps[at], self.traces[at]
-            given = Expected(
-                cotangent.value, cotangent.variance, cotangent.kink, partial(runs.variance_of, f"dy {at + 1}")
+            step, trace, given = steps[at], self.traces[at], arrived[at + 1]
+            if given is None:
+                continue
+            expected.activations[value_name(step)] = Expected(
+                given.value, given.variance, given.kink, partial(runs.variance_of, f"dy {at + 1}")
             )
-            expected.activations[value_name(step)] = given
             _, cache = step.layer.forward(trace.params, trace.state, trace.x, trace.context)
-            dx, grads = step.layer.backward(trace.params, cache, cotangent.value)
-            pulled = rule_of(step.layer).backward(self.rounding, trace, cotangent, np.asarray(dx))
+            dx, grads = step.layer.backward(trace.params, cache, given.value)
+            pulled = rule_of(step.layer).backward(self.rounding, trace, given, dx)
             expected.uncertain += pulled.uncertain
             if self.network.spec.layers[step.index].trainable:
                 for name, value in grads.items():
                     variance, kink = pulled.parameter_variances[name], pulled.parameter_kinks[name]
                     correlated = partial(runs.variance_of, f"{at} {name}")
                     expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
-            before = value_name(steps[at - 1]) if at else "x"
-            if judged(step.layer).routes_gradient:
-                expected.conserved[before] = conserved(self.rounding, cotangent, trace.x[0, ..., 0].size)
-            cotangent = Cotangent(np.asarray(dx), pulled.variance + floor, pulled.kink)
-        correlated = partial(runs.variance_of, "dy 0")
-        expected.inputs = Expected(cotangent.value, cotangent.variance, cotangent.kink, correlated)
+            if judged(step.layer).routes_gradient and len(readers[step.sources[0]]) == 1:
+                source = step.sources[0]
+                before = value_name(steps[source - 1]) if source else "x"
+                expected.conserved[before] = conserved(self.rounding, given, trace.x[0, ..., 0].size)
+            for source, part in zip(step.sources, pulled.cotangents(step, dx, floor), strict=True):
+                earlier = arrived[source]
+                arrived[source] = part if earlier is None else earlier.plus(part, self.rounding)
+        entry = arrived[0]
+        if entry is not None:
+            correlated = partial(runs.variance_of, "dy 0")
+            expected.inputs = Expected(entry.value, entry.variance, entry.kink, correlated)
         return expected
+
+
+def _tensors_with_errors(steps: Sequence[Step]) -> list[set[int]]:
+    """Of x and every step's output, the tensors with a rounding error that it depends on, itself among them."""
+    found: list[set[int]] = [set()]
+    for at, step in enumerate(steps):
+        found.append({at + 1}.union(*(found[source] for source in step.sources)))
+    return found
+
+
+def _meet(groups: Sequence[set[int]]) -> bool:
+    """True where two of the groups have a member in common."""
+    return sum(map(len, groups)) > len(set().union(*groups))

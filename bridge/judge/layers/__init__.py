@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.judge.layers import activation, batch_normalization, conv2d, dense, pooling, prelu, reshaping
+from bridge.judge.layers import activation, batch_normalization, conv2d, dense, merging, pooling, prelu, reshaping
 from bridge.judge.layers.form import JudgedLayer
 from bridge.judge.layers.linear import LinearRule
 from bridge.judge.rounding import Rule
@@ -33,6 +33,13 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
+    specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
+    specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),
+    specs.Multiply: JudgedLayer(merging.MultiplyRule(), merging.drawing(specs.Multiply), ("merge",)),
+    specs.Average: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Average), ("merge",)),
+    specs.Maximum: JudgedLayer(merging.ExtremeRule(), merging.drawing(specs.Maximum), ("merge",)),
+    specs.Minimum: JudgedLayer(merging.ExtremeRule(), merging.drawing(specs.Minimum), ("merge",)),
 }
 
 

@@ -40,8 +40,8 @@ class JudgedLayer:
     Attributes:
         rule: how it carries and adds rounding errors.
         draw: gives a small, valid layer for an input of this shape, without the batch axis.
-        places: where it is drawn: on an "image", on a "row", or as the "end" of images, which makes a row of one. A
-            place that is named twice gets it twice as often.
+        places: where it is drawn: on an "image", on a "row", as the "end" of images, which makes a row of one, or to
+            "merge" branches. A place that is named twice gets it twice as often.
         routes_gradient: True where it routes each gradient to some cells of its input, in a tie to one or another; a
             channel's sum stays what it was.
     """

@@ -7,6 +7,7 @@ from typing import overload
 
 from bridge.selftest.faults import (
     backwards,
+    branches,
     descent_updates,
     forwards,
     function_forwards,
@@ -28,6 +29,7 @@ FAULTS: dict[str, Fault] = {
         function_forwards,
         linear_backwards,
         backwards,
+        branches,
         objectives,
         precision,
         descent_updates,

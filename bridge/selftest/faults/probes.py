@@ -10,8 +10,11 @@ import numpy as np
 from model_spec import ModelSpec
 from model_spec.layers import (
     Activation,
+    Add,
+    Average,
     AveragePooling2D,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -19,8 +22,11 @@ from model_spec.layers import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     LayerSpec,
+    Maximum,
     MaxPooling2D,
+    Multiply,
     Rescaling,
+    Subtract,
     ZeroPadding2D,
 )
 from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
@@ -190,6 +196,25 @@ PROBES: dict[str, Probe] = {
         "probabilities", (5,), Dense(3, activation="sigmoid"), Rescaling(1.4, -0.2), loss=BinaryCrossentropy()
     ),
     "frozen": _probe("frozen", (5,), Dense(4, activation="tanh", trainable=False), Dense(3, activation="softmax")),
+    # Every merge has an input that nobody else reads, so that what is wrong with its gradient can be seen alone
+    "branches": _probe(
+        "branches",
+        (5,),
+        Dense(4, activation="tanh", name="stem"),
+        Dense(4, name="a"),
+        Add(inputs=("stem", "a")),
+        Dense(4, inputs="stem", name="b"),
+        Subtract(inputs=("add", "b")),
+        Dense(4, inputs="stem", name="c"),
+        Multiply(inputs=("subtract", "c")),
+        Dense(4, inputs="stem", name="d"),
+        Average(inputs=("multiply", "d")),
+        Dense(4, inputs="stem", name="e"),
+        Maximum(inputs=("average", "e")),
+        Dense(2, inputs="stem", name="f"),
+        Concatenate(inputs=("maximum", "f")),
+        Dense(3, activation="softmax"),
+    ),
     "deep": _probe(
         "deep",
         (9, 9, 2),

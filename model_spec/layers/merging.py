@@ -1,0 +1,89 @@
+"""Layers that make one value of several: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model_spec.layers.base import LayerSpec
+from model_spec.names import shown
+from model_spec.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Merge(LayerSpec):
+    """The base of all merges: ``inputs`` names two layers or more, whose shapes are the same."""
+
+    merges: ClassVar[bool] = True
+
+    def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
+        """The common shape of all inputs."""
+        if len(set(input_shape)) > 1:
+            raise ValueError(
+                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which must be the same; "
+                f"bring them to one shape, with a 1x1 convolution for instance"
+            )
+        return input_shape[0]
+
+
+class Add(Merge):
+    """The sum of all inputs, from first to last, as ``keras.layers.Add``."""
+
+
+class Subtract(Merge):
+    """The first input minus the second, as ``keras.layers.Subtract``."""
+
+    def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
+        if len(input_shape) != 2:
+            raise ValueError(f"Subtract takes two inputs, got {len(input_shape)}; name two")
+        return super().output_shape(input_shape)
+
+
+class Multiply(Merge):
+    """The product of all inputs, from first to last, as ``keras.layers.Multiply``."""
+
+
+class Average(Merge):
+    """The mean of all inputs, as ``keras.layers.Average``."""
+
+
+class Maximum(Merge):
+    """The largest of all inputs, value by value, as ``keras.layers.Maximum``."""
+
+
+class Minimum(Merge):
+    """The smallest of all inputs, value by value, as ``keras.layers.Minimum``."""
+
+
+@dataclass(frozen=True)
+class Concatenate(Merge):
+    """All inputs behind one another along one axis, as ``keras.layers.Concatenate``.
+
+    ``axis`` counts as in Keras: 0 is the batch and refused, 1 the first axis of an example, -1 the last.
+    """
+
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.axis, bool) or not isinstance(self.axis, numbers.Integral) or self.axis == 0:
+            raise ValueError(
+                f"axis must be an integer other than 0, which is the batch; -1 is the last, got {shown(self.axis)}"
+            )
+        self._set(axis=int(self.axis))
+
+    def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
+        axes = len(input_shape[0])
+        at = self.axis - 1 if self.axis > 0 else axes + self.axis
+        if not 0 <= at < axes:
+            raise ValueError(
+                f"axis {self.axis} is none of an input of shape {input_shape[0]}; choose 1 to {axes} or -1"
+            )
+        if len({(*shape[:at], None, *shape[at + 1 :]) for shape in input_shape}) > 1:
+            raise ValueError(
+                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which may differ along axis "
+                f"{self.axis} only; bring the other axes to one size"
+            )
+        first = input_shape[0]
+        return (*first[:at], sum(shape[at] for shape in input_shape), *first[at + 1 :])
