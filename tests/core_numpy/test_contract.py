@@ -11,7 +11,7 @@ import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.contract import Context
 from core_numpy.network import Network
-from model_spec.activations import ACTIVATIONS
+from model_spec.activations import ACTIVATIONS, KINKS
 from model_spec.layers import LAYERS
 from model_spec.regularizers import L2
 
@@ -182,7 +182,8 @@ class Bench:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
         has_kink = activation != "linear" or isinstance(self.case.layer, ms.PReLU)
-        return has_kink and np.abs(preactivation).min() < self.MARGIN
+        kinks = (0.0, *(place for place, _ in KINKS.get(activation, ())))
+        return has_kink and min(np.abs(preactivation - place).min() for place in kinks) < self.MARGIN
 
     @property
     def has_backward(self):
