@@ -26,6 +26,7 @@ from model_spec import (
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    LeakyReLU,
     Maximum,
     MaxPooling2D,
     Minimum,
@@ -189,6 +190,8 @@ ACTIVATION = [
     ),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
+    *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
+    line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
     *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
     *(
         line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)

@@ -34,6 +34,7 @@ def test_what_was_built_from_a_specification_is_read_back(name):
 READ = [
     (layers.ReLU(), ms.Activation("relu")),
     (layers.LeakyReLU(negative_slope=0.2), ms.Activation("leaky_relu")),
+    (layers.LeakyReLU(negative_slope=0.1), ms.LeakyReLU(0.1)),
     (layers.ELU(), ms.Activation("elu")),
     (layers.Softmax(), ms.Activation("softmax")),
     (layers.Identity(), ms.Activation("linear")),
@@ -154,7 +155,7 @@ REFUSED = [
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
-    (lambda: sequential(layers.LeakyReLU(negative_slope=0.3)), "negative_slope=0.3"),
+    (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
     (lambda: sequential(layers.ReLU(max_value=6)), "max_value=6"),
     (lambda: sequential(layers.PReLU(alpha_constraint="non_neg")), "alpha_constraint=NonNeg"),
     (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
