@@ -37,6 +37,7 @@ _REGULARIZERS: dict[type, tuple[type[regularizers.Regularizer], tuple[str, ...]]
 }
 
 FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) for function, name in _FUNCTIONS.items()}
+FUNCTION_NAMES |= {alias: name for alias, name in (("swish", "silu"), ("hard_swish", "hard_silu"))}
 """{name: what stands for it in a configuration}: the name itself, but for the function that is not Keras' own."""
 
 INITIALIZER_CLASSES = frozenset(

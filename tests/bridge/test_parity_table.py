@@ -26,6 +26,7 @@ from model_spec import (
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    LeakyReLU,
     Maximum,
     MaxPooling2D,
     Minimum,
@@ -181,9 +182,16 @@ ACTIVATION = [
             (lambda name: Conv2D(4, 2, activation=name), IMAGE),
         )
     ),
-    *(line(Rescaling(20.0), Activation(name), shape=(8,)) for name in ACTIVATIONS if name != "step"),
+    # Beyond 6 the share of a normal distribution is 0 or 1, and nothing is rounded
+    *(
+        line(Rescaling(3.0 if name == "gelu" else 20.0), Activation(name), shape=(8,))
+        for name in ACTIVATIONS
+        if name != "step"
+    ),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
+    *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
+    line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
     *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
     *(
         line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)

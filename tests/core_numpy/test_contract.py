@@ -11,7 +11,7 @@ import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.contract import Context
 from core_numpy.network import Network
-from model_spec.activations import ACTIVATIONS
+from model_spec.activations import ACTIVATIONS, KINKS
 from model_spec.layers import LAYERS
 from model_spec.regularizers import L2
 
@@ -114,6 +114,7 @@ CASES = [
     Case("batch-normalization-numbers", ms.BatchNormalization(momentum=0.7, epsilon=0.1), (3,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
     *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
+    *(Case(f"leaky-relu-{slope}", ms.LeakyReLU(slope), (3, 4)) for slope in (0.3, 0.01, 1.5, 0.0)),
     Case("prelu-options", ms.PReLU("ones", "l2", trainable=False), (4,)),
 ]
 
@@ -181,8 +182,9 @@ class Bench:
         if len(self.network.steps) == 2:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
-        has_kink = activation != "linear" or isinstance(self.case.layer, ms.PReLU)
-        return has_kink and np.abs(preactivation).min() < self.MARGIN
+        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU))
+        kinks = (0.0, *(place for place, _ in KINKS.get(activation, ())))
+        return has_kink and min(np.abs(preactivation - place).min() for place in kinks) < self.MARGIN
 
     @property
     def has_backward(self):

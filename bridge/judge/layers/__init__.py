@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bridge.judge.layers import activation, batch_normalization, conv2d, dense, merging, pooling, prelu, reshaping
+from bridge.judge.layers import (
+    activation,
+    batch_normalization,
+    conv2d,
+    dense,
+    leaky_relu,
+    merging,
+    pooling,
+    prelu,
+    reshaping,
+)
 from bridge.judge.layers.form import JudgedLayer
 from bridge.judge.layers.linear import LinearRule
 from bridge.judge.rounding import Rule
@@ -15,6 +25,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Activation: JudgedLayer(activation.ActivationRule(), activation.draw),
     specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
+    specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
     specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),

@@ -9,7 +9,7 @@ from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
 from core_numpy.ops.activations import FUNCTIONS, sigmoid
 from model_spec import Activation
-from model_spec.activations import LEAKY_RELU_SLOPE
+from model_spec.activations import KINKS, LEAKY_RELU_SLOPE
 from model_spec.shapes import Shape
 
 _FORM = 2.0
@@ -68,6 +68,59 @@ def _form_variance(rounding: Rounding, name: str, x: Array) -> Array:
     return np.asarray(_FORM * rounding.unit * np.square(largest))
 
 
+_RELATIVE = ("softsign", "exponential")
+"""Functions of which every form is exact to a few roundings of its result, and so is their slope."""
+
+_BY_DIFFERENCES = ("relu6", "selu", "silu", "gelu", "hard_sigmoid", "hard_silu", "mish", *_RELATIVE)
+"""Functions whose second derivative is taken by differences, in float64."""
+
+
+_SATURATED = 10.0
+"""Beyond it, left of zero, exp(x), erf(x) and their like are nothing beside 1, in either precision or nearly so."""
+
+
+def _own_error(rounding: Rounding, name: str, value: Array, largest: Array | float) -> Array:
+    """Variance of a function's or slope's own rounding: of its result, and of the largest value on the way to it."""
+    form = 0.0 if name in _RELATIVE else _FORM * rounding.unit * np.square(largest)
+    return rounding.function(value) + form
+
+
+def _at_kinks(rounding: Rounding, name: str, trace: LayerTrace) -> tuple[Array, Array]:
+    """(squared jump of the slope where rounding decides the side of a kink, which values these are)."""
+    jumps, unsure = np.zeros_like(trace.x), np.zeros_like(trace.x, bool)
+    for place, jump in KINKS.get(name, ()):
+        near = rounding.uncertain(trace.x - place, trace.x_variance + rounding.unit * place**2)
+        jumps, unsure = jumps + np.where(near, jump**2, 0), unsure | near
+    return jumps, unsure
+
+
+def _slope(name: str, x: Array) -> Array:
+    function = FUNCTIONS[name]
+    return function.backward(x, function.forward(x), np.ones_like(x))
+
+
+def _smooth_forward(rounding: Rounding, name: str, trace: LayerTrace) -> Array:
+    jumps, _ = _at_kinks(rounding, name, trace)
+    return (np.square(_slope(name, trace.x)) + jumps) * trace.x_variance + _own_error(
+        rounding, name, trace.y, np.clip(np.abs(trace.x), 1.0, _SATURATED)
+    )
+
+
+def _smooth_backward(
+    rounding: Rounding, name: str, trace: LayerTrace, cotangent: Cotangent, dx: Array
+) -> BackwardError:
+    x, dy, slope = trace.x, cotangent.value, _slope(name, trace.x)
+    jumps, unsure = _at_kinks(rounding, name, trace)
+    step = 1e-5 * np.maximum(1, np.abs(x))
+    curvature = np.where(unsure, 0, (_slope(name, x + step) - _slope(name, x - step)) / (2 * step))
+    error = np.square(curvature) * trace.x_variance + _own_error(
+        rounding, name, slope, 1.0 if name == "gelu" else np.maximum(np.abs(x), 1.0)
+    )
+    carried = np.square(slope) * cotangent.variance + np.square(dy) * error + 3 * rounding.unit * np.square(dx)
+    kink = np.square(slope) * cotangent.kink + jumps * np.square(dy)
+    return BackwardError(carried, kink, uncertain=int(unsure.sum()))
+
+
 class ActivationRule:
     """y = f(x)."""
 
@@ -78,6 +131,8 @@ class ActivationRule:
             return variance
         if name == "softmax":
             return _softmax_forward(rounding, trace)
+        if name in _BY_DIFFERENCES:
+            return _smooth_forward(rounding, name, trace)
         # A negative x within its error of zero may come out positive, by no more than its error
         open_side = (x > 0) | rounding.uncertain(x, variance)
         if name == "relu":
@@ -97,6 +152,8 @@ class ActivationRule:
             return BackwardError(cotangent.variance, cotangent.kink)
         if name == "softmax":
             return _softmax_backward(rounding, trace, cotangent, dx)
+        if name in _BY_DIFFERENCES:
+            return _smooth_backward(rounding, name, trace, cotangent, dx)
         squared_slope = np.square(FUNCTIONS[name].backward(trace.x, trace.y, np.ones_like(dy)))
         carried, kink = squared_slope * cotangent.variance, squared_slope * cotangent.kink
         if name in {"relu", "leaky_relu"}:

@@ -1,0 +1,24 @@
+"""LeakyReLU in Keras: built and read; with the slope of the function of that name it is read as an Activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_models.layers.form import Common, Seeds
+from keras_models.runtime import keras
+from model_spec import layers as specs
+from model_spec.activations import LEAKY_RELU_SLOPE
+
+
+def build(layer: specs.LeakyReLU, seeds: Seeds, common: Common) -> Any:
+    """A ``keras.layers.LeakyReLU``."""
+    return keras.layers.LeakyReLU(negative_slope=layer.negative_slope, **common)
+
+
+def read(layer: Any, common: Common) -> specs.LayerSpec:
+    """Its slope."""
+    if np.float32(layer.negative_slope) == np.float32(LEAKY_RELU_SLOPE):
+        return specs.Activation("leaky_relu", **common)
+    return specs.LeakyReLU(float(layer.negative_slope), **common)

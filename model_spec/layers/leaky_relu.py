@@ -1,0 +1,19 @@
+"""LeakyReLU: negative values are multiplied by a fixed slope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_spec.layers.base import LayerSpec
+from model_spec.validation import real
+
+
+@dataclass(frozen=True)
+class LeakyReLU(LayerSpec):
+    """``x`` where x > 0, else ``negative_slope * x`` (Maas et al., 2013), as ``keras.layers.LeakyReLU``."""
+
+    negative_slope: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(negative_slope=real("negative_slope", self.negative_slope, minimum=0.0))
