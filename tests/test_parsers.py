@@ -136,7 +136,7 @@ def test_keras_weight_files(tmp_path_factory, places, cut):
     before = model.get_weights()
     try:
         found = load_weights(KerasModel(SPEC, seed=2).keras_model, path)
-        assert [array.shape for array in found] == [array.shape for array in before]
+        assert [array.shape for array in found.values()] == [array.shape for array in before]
     except ValueError as error:
         assert "small.weights.h5" in str(error)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

@@ -72,6 +72,8 @@ def _slips(observed: Observed, layer: str) -> list[str]:
     """What is wrong with a layer that follows no known convention."""
     if layer == "loss":
         return _loss_slips(observed)
+    if not observed.network.spec.is_chain:
+        return []  # a layer's input and its gradient are looked for right before it
     for at, step in enumerate(observed.network.steps):
         if step.name != layer:
             continue
