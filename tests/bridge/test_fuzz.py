@@ -228,7 +228,7 @@ def test_a_finding_shrinks_to_two_layers_and_the_output(fault, seed):
         again = fuzz.examine(case, "float64", plant(fault), locate=False)[1]
         return again is not None and again.kind == finding.kind
 
-    smallest = shrink(finding.case, differs, 200, seed, seconds=8)
+    smallest = shrink(finding.case, differs, 200, seed, seconds=60)
     assert len(smallest.spec.layers) <= 3
     assert len(smallest.spec.layers) <= len(finding.case.spec.layers)
     assert differs(smallest)
