@@ -1,11 +1,12 @@
 """A sweep: networks x data x backends x seeds, for accuracy and parity, in cells that may run anywhere and be resumed.
 
-A cell depends on nothing but its arguments, so results are the same on one process, several, or a cluster. Nothing is
-timed: a sweep shares its machine with itself.
+A cell depends on nothing but its arguments, the content of a data file among them, so results are the same on one
+process, several, or a cluster. Nothing is timed: a sweep shares its machine with itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import datasets
 from benchmarks.tables import Table, as_html
 from bridge.fuzzing.task_runner import Outcome, Task, run_tasks, source_version
 from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
 from model_spec.training import TrainingSpec
+from model_spec.validation import one_of
 from model_spec.verdict import Verdict, combine, json_text
 from model_spec.whole_files import write_whole
 
@@ -54,7 +57,8 @@ class SweepResult:
             found.append(Verdict.FAILED)
         for finite in self._finite_losses().values():
             if not all(finite):
-                found.append(Verdict.DIFFER if any(finite) else Verdict.BOTH_DIVERGED)
+                alone = Verdict.BOTH_DIVERGED if len(finite) > 1 else Verdict.NOTHING_COMPARED
+                found.append(Verdict.DIFFER if any(finite) else alone)
         return combine(found)
 
     def _finite_losses(self) -> dict[tuple[str, str, int], list[bool]]:
@@ -142,26 +146,43 @@ def cells_of(
         limit: use only the first so many training rows.
 
     Raises:
-        ValueError: a network, data set or field that there is not, or one twice; before anything is run.
+        ValueError: a network, data set, backend or field that there is not, or one twice; before anything is run.
     """
     from benchmarks.compare import find_models, load_data
 
     _refuse_repeated("data sets", list(data))
     _refuse_repeated("backends", list(backends))
-    checked = to_dict(TrainingSpec(**training))
+    for backend in backends:
+        one_of("backends", backend, BACKENDS)
+    checked = to_dict(TrainingSpec().replace(**training))
     version = source_version()
     cells = []
     for name in data:
         specs = find_models(list(models), load_data(name, limit))
         _refuse_repeated("networks", [spec.name for spec in specs])
         for spec in specs:
-            common = {"name": spec.name, "spec": to_json(spec), "data": name, "limit": limit}
+            common = {"name": spec.name, "spec": to_json(spec), "data": name, "digest": _digest(name)}
             for seed in range(seeds):
                 for backend in backends:
-                    arguments = common | {"backend": backend, "seed": seed, "training": checked}
+                    arguments = common | {"limit": limit, "backend": backend, "seed": seed, "training": checked}
                     cells.append(Task("benchmarks.sweep:train", arguments, version))
                 cells.append(Task("benchmarks.sweep:parity", common | {"seed": seed}, version))
     return cells
+
+
+def _digest(data: str) -> str | None:
+    """What a data file holds, so that results of its former content are not taken for its own; None for other data.
+
+    The data sets that are not files of the user's are verified, or made, and always the same.
+    """
+    if data in datasets.DATASETS:
+        return None
+    return hashlib.sha256(Path(data).read_bytes()).hexdigest()
+
+
+def _refuse_other_data(data: str, digest: str | None) -> None:
+    if _digest(data) != digest:
+        raise ValueError(f"{data} holds other data than when the sweep began; run the sweep again")
 
 
 def _refuse_repeated(what: str, names: Sequence[str]) -> None:
@@ -206,25 +227,33 @@ def _label(cell: Task) -> str:
 
 
 def train(
-    name: str, spec: str, data: str, limit: int | None, backend: str, seed: int, training: dict[str, Any]
+    name: str,
+    spec: str,
+    data: str,
+    digest: str | None,
+    limit: int | None,
+    backend: str,
+    seed: int,
+    training: dict[str, Any],
 ) -> dict[str, float]:
-    """One cell: train one backend with one seed; its figures on the test set."""
+    """One cell: train one backend with one seed; its figures on the test set, and the epochs it took."""
     from benchmarks.compare import load_data
     from model_spec.serialization import from_dict
 
     loaded = load_data(data, limit)
+    _refuse_other_data(data, digest)
     with _one_thread(backend == "keras"):
         model = _model(backend, spec, seed)
         history = model.fit(*loaded.train, from_dict(training), verbose=0, seed=seed)
         return {**model.evaluate(*loaded.test), "epochs": len(history.epoch)}
 
 
-def parity(name: str, spec: str, data: str, limit: int | None, seed: int) -> dict[str, Any]:
+def parity(name: str, spec: str, data: str, digest: str | None, seed: int) -> dict[str, Any]:
     """One cell: forward and backward of both backends, with random weights of this seed."""
-    from benchmarks import datasets
     from bridge import compare
 
     (x, y), _ = datasets.examples(data, PARITY_ROWS)
+    _refuse_other_data(data, digest)
     with _one_thread(True):
         report = compare(model_from_json(spec), x, y, seed=seed)
     worst = report.worst(report.rows, "error_over_bound")
@@ -243,7 +272,7 @@ def _one_thread(with_keras: bool) -> Iterator[None]:
     if with_keras:
         from keras_models import set_threads
 
-        # A process whose TensorFlow has begun keeps its threads; only tests have such
+        # A process whose TensorFlow has begun keeps its threads: the last bits may be those of another number
         with suppress(ValueError):
             set_threads(1)
     with blas_threads(1):

@@ -27,8 +27,8 @@ class Place:
     Attributes:
         dtype: precision of both sides.
         mode: "inference" or "training".
-        path: Keras' numeric path, "eager", "graph" or "xla".
-        stage: "forward", "loss gradient" or "pullback".
+        path: Keras' numeric path, "eager", "graph" or "xla", or "fast", NumPy's other tier.
+        stage: "forward", "loss gradient" or "pullback"; with "local " before it, of one layer alone.
     """
 
     dtype: str
@@ -44,10 +44,11 @@ class Row(Place):
     Attributes:
         tensor: what it is, e.g. "conv2d" (an output), "gradient of conv2d/kernel".
         layer: the layer whose forward or backward produced it, or "loss".
-        verdict: EXACT, ROUNDING, TIE, CONVENTION (a known one explains all that differs; given by the report, which
-            searches for it), BUG, or VACUOUS (reference and both sides are all zero, so the
-            check proves nothing; where a side is not, it is judged by the bound), or DIVERGED (both sides hold the
-            same NaN or infinity in the same places, and agree elsewhere).
+        verdict: EXACT (the two sides are equal), ROUNDING (they differ by no more than the derived bound), TIE (the
+            other side of a kink or a maximum explains what is beyond it), CONVENTION (a known one explains all that
+            differs; given by the report, which searches for it), BUG (nothing does), VACUOUS (reference and both sides
+            are all zero, so the check proves nothing), or DIVERGED (both sides hold the same NaN or infinity in the
+            same places, and agree elsewhere).
         error: largest absolute difference.
         error_over_scale: that, over the reference's largest absolute value.
         error_over_bound: largest ratio of difference to derived bound; at most 1 is rounding.
@@ -170,7 +171,9 @@ def _same_not_finite(first: Array, second: Array) -> Array:
 
 
 def _nearer(first: Array, second: Array, truth: Array) -> tuple[str, float]:
-    distances = [float(np.sqrt(np.mean(np.square(side - truth)))) for side in (first, second)]
+    measured = [float(np.sqrt(np.mean(np.square(side - truth)))) for side in (first, second)]
+    # A side that is not finite is infinitely far
+    distances = [distance if np.isfinite(distance) else np.inf for distance in measured]
     if distances[0] == distances[1]:
         return "equal", 1.0
     ratio = distances[0] / distances[1] if distances[1] else float("inf")

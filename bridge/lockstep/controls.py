@@ -1,7 +1,8 @@
 """Controls: Keras trained again, from neighbouring weights and with the rows of each batch in another order.
 
-How far one ends from Keras is what rounding alone does. Moved weights are not enough: where the terms of a sum over all
-rows cancel, as in a bias' gradient, another order of the rows changes it twenty to two hundred times more.
+How far a control ends from the first Keras run is how far rounding alone drives two correct trainings apart. Moved
+weights are not enough: where the terms of a sum over all rows cancel, as in a bias' gradient, another order of the rows
+changes it twenty to two hundred times more.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class Controls:
         self.take_over(weights, self.model.training_state())
 
     def take_over(self, weights: dict[str, Array], state: dict[str, Array]) -> None:
-        """Go on from this training state, and from weights one unit in the last place from these."""
+        """Go on from this training state, and from parameters one unit in the last place from these.
+
+        Moving statistics, optimizer slots and counters are those of ``state``, unchanged.
+        """
         self._values = []
         for number in range(self.count):
             self.model.set_weights(nudged(weights, self.model.dtype, number))
@@ -69,9 +73,9 @@ class Controls:
 
 def nudged(weights: dict[str, Array], dtype: str, seed: int) -> dict[str, Array]:
     """Each value moved to a neighbouring number, up or down by chance; zeros stay."""
-    moved = {}
+    moved, random = {}, np.random.default_rng(seed)
     for name, value in weights.items():
-        up = np.random.default_rng(seed).integers(0, 2, value.shape).astype(bool)
+        up = random.integers(0, 2, value.shape).astype(bool)
         value = value.astype(dtype)
         neighbour = np.nextafter(value, np.where(up, np.inf, -np.inf).astype(dtype))
         moved[name] = np.where(value == 0, value, neighbour)

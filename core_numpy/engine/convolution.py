@@ -55,11 +55,11 @@ class FusedEpilogue(Block):
 
     def forward_strip(self, strip: Strip) -> None:
         """Compute the output's rows from a strip of the convolution's output."""
-        raise TypeError(f"{type(self).__name__} has no forward_strip; a epilogue must define it")
+        raise TypeError(f"{type(self).__name__} has no forward_strip; an epilogue must define it")
 
     def backward_strip(self, strip: Strip, dy: Array) -> Array:
         """Gradient of the convolution's strip, from that of the output's rows, which may be overwritten."""
-        raise TypeError(f"{type(self).__name__} has no backward_strip; a epilogue must define it")
+        raise TypeError(f"{type(self).__name__} has no backward_strip; an epilogue must define it")
 
     def forward(self) -> None:
         """Done already."""

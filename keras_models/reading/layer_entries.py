@@ -88,7 +88,8 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
         refuse(f"{layer}: its name holds control characters; rename it")
     check_identity(layer, entry, OF_A_LAYER, _MODULES)
     plain_value(layer, list(as_table(layer, entry.get("build_config") or {}).values()))
-    shape = config.pop("batch_shape", None) or config.pop("batch_input_shape", None) or config.pop("input_shape", None)
+    written = [config.pop(option, None) for option in ("batch_shape", "batch_input_shape")]
+    shape = next((one for one in written if one), None)
     if shape is not None:
         claims.append(as_shape(layer, shape))
     config["name"] = flat_name(name)

@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import sweep
 from benchmarks.cli import main
-from bridge.fuzzing.task_runner import Task
+from bridge.fuzzing.task_runner import Outcome, Task
 
 PROJECT = Path(__file__).resolve().parents[2]
 TRAINING = {"epochs": 1, "batch_size": 32}
@@ -33,6 +34,32 @@ def test_cells_are_every_combination():
         sweep.cells_of(["typo"], ["digits"], ["numpy"], 1, TRAINING)
     with pytest.raises(ValueError, match="epochs"):
         sweep.cells_of(["mlp"], ["digits"], ["numpy"], 1, {"epochs": -1})
+    with pytest.raises(ValueError, match="epoch"):
+        sweep.cells_of(["mlp"], ["digits"], ["numpy"], 1, {"epoch": 1})
+    with pytest.raises(ValueError, match="torch"):
+        sweep.cells_of(["mlp"], ["digits"], ["torch"], 1, TRAINING)
+
+
+def test_results_of_a_file_that_was_edited_are_not_kept(tmp_path):
+    random = np.random.default_rng(0)
+    x, y = random.random((60, 4, 4, 1), np.float32), np.arange(60) % 3
+    found = {}
+    for content, labels in (("first", y), ("second", y[::-1].copy()), ("first again", y)):
+        np.savez(tmp_path / "own.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+        cells = sweep.cells_of(["mlp"], [str(tmp_path / "own.npz")], ["numpy"], 1, TRAINING)
+        found[content] = sweep.run(cells[:1], tmp_path / "results").outcomes[0]
+    assert found["first"].result != found["second"].result
+    assert [outcome.kept for outcome in found.values()] == [False, False, True]
+    edited = {"x_train": x, "y_train": y[::-1].copy(), "x_test": x, "y_test": y}
+    np.savez(tmp_path / "own.npz", **edited)
+    late = sweep.run(cells[:1], tmp_path / "elsewhere").failed[0].error
+    assert "holds other data than when the sweep began" in late
+
+
+def test_one_backend_that_diverged_is_compared_with_nothing():
+    cells = sweep.cells_of(["mlp"], ["digits"], ["numpy"], 1, TRAINING, 50)
+    outcome = Outcome(cells[0], {"accuracy": 0.1, "loss": float("nan")})
+    assert sweep.SweepResult([outcome], 1).verdict == "NOTHING COMPARED"
 
 
 def test_both_backends_train_and_agree(tmp_path):

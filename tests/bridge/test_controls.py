@@ -20,6 +20,12 @@ def test_every_weight_but_zero_moves_to_a_neighbour():
     np.testing.assert_array_equal(np.abs(moved.view(np.int32)[1:] - values.view(np.int32)[1:]), 1)
 
 
+def test_tensors_of_one_shape_move_differently():
+    ones = np.ones(64, np.float32)
+    moved = nudged({"kernel": ones, "gamma": ones}, "float32", 0)
+    assert (moved["kernel"] != moved["gamma"]).any()
+
+
 def test_masks_follow_their_rows(digits):
     """A row keeps the units it drops, wherever it stands: nothing but rounding is left between the two."""
     spec = zoo.lenet((8, 8, 1))

@@ -36,8 +36,8 @@ def test_a_tie_explains_only_what_a_subgradient_could_change():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_bugs(bad):
-    row = judge([1.0, bad], [1.0, 2.0], expected([1.0, 2.0]), PLACE, "t", "layer")
-    assert row.verdict == "BUG"
+    row = judge([1.0, 2.0], [1.0, bad], expected([1.0, 2.0]), PLACE, "t", "layer")
+    assert (row.verdict, row.nearer) == ("BUG", "first")
     assert row.index == (1,)
     assert isinstance(row.to_dict()["error"], str)
 

@@ -1,5 +1,6 @@
 """Models of all supported layers are read from files as they are read from memory, in both formats, of Keras 2 too."""
 
+import copy
 import json
 import warnings
 
@@ -121,6 +122,16 @@ def test_files_of_keras_2(tmp_path):
     assert [layer.describe() for layer in found.spec.layers] == [layer.describe() for layer in expected.spec.layers]
     for mine, other in zip(found.weights.values(), expected.weights.values(), strict=True):
         np.testing.assert_array_equal(mine, other)
+
+
+def test_a_shape_without_its_batch_axis_is_not_taken_for_one_with_it(tmp_path):
+    old = copy.deepcopy(OLD)
+    old["config"]["layers"][1]["config"]["input_shape"] = [7, 4]
+    path = save(test_read.sequential(layers.Dense(3), shape=(4,)), tmp_path / "old.h5")
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps(old)
+    with pytest.raises(ValueError, match=r"'block/dense'.*input_shape=\[7, 4\] is not supported"):
+        read(path)
 
 
 def test_weights_in_files_of_any_name(tmp_path):

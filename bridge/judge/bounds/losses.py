@@ -141,10 +141,11 @@ def _from_logits(rounding: Rounding, trace: LossTrace, gradients: Array) -> Arra
 
 
 def _bits_from_logits(rounding: Rounding, trace: LossTrace, gradients: Array) -> Array:
-    # (1 - t) - sigmoid(-z), or sigmoid(z) - t
+    # (1 - t) - sigmoid(-z), or sigmoid(z) - t, which rounds p = sigmoid(z) before the two cancel
     tail = np.exp(-np.abs(trace.output))
+    probability = np.where(trace.output > 0, 1, tail) / (1 + tail)
     outputs = trace.output[0].size
-    return (2 * rounding.function(tail) + _targets(rounding, trace)) / outputs**2
+    return (rounding.function(probability) + 2 * rounding.function(tail) + _targets(rounding, trace)) / outputs**2
 
 
 def _clipped(output: Array) -> tuple[Array, Array]:
