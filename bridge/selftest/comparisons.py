@@ -11,6 +11,19 @@ from bridge.selftest.faults.fault import COMPARE, TRAINING
 
 Entry = dict[str, Any]
 
+WRITTEN_ELSEWHERE = "elsewhere"
+"""The kind of check, beside those of planted faults."""
+
+LAYER, LOSS, OPTIMIZER = "layer written elsewhere", "loss written elsewhere", "optimizer written elsewhere"
+TRAINING_ELSEWHERE = "training of parts written elsewhere"
+ELSEWHERE = (LAYER, LOSS, OPTIMIZER, TRAINING_ELSEWHERE)
+"""Stages of the checks of parts written elsewhere."""
+
+OUTPUT, GRADIENT_OF_X, PARAMETER_GRADIENTS = "output", "gradient of x", "gradients of parameters"
+STATISTICS, MASK, EDGES = "moving statistics", "dropout mask", "everyday and edge inputs"
+CHOICE, CONSERVED = "choice at kinks and ties", "sums that poolings conserve"
+"""What these checks look at."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -36,7 +49,7 @@ def _in_training(kind: str) -> Callable[[Entry], bool]:
 
 
 def _of_batch(dtype: str) -> Callable[[Entry], bool]:
-    return lambda row: row["dtype"] == dtype and row["stage"] not in ("training", "weights")
+    return lambda row: row["dtype"] == dtype and row["stage"] not in ("training", "weights", *ELSEWHERE)
 
 
 COMPARISONS: tuple[Comparison, ...] = (
@@ -60,6 +73,19 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("training: moving statistics", _in_training("statistics")),
     Comparison("training: counters", _in_training("counters")),
     Comparison("equality of copied weights", _of(stage="weights")),
+    Comparison("check_layer: output", _of(stage=LAYER, kind=OUTPUT)),
+    Comparison("check_layer: gradient of x", _of(stage=LAYER, kind=GRADIENT_OF_X)),
+    Comparison("check_layer: gradients of parameters", _of(stage=LAYER, kind=PARAMETER_GRADIENTS)),
+    Comparison("check_layer: moving statistics", _of(stage=LAYER, kind=STATISTICS)),
+    Comparison("check_layer: dropout mask", _of(stage=LAYER, kind=MASK)),
+    Comparison("check_layer: everyday and edge inputs", _of(stage=LAYER, kind=EDGES)),
+    Comparison("check_layer: choice at kinks and ties", _of(stage=LAYER, kind=CHOICE)),
+    Comparison("check_layer: sums that poolings conserve", _of(stage=LAYER, kind=CONSERVED)),
+    Comparison("check_loss: value", _of(stage=LOSS, kind=OUTPUT)),
+    Comparison("check_loss: gradient", _of(stage=LOSS, kind=GRADIENT_OF_X)),
+    Comparison("check_loss: large logits, one example", _of(stage=LOSS, kind=EDGES)),
+    Comparison("check_optimizer: parameters", _of(stage=OPTIMIZER)),
+    Comparison("compare_training(model=)", _of(stage=TRAINING_ELSEWHERE)),
 )
 
 
@@ -94,7 +120,7 @@ def _searched(entry: Entry, rows: list[Entry]) -> list[Entry]:
 def is_placed(entry: Entry, comparison: Comparison | None = None) -> bool:
     """True where the one to blame is blamed."""
     found = blamed(entry, comparison)
-    if entry["check"] == COMPARE:
+    if entry["check"] in (COMPARE, WRITTEN_ELSEWHERE):
         return found == entry["blamed"]
     rows = rows_without(entry, comparison)
     if not rows:

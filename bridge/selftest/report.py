@@ -13,8 +13,8 @@ class SelftestReport:
     """What the selftest found.
 
     Attributes:
-        faults: one entry a planted fault (see ``bridge.selftest.tasks``).
-        variants: one entry a right variant.
+        faults: one entry a planted fault, or a slip in a part written elsewhere (see ``bridge.selftest.tasks``).
+        variants: one entry a right variant, or such a part without its slip.
         probes: one entry a probe network that was compared as it is.
         whole: True where all faults were run: only then can a comparison be called redundant.
         seconds: how long it took.

@@ -276,7 +276,7 @@ def test_selftest_runs_a_part_and_refuses_unknown_names(tmp_path, capsys):
     assert facts["passed"]
     assert facts["faults"][0]["found"] == facts["faults"][0]["blamed"] == "dense_1"
     assert main(["selftest", "--only", "typo", "--quiet"]) == CANNOT_COMPARE
-    assert "no fault, variant or probe is called typo" in capsys.readouterr().err
+    assert "no fault, variant, probe or slip is called typo" in capsys.readouterr().err
 
 
 def test_selftest_is_exit_code_1_where_the_judge_is_wrong(monkeypatch, capsys):

@@ -15,6 +15,7 @@ from bridge.selftest.report import SelftestReport
 from bridge.selftest.running import TASKS, report_of
 from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
+from bridge.selftest.written_elsewhere import PARTS
 
 # Each training task builds and traces four models
 TRAINED = (
@@ -66,6 +67,15 @@ def test_right_variant_is_accepted(name, judged):
 @pytest.mark.parametrize("name", PROBES)
 def test_probe_as_it_is_agrees(name, judged):
     assert not judged("probe", name)["rows"]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_slip_of_a_part_written_elsewhere_is_caught_and_its_mended_twin_accepted(name, judged):
+    slip, twin = judged("slip", name), judged("twin", name)
+    assert is_caught(slip)
+    assert is_placed(slip), f"{blamed(slip)} is named for {slip['blamed']}"
+    assert twin["compared"] > 0
+    assert not twin["rows"]
 
 
 def test_a_task_is_plain_data_and_needs_nothing_but_its_name(workbench):
@@ -148,7 +158,7 @@ def test_part_of_it_runs_and_is_reported():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="no fault, variant or probe is called typo; known are flipped-kernel"):
+    with pytest.raises(ValueError, match="no fault, variant, probe or slip is called typo; known are flipped-kernel"):
         selftest.run(only=["typo"])
     with pytest.raises(ValueError, match="unknown fault 'typo'; known are"):
         tasks.judge_fault("typo")
