@@ -41,7 +41,7 @@ def check_targets(outputs: Array, targets: Array, allow_classes: bool = False) -
                 f"got {targets.dtype} {targets.shape}; give integer classes or rows like the outputs"
             )
         # As unsigned numbers negative ones are larger than any class: one pass tells both
-        if targets.size and int(targets.astype(np.uint64, copy=False).max()) >= outputs.shape[1]:
+        if targets.size and targets.astype(np.int64, copy=False).view(np.uint64).max() >= outputs.shape[1]:
             raise ValueError(
                 f"classes must be 0..{outputs.shape[1] - 1}, got {int(targets.min())}..{int(targets.max())}; "
                 f"renumber them or give the network more outputs"

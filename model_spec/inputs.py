@@ -154,7 +154,11 @@ def _check_integer_classes(array: Array, classes: int, name: str) -> Array:
                 f"labels must be whole numbers in 0..{classes - 1}, got {array[at]:g} at index {at}; "
                 f'for values instead of classes train with loss="mean_squared_error"'
             )
-    if array.size and not (array.min() >= 0 and array.max() < classes):
+        inside = not array.size or bool(array.min() >= 0 and array.max() < classes)
+    else:
+        # As unsigned numbers negative ones are larger than any class: one pass tells both
+        inside = not array.size or bool(array.astype(np.int64, copy=False).view(np.uint64).max() < classes)
+    if not inside:
         at = int(np.flatnonzero((array < 0) | (array >= classes))[0])
         raise ValueError(
             f"labels must be 0..{classes - 1}, got {int(array[at])} at index {at}; "
