@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory, training_of
 from model_spec.verdict import combine, json_text
 
 
@@ -17,11 +17,11 @@ def run(options: argparse.Namespace) -> int:
     if options.fault:
         plant(options.fault)  # an unknown one is refused before the work
     data = load_data(options)
-    specs = job.find_models(options.models, data)
-    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+    experiments = job.find_experiments(options.models, data)
+    runs = [(experiment.spec, training_of(experiment, data, options)) for experiment in experiments]
     threads = prepare(options)
     results = []
-    for spec in specs:
+    for spec, training in runs:
         with progress(options) as show:
             result = job.run(
                 spec,
