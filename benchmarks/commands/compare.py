@@ -11,7 +11,7 @@ from model_spec.verdict import combine, json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
-    from benchmarks import console, report
+    from benchmarks import console, report, side_by_side
     from bridge import plant
 
     if options.fault:
@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     experiments = job.find_experiments(options.models, data)
     runs = [(experiment.spec, training_of(experiment, data, options)) for experiment in experiments]
     threads = prepare(options)
-    results = []
+    results, directories = [], []
     for spec, training in runs:
         with progress(options) as show:
             result = job.run(
@@ -38,12 +38,17 @@ def run(options: argparse.Namespace) -> int:
             show(f"{spec.name}: writing the report")
             report.save(result, directory)
         results.append(result)
+        directories.append(directory)
         verdict = combine(result.verdict for result in results)
         if not options.json:
             console.show(*console.comparison_parts(result), f"report: {directory / 'report.html'}\n")
+    compared = list(zip(results, directories, strict=True))
+    page = side_by_side.save(compared, options.output) if len(results) > 1 else None
     if options.json:
         print(json_text([result.to_dict() for result in results]))
     else:
+        if page is not None:
+            console.show(side_by_side.table(side_by_side.lines_of(compared, options.output)), f"page: {page}")
         names = ", ".join(result.spec.name for result in results if result.verdict == verdict)
         console.show(f"{verdict}: {names} on {data.name}")
     return exit_code(verdict)
