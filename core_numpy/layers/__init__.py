@@ -15,6 +15,7 @@ from core_numpy.layers.leaky_relu import LeakyReLU
 from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
+from core_numpy.layers.relu import ReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
 from model_spec import layers as specs
 
@@ -34,6 +35,7 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Activation: Activation,
     specs.PReLU: PReLU,
     specs.LeakyReLU: LeakyReLU,
+    specs.ReLU: ReLU,
     specs.Add: Add,
     specs.Subtract: Subtract,
     specs.Multiply: Multiply,

@@ -15,6 +15,7 @@ from model_spec.layers.pooling import (
     MaxPooling2D,
 )
 from model_spec.layers.prelu import PReLU
+from model_spec.layers.relu import ReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
@@ -35,6 +36,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Activation,
         PReLU,
         LeakyReLU,
+        ReLU,
         Add,
         Subtract,
         Multiply,
@@ -67,6 +69,7 @@ __all__ = [
     "LeakyReLU",
     "MaxPooling2D",
     "PReLU",
+    "ReLU",
     "Rescaling",
     "Reshape",
     "ZeroPadding2D",

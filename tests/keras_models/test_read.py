@@ -33,6 +33,10 @@ def test_what_was_built_from_a_specification_is_read_back(name):
 
 READ = [
     (layers.ReLU(), ms.Activation("relu")),
+    (layers.ReLU(6), ms.Activation("relu6")),
+    (layers.ReLU(max_value=2, negative_slope=0.1, threshold=0.5), ms.ReLU(2.0, 0.1, 0.5)),
+    (layers.ReLU(negative_slope=0.1), ms.ReLU(negative_slope=0.1)),
+    (layers.Dense(2, activation=layers.ReLU(6)), ms.Dense(2, activation="relu6")),
     (layers.LeakyReLU(negative_slope=0.2), ms.Activation("leaky_relu")),
     (layers.LeakyReLU(negative_slope=0.1), ms.LeakyReLU(0.1)),
     (layers.ELU(), ms.Activation("elu")),
@@ -156,7 +160,7 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
     (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
-    (lambda: sequential(layers.ReLU(max_value=6)), "max_value=6"),
+    (lambda: sequential(layers.Dense(2, activation=layers.ReLU(max_value=5))), "max_value=5"),
     (lambda: sequential(layers.PReLU(alpha_constraint="non_neg")), "alpha_constraint=NonNeg"),
     (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
     (

@@ -31,6 +31,7 @@ EVERY_LAYER = ms.ModelSpec(
         ms.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=True),
         ms.Activation("leaky_relu"),
         ms.LeakyReLU(0.1),
+        ms.ReLU(2.0, 0.1, 0.5),
         ms.PReLU(initializers.Constant(0.25), regularizers.L1(0.01), (1, 2)),
         ms.MaxPooling2D(2, strides=1, padding="same"),
         ms.Conv2D(3, 2, dilation_rate=2, bias_initializer=initializers.Constant(0.5), bias_regularizer="l1"),

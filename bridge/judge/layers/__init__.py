@@ -11,6 +11,7 @@ from bridge.judge.layers import (
     merging,
     pooling,
     prelu,
+    relu,
     reshaping,
 )
 from bridge.judge.layers.form import JudgedLayer
@@ -26,6 +27,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
+    specs.ReLU: JudgedLayer(relu.ReLURule(), relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
     specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
