@@ -10,6 +10,7 @@ from keras_models.layers import (
     conv2d,
     dense,
     dropout,
+    layer_normalization,
     leaky_relu,
     prelu,
     relu,
@@ -40,6 +41,9 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dropout: KerasForm((keras.layers.Dropout,), dropout.build, dropout.read),
     specs.BatchNormalization: KerasForm(
         (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
+    ),
+    specs.LayerNormalization: KerasForm(
+        (keras.layers.LayerNormalization,), layer_normalization.build, layer_normalization.read
     ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),

@@ -6,6 +6,7 @@ from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
 from model_spec.layers.dropout import Dropout
+from model_spec.layers.layer_normalization import LayerNormalization
 from model_spec.layers.leaky_relu import LeakyReLU
 from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from model_spec.layers.pooling import (
@@ -33,6 +34,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Rescaling,
         Dropout,
         BatchNormalization,
+        LayerNormalization,
         Activation,
         PReLU,
         LeakyReLU,
@@ -65,6 +67,7 @@ __all__ = [
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "LayerNormalization",
     "LayerSpec",
     "LeakyReLU",
     "MaxPooling2D",

@@ -26,6 +26,7 @@ from model_spec import (
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    LayerNormalization,
     LeakyReLU,
     Maximum,
     MaxPooling2D,
@@ -229,6 +230,21 @@ NORMALIZATION = [
         for center, scale in product((True, False), (True, False))
         for epsilon, shape, batch in ((1e-3, IMAGE, 3), (1e-5, (4,), 5))
     ),
+    *(
+        line(LayerNormalization(axis, epsilon, center, scale), shape=shape)
+        for center, scale in product((True, False), (True, False))
+        for epsilon, axis, shape in (
+            (1e-3, -1, SMALL),
+            (1e-5, -1, (9,)),
+            (1e-3, (1, 2, 3), IMAGE),
+            (1e-2, 1, IMAGE),
+            (1e-3, (-3, -1), IMAGE),
+        )
+    ),
+    *(line(LayerNormalization((1, 2, 3)), shape=IMAGE, data=data) for data in DATA[1:]),
+    line(Rescaling(1.0, 100.0), LayerNormalization(), shape=(9,)),
+    line(Dense(8), LayerNormalization(), Activation("gelu"), Dense(3), shape=ROW, batch=5),
+    line(Conv2D(4, 2), LayerNormalization(), shape=IMAGE),
     line(BatchNormalization(trainable=False), shape=IMAGE),
     line(BatchNormalization(momentum=0.5), shape=(1, 1, 3), batch=2),
     line(BatchNormalization(), shape=SMALL, batch=1),

@@ -112,6 +112,13 @@ CASES = [
     ),
     Case("batch-normalization-frozen", ms.BatchNormalization(trainable=False), (3,)),
     Case("batch-normalization-numbers", ms.BatchNormalization(momentum=0.7, epsilon=0.1), (3,)),
+    *(
+        Case(f"layer-normalization-{axis}-{center}-{scale}", ms.LayerNormalization(axis, 0.1, center, scale), IMAGE)
+        for axis in (-1, 1, (1, 3), (1, 2, 3), (-3, -2))
+        for center in (True, False)
+        for scale in (True, False)
+    ),
+    Case("layer-normalization-row", ms.LayerNormalization(trainable=False), (5,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
     *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
     *(Case(f"leaky-relu-{slope}", ms.LeakyReLU(slope), (3, 4)) for slope in (0.3, 0.01, 1.5, 0.0)),

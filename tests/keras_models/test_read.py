@@ -61,6 +61,8 @@ READ = [
     (layers.Dense(2, kernel_initializer="orthogonal"), ms.Dense(2)),
     (layers.PReLU("ones", "l2", shared_axes=[1, 2]), ms.PReLU("ones", "l2", (1, 2))),
     (layers.PReLU(shared_axes=1), ms.PReLU(shared_axes=1)),
+    (layers.LayerNormalization(), ms.LayerNormalization()),
+    (layers.LayerNormalization([2, 1], 1e-5, False), ms.LayerNormalization((1, 2), 1e-5, False)),
     (layers.Flatten(), ms.Flatten()),
     (layers.MaxPooling2D(2), ms.MaxPooling2D(2)),
     (layers.GlobalAveragePooling2D(), ms.GlobalAveragePooling2D()),
@@ -177,6 +179,13 @@ REFUSED = [
     (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
     (lambda: sequential(layers.BatchNormalization(gamma_regularizer="l2")), "gamma_regularizer=L2"),
+    (lambda: sequential(layers.LayerNormalization(gamma_regularizer="l2")), "gamma_regularizer=L2"),
+    (
+        lambda: sequential(
+            layers.Conv2D(3, 1, data_format="channels_first"), layers.LayerNormalization(), layers.Flatten()
+        ),
+        "LayerNormalization.*channels-first images",
+    ),
     (lambda: sequential(layers.Dense(2, dtype="mixed_float16")), "float16"),
     (lambda: sequential(layers.Dense(2, dtype="bfloat16")), "bfloat16"),
     (lambda: sequential(layers.Flatten(), layers.Dense(2, dtype="float64")), "different precisions"),

@@ -30,6 +30,7 @@ EVERY_LAYER = ms.ModelSpec(
         ),
         ms.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=True),
         ms.Activation("leaky_relu"),
+        ms.LayerNormalization((1, 3), 1e-5, scale=False),
         ms.LeakyReLU(0.1),
         ms.ReLU(2.0, 0.1, 0.5),
         ms.PReLU(initializers.Constant(0.25), regularizers.L1(0.01), (1, 2)),
