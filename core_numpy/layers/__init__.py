@@ -11,10 +11,12 @@ from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
+from core_numpy.layers.layer_normalization import LayerNormalization
 from core_numpy.layers.leaky_relu import LeakyReLU
 from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
+from core_numpy.layers.relu import ReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
 from model_spec import layers as specs
 
@@ -31,9 +33,11 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Rescaling: Rescaling,
     specs.Dropout: Dropout,
     specs.BatchNormalization: BatchNormalization,
+    specs.LayerNormalization: LayerNormalization,
     specs.Activation: Activation,
     specs.PReLU: PReLU,
     specs.LeakyReLU: LeakyReLU,
+    specs.ReLU: ReLU,
     specs.Add: Add,
     specs.Subtract: Subtract,
     specs.Multiply: Multiply,

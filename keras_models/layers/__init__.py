@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, leaky_relu, prelu, reshaping
+from keras_models.layers import (
+    activation,
+    batch_normalization,
+    conv2d,
+    dense,
+    dropout,
+    layer_normalization,
+    leaky_relu,
+    prelu,
+    relu,
+    reshaping,
+)
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
@@ -31,8 +42,12 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.BatchNormalization: KerasForm(
         (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
     ),
+    specs.LayerNormalization: KerasForm(
+        (keras.layers.LayerNormalization,), layer_normalization.build, layer_normalization.read
+    ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),
+    specs.ReLU: KerasForm((keras.layers.ReLU,), relu.build, relu.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
     specs.Add: merge(keras.layers.Add, specs.Add),
     specs.Subtract: merge(keras.layers.Subtract, specs.Subtract),

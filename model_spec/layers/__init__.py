@@ -6,6 +6,7 @@ from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
 from model_spec.layers.dropout import Dropout
+from model_spec.layers.layer_normalization import LayerNormalization
 from model_spec.layers.leaky_relu import LeakyReLU
 from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from model_spec.layers.pooling import (
@@ -15,6 +16,7 @@ from model_spec.layers.pooling import (
     MaxPooling2D,
 )
 from model_spec.layers.prelu import PReLU
+from model_spec.layers.relu import ReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
@@ -32,9 +34,11 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Rescaling,
         Dropout,
         BatchNormalization,
+        LayerNormalization,
         Activation,
         PReLU,
         LeakyReLU,
+        ReLU,
         Add,
         Subtract,
         Multiply,
@@ -63,10 +67,12 @@ __all__ = [
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "LayerNormalization",
     "LayerSpec",
     "LeakyReLU",
     "MaxPooling2D",
     "PReLU",
+    "ReLU",
     "Rescaling",
     "Reshape",
     "ZeroPadding2D",

@@ -26,6 +26,7 @@ from model_spec import (
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    LayerNormalization,
     LeakyReLU,
     Maximum,
     MaxPooling2D,
@@ -33,6 +34,7 @@ from model_spec import (
     ModelSpec,
     Multiply,
     PReLU,
+    ReLU,
     Rescaling,
     Reshape,
     Subtract,
@@ -192,6 +194,20 @@ ACTIVATION = [
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
     *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
     line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
+    *(
+        line(ReLU(largest, slope, threshold), shape=SMALL, data=data)
+        for largest, slope, threshold in (
+            *product((None, 6.0, 0.7, 1.0), (0.0, 0.2), (0.0, 0.5)),
+            (1.0, 1.5, 2.0),
+            (None, 0.1, 0.3),
+            (0.0, 0.1, 0.0),
+        )
+        for data in DATA[:2]
+        # Of the whole numbers from 0 on none lies between 0 and 0.7: every gradient would be 0
+        if data == "normal" or largest is None or largest >= 1
+    ),
+    line(Rescaling(5.0), ReLU(6.0, 0.0, 0.0), shape=SMALL, data="integers"),
+    line(Dense(4), ReLU(1.0, 0.1), Dense(3), shape=ROW),
     *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
     *(
         line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)
@@ -214,6 +230,21 @@ NORMALIZATION = [
         for center, scale in product((True, False), (True, False))
         for epsilon, shape, batch in ((1e-3, IMAGE, 3), (1e-5, (4,), 5))
     ),
+    *(
+        line(LayerNormalization(axis, epsilon, center, scale), shape=shape)
+        for center, scale in product((True, False), (True, False))
+        for epsilon, axis, shape in (
+            (1e-3, -1, SMALL),
+            (1e-5, -1, (9,)),
+            (1e-3, (1, 2, 3), IMAGE),
+            (1e-2, 1, IMAGE),
+            (1e-3, (-3, -1), IMAGE),
+        )
+    ),
+    *(line(LayerNormalization((1, 2, 3)), shape=IMAGE, data=data) for data in DATA[1:]),
+    line(Rescaling(1.0, 100.0), LayerNormalization(), shape=(9,)),
+    line(Dense(8), LayerNormalization(), Activation("gelu"), Dense(3), shape=ROW, batch=5),
+    line(Conv2D(4, 2), LayerNormalization(), shape=IMAGE),
     line(BatchNormalization(trainable=False), shape=IMAGE),
     line(BatchNormalization(momentum=0.5), shape=(1, 1, 3), batch=2),
     line(BatchNormalization(), shape=SMALL, batch=1),

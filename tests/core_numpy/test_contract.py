@@ -112,9 +112,22 @@ CASES = [
     ),
     Case("batch-normalization-frozen", ms.BatchNormalization(trainable=False), (3,)),
     Case("batch-normalization-numbers", ms.BatchNormalization(momentum=0.7, epsilon=0.1), (3,)),
+    *(
+        Case(f"layer-normalization-{axis}-{center}-{scale}", ms.LayerNormalization(axis, 0.1, center, scale), IMAGE)
+        for axis in (-1, 1, (1, 3), (1, 2, 3), (-3, -2))
+        for center in (True, False)
+        for scale in (True, False)
+    ),
+    Case("layer-normalization-row", ms.LayerNormalization(trainable=False), (5,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
     *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
     *(Case(f"leaky-relu-{slope}", ms.LeakyReLU(slope), (3, 4)) for slope in (0.3, 0.01, 1.5, 0.0)),
+    *(
+        Case(f"relu-{largest}-{slope}-{threshold}", ms.ReLU(largest, slope, threshold), (3, 4))
+        for largest in (None, 6.0, 0.7)
+        for slope in (0.0, 0.2)
+        for threshold in (0.0, 0.5)
+    ),
     Case("prelu-options", ms.PReLU("ones", "l2", trainable=False), (4,)),
 ]
 
@@ -182,8 +195,10 @@ class Bench:
         if len(self.network.steps) == 2:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
-        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU))
+        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU, ms.ReLU))
         kinks = (0.0, *(place for place, _ in KINKS.get(activation, ())))
+        if isinstance(self.case.layer, ms.ReLU):
+            kinks = (self.case.layer.threshold, self.case.layer.max_value or 0.0)
         return has_kink and min(np.abs(preactivation - place).min() for place in kinks) < self.MARGIN
 
     @property

@@ -7,10 +7,12 @@ from bridge.judge.layers import (
     batch_normalization,
     conv2d,
     dense,
+    layer_normalization,
     leaky_relu,
     merging,
     pooling,
     prelu,
+    relu,
     reshaping,
 )
 from bridge.judge.layers.form import JudgedLayer
@@ -25,7 +27,9 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Activation: JudgedLayer(activation.ActivationRule(), activation.draw),
     specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
+    specs.LayerNormalization: JudgedLayer(layer_normalization.LayerNormalizationRule(), layer_normalization.draw),
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
+    specs.ReLU: JudgedLayer(relu.ReLURule(), relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
     specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
