@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, leaky_relu, prelu, reshaping
+from keras_models.layers import (
+    activation,
+    batch_normalization,
+    conv2d,
+    dense,
+    depthwise_conv2d,
+    dropout,
+    leaky_relu,
+    prelu,
+    reshaping,
+)
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
@@ -17,6 +27,7 @@ from model_spec.streams import layer_seed
 LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
+    specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
     specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
     specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),

@@ -5,6 +5,7 @@ from model_spec.layers.base import LayerSpec
 from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
+from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
 from model_spec.layers.dropout import Dropout
 from model_spec.layers.leaky_relu import LeakyReLU
 from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
@@ -22,6 +23,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
     for layer in (
         Dense,
         Conv2D,
+        DepthwiseConv2D,
         MaxPooling2D,
         AveragePooling2D,
         GlobalAveragePooling2D,
@@ -59,6 +61,7 @@ __all__ = [
     "BatchNormalization",
     "Conv2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",

@@ -22,6 +22,7 @@ from model_spec import (
     Concatenate,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -117,6 +118,22 @@ CONVOLUTIONS = [
         for batch, (kernel, dilation, padding) in enumerate(product((2, 3), (2, (3, 1)), ("valid", "same")), start=1)
         if batch <= 5
     ),
+    *(
+        line(DepthwiseConv2D(kernel, stride, padding, multiplier), shape=IMAGE, batch=2)
+        for kernel, stride, padding, multiplier in product((1, 3, (4, 2)), (1, 2), ("valid", "same", 1), (1, 3))
+    ),
+    *(
+        line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
+        for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    line(DepthwiseConv2D(3, use_bias=False), shape=(6, 6, 1)),
+    line(DepthwiseConv2D(3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
+    line(
+        DepthwiseConv2D(2, depthwise_regularizer=L2(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(DepthwiseConv2D(3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
     line(Conv2D(4, (7, 5)), shape=IMAGE),
     line(Conv2D(1, 3, padding="same"), shape=(1, 1, 1), batch=1),
     line(Conv2D(2, 5, strides=4, padding="same"), shape=(3, 3, 1), batch=5),
