@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Rescaling,
         Reshape,
         Subtract,
+        UpSampling2D,
         ZeroPadding2D,
     )
     from model_spec.model import ModelSpec
@@ -85,6 +86,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "TrainingSpec",
+    "UpSampling2D",
     "ZeroPadding2D",
     "initializers",
     "load_model",

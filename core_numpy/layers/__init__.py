@@ -17,6 +17,7 @@ from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimu
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
+from core_numpy.layers.up_sampling2d import UpSampling2D
 from model_spec import layers as specs
 
 LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
@@ -28,6 +29,7 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
     specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
     specs.ZeroPadding2D: ZeroPadding2D,
+    specs.UpSampling2D: UpSampling2D,
     specs.Flatten: Reshape,
     specs.Reshape: Reshape,
     specs.Rescaling: Rescaling,

@@ -14,6 +14,7 @@ from keras_models.layers import (
     leaky_relu,
     prelu,
     reshaping,
+    up_sampling2d,
 )
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
@@ -35,6 +36,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.ZeroPadding2D: KerasForm(
         (keras.layers.ZeroPadding2D,), reshaping.build_zero_padding, reshaping.read_zero_padding
     ),
+    specs.UpSampling2D: KerasForm((keras.layers.UpSampling2D,), up_sampling2d.build, up_sampling2d.read),
     specs.Flatten: KerasForm((keras.layers.Flatten,), reshaping.build_flatten, reshaping.read_flatten),
     specs.Reshape: KerasForm((keras.layers.Reshape,), reshaping.build_reshape, reshaping.read_reshape),
     specs.Rescaling: KerasForm((keras.layers.Rescaling,), reshaping.build_rescaling, reshaping.read_rescaling),

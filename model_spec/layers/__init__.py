@@ -17,6 +17,7 @@ from model_spec.layers.pooling import (
 )
 from model_spec.layers.prelu import PReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
+from model_spec.layers.up_sampling2d import UpSampling2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
     layer.__name__: layer
@@ -29,6 +30,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
         ZeroPadding2D,
+        UpSampling2D,
         Flatten,
         Reshape,
         Rescaling,
@@ -72,5 +74,6 @@ __all__ = [
     "PReLU",
     "Rescaling",
     "Reshape",
+    "UpSampling2D",
     "ZeroPadding2D",
 ]

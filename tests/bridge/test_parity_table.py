@@ -37,6 +37,7 @@ from model_spec import (
     Rescaling,
     Reshape,
     Subtract,
+    UpSampling2D,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -168,6 +169,11 @@ POOLINGS = [
 RESHAPING = [
     *(line(ZeroPadding2D(padding), shape=IMAGE, batch=2) for padding in (1, 0, (2, 1), ((1, 0), (0, 3)))),
     line(ZeroPadding2D(1), Conv2D(2, 3), shape=SMALL),
+    *(line(UpSampling2D(size), shape=IMAGE, data=data) for size in (1, 2, (1, 3), (3, 2)) for data in DATA[:2]),
+    line(Conv2D(3, 2), UpSampling2D(3), Conv2D(2, 3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), AveragePooling2D(3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), GlobalAveragePooling2D(), shape=SMALL),
+    line(Conv2D(3, 2, activation="relu"), UpSampling2D(2), MaxPooling2D(2, 1), shape=SMALL, ties=True),
     line(Flatten(), shape=IMAGE),
     line(Flatten(), shape=ROW),
     *(line(Reshape(target), shape=IMAGE) for target in ((70,), (-1,), (5, 14), (2, -1, 7), (7, 5, 2))),

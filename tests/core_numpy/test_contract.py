@@ -116,6 +116,7 @@ CASES = [
     Case("zero-padding-2", ms.ZeroPadding2D(2), (3, 4, 2)),
     Case("zero-padding-pair", ms.ZeroPadding2D((1, 2)), (3, 4, 2)),
     Case("zero-padding-pairs", ms.ZeroPadding2D(((0, 2), (3, 1))), (3, 4, 2)),
+    *(Case(f"up-sampling-{size}", ms.UpSampling2D(size), (3, 4, 2)) for size in (1, 2, (1, 3), (3, 2))),
     Case("flatten", ms.Flatten(), (3, 4, 2)),
     Case("flatten-flat", ms.Flatten(), (4,)),
     Case("reshape", ms.Reshape((6, 4)), (3, 4, 2)),

@@ -44,6 +44,7 @@ READ = [
     (layers.Dropout(0.3), ms.Dropout(0.3)),
     (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
     (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
+    (layers.UpSampling2D((2, 1)), ms.UpSampling2D((2, 1))),
     (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
     (layers.AveragePooling2D(3, 2, "same"), ms.AveragePooling2D(3, 2, "same")),
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),

@@ -35,6 +35,7 @@ EVERY_LAYER = ms.ModelSpec(
         ms.PReLU(initializers.Constant(0.25), regularizers.L1(0.01), (1, 2)),
         ms.MaxPooling2D(2, strides=1, padding="same"),
         ms.Conv2D(3, 2, dilation_rate=2, bias_initializer=initializers.Constant(0.5), bias_regularizer="l1"),
+        ms.UpSampling2D((2, 1)),
         ms.AveragePooling2D((2, 1)),
         ms.Reshape((-1, 3)),
         ms.Dense(6, activation="softplus", kernel_initializer="he_normal"),

@@ -13,6 +13,7 @@ from bridge.judge.layers import (
     pooling,
     prelu,
     reshaping,
+    up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
 from bridge.judge.layers.linear import LinearRule
@@ -38,6 +39,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     ),
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
+    specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
     specs.AveragePooling2D: JudgedLayer(
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),
