@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Concatenate,
         Conv2D,
         Dense,
+        DepthwiseConv2D,
         Dropout,
         Flatten,
         GlobalAveragePooling2D,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         Rescaling,
         Reshape,
         Subtract,
+        UpSampling2D,
         ZeroPadding2D,
     )
     from model_spec.model import ModelSpec
@@ -64,6 +66,7 @@ __all__ = [
     "Callback",
     "Conv2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "EarlyStopping",
     "EpochHook",
@@ -87,6 +90,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "TrainingSpec",
+    "UpSampling2D",
     "ZeroPadding2D",
     "initializers",
     "load_model",

@@ -22,6 +22,7 @@ from model_spec import (
     Concatenate,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -38,6 +39,7 @@ from model_spec import (
     Rescaling,
     Reshape,
     Subtract,
+    UpSampling2D,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -119,6 +121,22 @@ CONVOLUTIONS = [
         for batch, (kernel, dilation, padding) in enumerate(product((2, 3), (2, (3, 1)), ("valid", "same")), start=1)
         if batch <= 5
     ),
+    *(
+        line(DepthwiseConv2D(kernel, stride, padding, multiplier), shape=IMAGE, batch=2)
+        for kernel, stride, padding, multiplier in product((1, 3, (4, 2)), (1, 2), ("valid", "same", 1), (1, 3))
+    ),
+    *(
+        line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
+        for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    line(DepthwiseConv2D(3, use_bias=False), shape=(6, 6, 1)),
+    line(DepthwiseConv2D(3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
+    line(
+        DepthwiseConv2D(2, depthwise_regularizer=L2(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(DepthwiseConv2D(3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
     line(Conv2D(4, (7, 5)), shape=IMAGE),
     line(Conv2D(1, 3, padding="same"), shape=(1, 1, 1), batch=1),
     line(Conv2D(2, 5, strides=4, padding="same"), shape=(3, 3, 1), batch=5),
@@ -153,6 +171,11 @@ POOLINGS = [
 RESHAPING = [
     *(line(ZeroPadding2D(padding), shape=IMAGE, batch=2) for padding in (1, 0, (2, 1), ((1, 0), (0, 3)))),
     line(ZeroPadding2D(1), Conv2D(2, 3), shape=SMALL),
+    *(line(UpSampling2D(size), shape=IMAGE, data=data) for size in (1, 2, (1, 3), (3, 2)) for data in DATA[:2]),
+    line(Conv2D(3, 2), UpSampling2D(3), Conv2D(2, 3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), AveragePooling2D(3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), GlobalAveragePooling2D(), shape=SMALL),
+    line(Conv2D(3, 2, activation="relu"), UpSampling2D(2), MaxPooling2D(2, 1), shape=SMALL, ties=True),
     line(Flatten(), shape=IMAGE),
     line(Flatten(), shape=ROW),
     *(line(Reshape(target), shape=IMAGE) for target in ((70,), (-1,), (5, 14), (2, -1, 7), (7, 5, 2))),

@@ -80,6 +80,30 @@ CASES = [
     ),
     *(Case(f"conv-{name}", ms.Conv2D(2, 3, padding="same", activation=name), (4, 4, 2)) for name in ACTIVATIONS),
     *(
+        Case(
+            f"depthwise-{kernel}-{stride}-{padding}-{multiplier}",
+            ms.DepthwiseConv2D(kernel, stride, padding, multiplier),
+            IMAGE,
+        )
+        for kernel in (1, 3, (2, 3))
+        for stride in (1, 2)
+        for padding in ("valid", "same", ((1, 0), (0, 2)))
+        for multiplier in (1, 3)
+    ),
+    Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
+    Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
+    Case(
+        "depthwise-options",
+        ms.DepthwiseConv2D(
+            2,
+            depthwise_initializer="he_normal",
+            bias_initializer="ones",
+            depthwise_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        IMAGE,
+    ),
+    *(
         Case(f"{kind.__name__}-{pool}-{strides}-{padding}", kind(pool, strides=strides, padding=padding), (7, 5, 2))
         for kind in (ms.MaxPooling2D, ms.AveragePooling2D)
         for pool in (2, 3, (2, 3), (3, 1))
@@ -92,6 +116,7 @@ CASES = [
     Case("zero-padding-2", ms.ZeroPadding2D(2), (3, 4, 2)),
     Case("zero-padding-pair", ms.ZeroPadding2D((1, 2)), (3, 4, 2)),
     Case("zero-padding-pairs", ms.ZeroPadding2D(((0, 2), (3, 1))), (3, 4, 2)),
+    *(Case(f"up-sampling-{size}", ms.UpSampling2D(size), (3, 4, 2)) for size in (1, 2, (1, 3), (3, 2))),
     Case("flatten", ms.Flatten(), (3, 4, 2)),
     Case("flatten-flat", ms.Flatten(), (4,)),
     Case("reshape", ms.Reshape((6, 4)), (3, 4, 2)),

@@ -48,11 +48,17 @@ READ = [
     (layers.Dropout(0.3), ms.Dropout(0.3)),
     (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
     (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
+    (layers.UpSampling2D((2, 1)), ms.UpSampling2D((2, 1))),
     (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
     (layers.AveragePooling2D(3, 2, "same"), ms.AveragePooling2D(3, 2, "same")),
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.DepthwiseConv2D(3, 2, "same", 2, use_bias=False), ms.DepthwiseConv2D(3, 2, "same", 2, use_bias=False)),
+    (
+        layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
+        ms.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
+    ),
     (layers.Conv2D(2, 3, kernel_regularizer="l2"), ms.Conv2D(2, 3, kernel_regularizer="l2")),
     (
         layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.25, 0.5), trainable=False),

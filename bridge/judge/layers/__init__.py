@@ -7,6 +7,7 @@ from bridge.judge.layers import (
     batch_normalization,
     conv2d,
     dense,
+    depthwise_conv2d,
     layer_normalization,
     leaky_relu,
     merging,
@@ -14,6 +15,7 @@ from bridge.judge.layers import (
     prelu,
     relu,
     reshaping,
+    up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
 from bridge.judge.layers.linear import LinearRule
@@ -41,6 +43,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     ),
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
+    specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
     specs.AveragePooling2D: JudgedLayer(
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),
@@ -48,6 +51,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),
