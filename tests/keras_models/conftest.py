@@ -42,7 +42,7 @@ def every_layer():
             MaxPooling2D(2, strides=1, padding="same"),
             Conv2D(4, 2, dilation_rate=2, use_bias=False, bias_regularizer="l1", trainable=False),
             Activation("softplus"),
-            LayerNormalization((1, 2)),
+            LayerNormalization(),
             LeakyReLU(0.1),
             ReLU(2.0, 0.1, 0.5),
             PReLU("ones", "l2", (1, 2)),
