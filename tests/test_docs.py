@@ -129,6 +129,8 @@ def test_commands_in_blocks_run(command, workspace, capsys):
     arguments = shlex.split(command)[1:]
     if arguments[0] == "speed":
         pytest.skip("takes minutes; tests/benchmarks/speed_studies runs it on a small network")
+    if arguments[0] == "compare" and "--fault" not in arguments:
+        pytest.skip("takes half a minute; tests/benchmarks/test_cli.py runs it on a small network")
     expected = 1 if "--fault" in arguments else 0
     assert main([*arguments, "--quiet", *SHORTER.get(arguments[0], [])]) == expected, capsys.readouterr()
 

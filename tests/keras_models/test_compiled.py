@@ -145,8 +145,11 @@ ENDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("layers", "last"), ENDINGS)
-@pytest.mark.parametrize("backend", [NumpyModel, KerasModel])
+# Both ask the same function; Keras compiles anew for every loss
+@pytest.mark.parametrize(
+    ("layers", "last", "backend"),
+    [(*ending, NumpyModel) for ending in ENDINGS] + [(*ending, KerasModel) for ending in ENDINGS[:2]],
+)
 def test_a_linear_output_under_cross_entropy_warns(layers, last, backend):
     spec = ModelSpec("m", (4,), layers)
     assert final_activation(spec) == last
