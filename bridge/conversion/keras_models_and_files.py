@@ -54,7 +54,7 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
     facts = {
         "source": _file_facts(source),
         "channels_first_source": theirs.channels_first,
-        "not_kept": compilation.notes,
+        "not_kept": theirs.notes + compilation.notes,
     }
     certificate = certify(ours, theirs, samples, seed, _facts(ours, facts))
     if certificate.passed:

@@ -206,6 +206,8 @@ DROPOUT = [
     *(line(Dropout(rate), shape=shape) for rate in (0.0, 0.1, 0.25, 0.5, 0.9) for shape in ((11,), (3, 5, 2))),
     line(Dropout(0.5), Dense(4), Dropout(0.3), shape=(7,), batch=5),
     line(Conv2D(3, 2), Dropout(0.4), shape=IMAGE),
+    *(line(Dropout(0.4, noise), shape=SMALL) for noise in ((None, 1, 1, None), (None, 5, 1, 1), (None, None, 1, 3))),
+    line(Conv2D(3, 2), Dropout(0.5, (None, 1, 1, None)), Dense(2), shape=IMAGE, batch=5),
 ]
 
 NORMALIZATION = [

@@ -99,6 +99,8 @@ CASES = [
     Case("rescaling", ms.Rescaling(1 / 3), (3, 4)),
     Case("rescaling-offset", ms.Rescaling(-2.5, 0.7), (3, 4, 2)),
     Case("dropout", ms.Dropout(0.3), (7, 5)),
+    Case("dropout-channels", ms.Dropout(0.3, (None, 1, 1, None)), (3, 4, 7)),
+    Case("dropout-rows", ms.Dropout(0.3, (None, 6, 1)), (6, 5)),
     Case("dropout-0", ms.Dropout(0.0), (7,)),
     *(
         Case(

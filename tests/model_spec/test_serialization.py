@@ -38,7 +38,7 @@ EVERY_LAYER = ms.ModelSpec(
         ms.Reshape((-1, 3)),
         ms.Dense(6, activation="softplus", kernel_initializer="he_normal"),
         ms.Reshape((-1, 1, 6)),
-        ms.Dropout(0.3),
+        ms.Dropout(0.3, (None, 1, 1, None)),
         ms.GlobalMaxPooling2D(),
         ms.Reshape((1, 2, 3)),
         ms.GlobalAveragePooling2D(),
