@@ -44,8 +44,15 @@ from model_spec.losses import (
     LOSSES,
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
     HalfSumSquaredError,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SquaredHinge,
 )
 from model_spec.regularizers import L1, L1L2, L2, REGULARIZERS
 
@@ -303,6 +310,22 @@ LOSS_LINES = [
         )
     ),
     line(Dense(1, activation="sigmoid"), shape=ROW, loss=BinaryCrossentropy()),
+    *(
+        line(*layers, shape=ROW, batch=4, loss=loss, data=data)
+        for loss in (
+            *(MeanAbsoluteError(), Huber(), Huber(0.3), LogCosh(), Hinge(), SquaredHinge(), CategoricalHinge()),
+            KLDivergence(),
+        )
+        for layers in (
+            (Dense(4),),
+            (Dense(4, activation="softmax"),),
+            (Dense(3, activation="sigmoid"),),
+            (Reshape((2, 3)), Dense(2)),
+        )
+        for data in DATA[:2]
+    ),
+    *(line(Rescaling(3.0), shape=ROW, data="integers", loss=loss) for loss in (MeanAbsoluteError(), Hinge())),
+    *(line(Activation("linear"), shape=ROW, data="integers", loss=loss) for loss in (Hinge(), CategoricalHinge())),
     line(Dense(3, activation="sigmoid"), shape=(4, 5), loss=BinaryCrossentropy()),
     # Far from the target: logits are not clipped, probabilities are
     *(
