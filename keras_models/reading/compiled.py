@@ -181,7 +181,6 @@ def _kinds() -> set[str]:
 
 _ELSEWHERE = {
     "name": None,
-    "clipvalue": None,
     "use_ema": False,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
@@ -228,9 +227,9 @@ def _schedule(entry: dict[str, Any]) -> schedules.Schedule:
     if kind is None:
         raise ValueError(f"unknown schedule {name}")
     known = {item.name for item in dataclasses.fields(kind)}
-    changing = [option for option in ("warmup_target", "warmup_steps") if options.get(option)]
-    if changing:
-        raise ValueError(f"{name} with {', '.join(changing)}")
+    # Without a target Keras leaves the steps of a warm-up out
+    if options.get("warmup_target") is None:
+        options = {**options, "warmup_steps": 0}
     return kind(**{option: _plain(value) for option, value in options.items() if option in known})
 
 
