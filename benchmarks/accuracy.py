@@ -191,13 +191,19 @@ def train_both(
         announce = Announce(name, training.epochs, show)
         kept = None if directory is None else directory / f"{name.lower()}.npz"
         history = model.fit(*train, training, callbacks=[announce], verbose=0, checkpoint=kept, resume=kept is not None)
-        trained.append(TrainedBackend(name, model, history, model.evaluate(*test), model.predict(test[0])))
+        trained.append(TrainedBackend(name, model, history, *figures_on(model, *test)))
     first, second = trained
     right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]
     only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p_value = float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
     difference = float(np.abs(first.probabilities - second.probabilities).max())
     return AccuracyComparison(spec, training, (first, second), test[1], only, p_value, difference)
+
+
+def figures_on(model: Any, x: Array, y: Array) -> tuple[dict[str, float], Array]:
+    """({"loss", "accuracy"}, output) of a model; also where its loss is one of values, which has no accuracy."""
+    output = model.predict(x)
+    return {"accuracy": float((output.argmax(axis=1) == y).mean())} | model.evaluate(x, y), output
 
 
 def paired_p_value(results: Sequence[AccuracyComparison]) -> float:

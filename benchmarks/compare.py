@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import bridge
-from benchmarks import datasets, environment
+from benchmarks import datasets, environment, own_data
 from benchmarks.accuracy import (
     AccuracyComparison,
     accuracy_verdict,
@@ -23,7 +24,9 @@ from benchmarks.speed_studies import start
 from benchmarks.tables import as_html
 from bridge import ParityReport, TrainingParityReport
 from bridge.progress import Show, silent
-from model_spec import EarlyStopping, ModelSpec, TrainingSpec, load_model, to_dict, to_json, zoo
+from model_spec import EarlyStopping, ModelSpec, TrainingSpec, to_dict, to_json, zoo
+from model_spec.experiment import Experiment, load_experiment
+from model_spec.validation import positive_integer
 from model_spec.verdict import Verdict, combine
 
 Array = np.ndarray
@@ -45,12 +48,14 @@ class Data:
         name: as it was asked for.
         train, test: inputs and integer classes.
         notes: what was done to the rows, and what looks wrong with them.
+        class_names: what the classes 0, 1, ... are called; empty where the data have such numbers.
     """
 
     name: str
     train: tuple[Array, Array]
     test: tuple[Array, Array]
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -140,22 +145,36 @@ class Comparison:
 
 
 def load_data(name: str, limit: int | None = None) -> Data:
-    """Load a data set by name or path; ``limit`` keeps the first rows of the training part.
-
-    Rows of a file that stand sorted or grouped by class are mixed first: a part of them would lack classes.
-    """
+    """Load a data set by name or path; ``limit`` keeps the first rows of the training part."""
     if name in datasets.DATASETS:
         return Data(name, *datasets.examples(name, limit=limit))
-    (x, y), test = datasets.examples(name)
-    notes = datasets.doubts(x)
-    used = len(y) if limit is None else min(limit, len(y))
-    if datasets.is_grouped(y):
-        order = datasets.mixed_classes(y)
-        x, y = x[order], y[order]
-        notes += (
-            "the rows stand grouped by class: they were shuffled, each class in its share, before any are cut off",
-        )
-    return Data(name, (x[:used], y[:used]), test, notes)
+    try:
+        own = own_data.read(name)
+    except ValueError:
+        datasets.load(name)  # an unknown name is told what there is
+        raise
+    return Data(name, datasets.ready(own.train, limit), datasets.ready(own.test), own.notes, own.class_names)
+
+
+def data_named(names: Sequence[str], data: str | None, limit: int | None) -> tuple[str, int | None]:
+    """(name or path, limit) of the data: those given, else those that the networks' files name, else digits.
+
+    Raises:
+        ValueError: an unreadable file, or files that name different data.
+    """
+    tables = [load_experiment(name).data for name in names if _is_file(name)]
+    if data is None:
+        named = list(dict.fromkeys(table["path"] for table in tables if "path" in table))
+        if len(named) > 1:
+            raise ValueError(f"the networks' files name different data ({', '.join(named)}); say which with --data")
+        data = named[0] if named else "digits"
+        limits = [positive_integer("limit", table["limit"]) for table in tables if "limit" in table]
+        limit = min(limits, default=None) if limit is None else limit
+    return data, limit
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".toml", ".json"))
 
 
 def find_models(names: list[str], data: Data) -> list[ModelSpec]:
@@ -164,15 +183,19 @@ def find_models(names: list[str], data: Data) -> list[ModelSpec]:
     Raises:
         ValueError: an unknown name, an unreadable file, or a network that does not take this data.
     """
-    specs = []
+    return [experiment.spec for experiment in find_experiments(names, data)]
+
+
+def find_experiments(names: list[str], data: Data) -> list[Experiment]:
+    """The networks of :func:`find_models`, each with the training that its file asks for."""
+    found = []
     for name in names or ["all"]:
-        if name == "all":
-            specs += [zoo.build(known, data.input_shape, data.classes) for known in zoo.MAIN]
-        elif name.endswith((".toml", ".json")):
-            specs.append(load_model(name))
-        else:
-            specs.append(zoo.build(name, data.input_shape, data.classes))
-    for spec in specs:
+        if _is_file(name):
+            found.append(load_experiment(name))
+            continue
+        for known in zoo.MAIN if name == "all" else (name,):
+            found.append(Experiment(zoo.build(known, data.input_shape, data.classes), {}, {}))
+    for spec, _, _ in found:
         if spec.input_shape != data.input_shape:
             raise ValueError(
                 f"model {spec.name!r} takes input {spec.input_shape}, data set {data.name!r} has {data.input_shape}; "
@@ -183,7 +206,7 @@ def find_models(names: list[str], data: Data) -> list[ModelSpec]:
                 f"model {spec.name!r} gives output {spec.output_shape}, data set {data.name!r} has {data.classes} "
                 f"classes; end the network with Dense({data.classes})"
             )
-    return specs
+    return found
 
 
 def default_training(data: Data, epochs: int | None, batch_size: int | None, seed: int) -> TrainingSpec:
@@ -253,6 +276,7 @@ def run(
     configuration = {
         "data": data.name,
         "data_notes": list(data.notes),
+        "class_names": list(data.class_names),
         "training_rows": len(x),
         "test_rows": len(data.test[0]),
         "parity_rows": PARITY_ROWS,

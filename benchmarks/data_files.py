@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -41,22 +42,27 @@ def idx_path(directory: Path, part: str) -> Path | None:
 
 def read_npz(path: Path) -> dict[str, Array]:
     """The four arrays of a ``.npz`` file; a ValueError names the file where it is damaged or holds others."""
+    arrays = read_arrays(path, PARTS)
+    missing = [part for part in PARTS if part not in arrays]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}; a data file holds {', '.join(PARTS)}")
+    return arrays
+
+
+def read_arrays(path: Path, names: Collection[str]) -> dict[str, Array]:
+    """Those arrays of a ``.npz`` file that have these names; a ValueError names the file where it is damaged."""
     try:
         size = untrusted.check_size(path, untrusted.LARGEST_FILE)
         with path.open("rb") as file:
             if file.read(6) == b"\x93NUMPY":
                 raise ValueError("it holds a single array")
-            arrays = array_archives.read(file, size, _EXPANSION, PARTS)
-        missing = [part for part in PARTS if part not in arrays]
-        if not missing:
-            return arrays
+            return array_archives.read(file, size, _EXPANSION, names)
     except FileNotFoundError:
         raise ValueError(f"no file {path}; give a .npz file holding {', '.join(PARTS)}") from None
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
         raise ValueError(
             f"{path} cannot be read as a .npz file of plain arrays: {printable(str(error))}; replace the file"
         ) from None
-    raise ValueError(f"{path} lacks {', '.join(missing)}; a data file holds {', '.join(PARTS)}")
 
 
 def read_idx_directory(directory: Path) -> dict[str, Array]:

@@ -7,14 +7,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.data_files import PARTS, read_npz
+from benchmarks import own_data
+from benchmarks.own_files import BUNDLED, FORMS
 from benchmarks.verified_data import SHA256, Dataset, load_verified
+from model_spec.names import nearest
 from model_spec.validation import positive_integer
 
 Array: TypeAlias = np.ndarray
 
 DATASETS = ("digits", "mnist", "fashion_mnist", "class_data")
-"""The names :func:`load` knows; it also takes the path of a ``.npz`` file."""
+"""The names :func:`load` knows, beside the user's own data; see :mod:`benchmarks.own_data`."""
 
 
 def load(
@@ -28,8 +30,8 @@ def load(
 
     Args:
         name: "digits" (images (n, 8, 8)), "mnist" or "fashion_mnist" (images (n, 28, 28)): uint8 images in 0..255,
-            uint8 labels. "class_data": float64 points (n, 2), int64 labels. Or the path of a ``.npz`` file holding
-            x_train, y_train, x_test and y_test: its shapes and dtypes are checked, its content is the user's.
+            uint8 labels. "class_data": float64 points (n, 2), int64 labels. "iris", "wine", "breast_cancer":
+            scikit-learn's tables. Or a path of the user's own data: ``.npz``, ``.npy``, a table, a folder of pictures.
         path: for "mnist" and "fashion_mnist": a ``.npz`` file, or a directory holding ``<name>.npz`` or the four
             idx files (plain or ``.gz``). Without it, ``$CROSSCHECK_DATA``, Keras' cache (only read, never changed)
             and this program's cache are looked at, in this order.
@@ -48,12 +50,14 @@ def load(
         return _digits()
     if name == "class_data":
         return class_data()
-    if str(name).endswith(".npz"):
-        return _user_file(Path(name))
-    raise ValueError(
-        f"unknown data set {name!r}; known are {', '.join(DATASETS)}, or give the path of a .npz file "
-        f"holding {', '.join(PARTS)}"
-    )
+    if name not in BUNDLED and not Path(name).expanduser().exists() and not Path(name).suffix:
+        known = (*DATASETS, *BUNDLED)
+        raise ValueError(
+            f"unknown data set {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
+            f"or give the path of {FORMS}"
+        )
+    own = own_data.read(str(name))
+    return own.train, own.test
 
 
 def images(
@@ -89,7 +93,7 @@ def images(
                 f"images of shape (n, height, width) or (n, height, width, channels) were expected, data set "
                 f"{name!r} holds x of shape {x.shape}; use datasets.load for data that are not images"
             )
-    return _ready(train, limit, "limit", dtype), _ready(test, limit_test, "limit_test", dtype)
+    return ready(train, limit, "limit", dtype), ready(test, limit_test, "limit_test", dtype)
 
 
 def examples(name: str, limit: int | None = None, *, dtype: str = "float32") -> Dataset:
@@ -101,53 +105,16 @@ def examples(name: str, limit: int | None = None, *, dtype: str = "float32") -> 
         dtype: "float32" or "float64".
     """
     train, test = load(name)
-    return _ready(train, limit, "limit", dtype), _ready(test, None, "limit_test", dtype)
+    return ready(train, limit, "limit", dtype), ready(test, None, "limit_test", dtype)
 
 
-def _ready(part: tuple[Array, Array], rows: int | None, label: str, dtype: str) -> tuple[Array, Array]:
+def ready(
+    part: tuple[Array, Array], rows: int | None = None, label: str = "limit", dtype: str = "float32"
+) -> tuple[Array, Array]:
+    """Inputs and labels as networks take them; see :func:`examples`."""
     x, y = (values[: None if rows is None else positive_integer(label, rows)] for values in part)
     clean = np.divide(x, 255, dtype=dtype) if x.dtype == np.uint8 else x.astype(dtype)
     return clean[..., None] if x.ndim == 3 else clean, y.astype(np.int64)
-
-
-_BEYOND_SCALED = 16
-"""No image that was scaled to 0..1, or to mean 0 and deviation 1, has such a value."""
-
-
-def doubts(x: Array) -> tuple[str, ...]:
-    """What looks wrong with inputs as networks would get them, in words: images on the scale of bytes."""
-    largest = float(np.max(np.abs(x), initial=0))
-    if x.ndim == 4 and largest > _BEYOND_SCALED:
-        return (
-            f"images reach {largest:g}: only uint8 images are divided by 255, others are taken as they are; "
-            f"store them as uint8, or divide them in the file",
-        )
-    return ()
-
-
-def is_grouped(y: Array) -> bool:
-    """True where rows of one class stand together: neighbours differ less than half as often as by chance.
-
-    >>> is_grouped(np.repeat([0, 1, 2], 20)), is_grouped(np.tile([0, 1, 2], 20))
-    (True, False)
-    """
-    shares = np.unique(y, return_counts=True)[1] / max(len(y), 1)
-    expected = (1 - np.square(shares).sum()) * (len(y) - 1)
-    return bool(np.count_nonzero(np.diff(y)) < expected / 2)
-
-
-def mixed_classes(y: Array, seed: int = 0) -> Array:
-    """An order of rows in which every part holds each class in its share; within a class it is random.
-
-    >>> [int(label) for label in np.array([0, 0, 0, 0, 1, 1])[mixed_classes(np.array([0, 0, 0, 0, 1, 1]))]]
-    [0, 1, 0, 0, 1, 0]
-    """
-    random = np.random.default_rng(seed)
-    places = np.empty(len(y))
-    for label in np.unique(y):
-        rows = random.permutation(np.flatnonzero(y == label))
-        places[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
-    return np.argsort(places, kind="stable")
 
 
 def class_data() -> Dataset:
@@ -186,30 +153,6 @@ def _digits() -> Dataset:
     order = np.random.RandomState(0).permutation(len(x))
     train, test = order[:1437], order[1437:]
     return (x[train], y[train]), (x[test], y[test])
-
-
-def _user_file(path: Path) -> Dataset:
-    """The user's own arrays: form checked, values not."""
-    arrays = read_npz(path.expanduser())
-    problems = []
-    for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if x.ndim < 2 or x.dtype.kind not in "buif":
-            problems.append(f"x_{part} must be numbers of shape (n, ...), got {x.dtype} {x.shape}")
-        if y.ndim != 1 or y.dtype.kind not in "ui":
-            problems.append(f"y_{part} must be integer classes of shape (n,), got {y.dtype} {y.shape}")
-        if len(x.shape) and len(y.shape) and (len(x) != len(y) or len(x) == 0):
-            problems.append(f"x_{part} and y_{part} must have the same number of rows, at least 1: {len(x)}, {len(y)}")
-    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
-        shapes = f"{arrays['x_train'].shape} and {arrays['x_test'].shape}"
-        problems.append(f"x_train and x_test must agree in all axes but the first, got {shapes}")
-    if arrays["x_train"].dtype != arrays["x_test"].dtype:
-        problems.append(
-            f"x_train and x_test must have one dtype, got {arrays['x_train'].dtype}, {arrays['x_test'].dtype}"
-        )
-    if problems:
-        raise ValueError(f"{path}: {'; '.join(problems)}")
-    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

@@ -9,6 +9,16 @@ from pathlib import Path
 from benchmarks.command_line import Parser
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        from importlib.metadata import version
+
+        print(f"crosscheck {version('crosscheck')}")
+        parser.exit()
+
+
 def build_parser() -> Parser:
     """The parser of the whole command line."""
     parser = Parser(
@@ -16,6 +26,7 @@ def build_parser() -> Parser:
         description="One network, two backends - from-scratch NumPy and Keras - and proof that they agree.",
         epilog="example: crosscheck compare mlp cnn lenet",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version of this program")
     commands = parser.add_subparsers(dest="command", metavar="command")
     for name, (text, example, groups) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, epilog=f"example: crosscheck {example}")
@@ -30,7 +41,10 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "models", nargs="*", default=["all"], help="names (crosscheck list), all (mlp cnn lenet), .toml files"
     )
-    command.add_argument("--data", default="digits", help="digits, mnist, fashion_mnist, or the path of a .npz file")
+    command.add_argument(
+        "--data",
+        help="digits (the default), mnist, fashion_mnist, iris, wine, breast_cancer, or a path (docs/own_data.md)",
+    )
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=_positive, help="threads of each backend (default: all cores)")
@@ -40,6 +54,9 @@ def _model_options(command: argparse.ArgumentParser) -> None:
 def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_positive)
     command.add_argument("--batch-size", type=_positive)
+    command.add_argument("--optimizer", help="by name, such as sgd (default: adam, or what a network's file says)")
+    command.add_argument("--learning-rate", type=float, help="of the optimizer (default: its own)")
+    command.add_argument("--loss", help="by name (default: cross-entropy)")
     command.add_argument("--output", type=_path, default=Path("runs"), help="directory of the reports (default: runs)")
 
 
@@ -111,9 +128,11 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--backends", nargs="+", default=["numpy", "keras"], choices=["numpy", "keras"])
     command.add_argument("--seeds", type=_positive, default=3, help="seeds of each, from 0 (default: 3)")
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")
-    command.add_argument("--epochs", type=_positive, default=5, help="of each training (default: 5)")
-    command.add_argument("--batch-size", type=_positive, default=32)
-    command.add_argument("--optimizer", default="adam", help="by name (default: adam)")
+    command.add_argument("--epochs", type=_positive, help="of each training (default: 5)")
+    command.add_argument("--batch-size", type=_positive, help="default: 32")
+    command.add_argument("--optimizer", help="by name (default: adam, or what a network's file says)")
+    command.add_argument("--learning-rate", type=float, help="of the optimizer (default: its own)")
+    command.add_argument("--loss", help="by name (default: cross-entropy)")
     command.add_argument("--jobs", type=_positive, default=1, help="processes on this machine")
     command.add_argument("--dask", metavar="ADDRESS", help="tcp://host:port of a Dask scheduler whose workers do it")
     command.add_argument(
@@ -188,6 +207,11 @@ def _grade_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--secret", help="a text that the random inputs are drawn from (default: a new one)")
     command.add_argument("--output", type=_path, default=Path("runs/grade"), help="a folder for each submission")
     command.add_argument("--nbgrader", type=_path, metavar="FILE", help="write test cells for nbgrader, grade nothing")
+
+
+def _data_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", help="a data set by name, or a path (docs/own_data.md)")
+    command.add_argument("--picture", type=_path, metavar="FILE", help="write some images of each class there (.png)")
 
 
 def _fault_option(command: argparse.ArgumentParser) -> None:
@@ -326,6 +350,11 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "trainings killed and resumed, long ones, many at once; readers fuzzed",
         "endure kills --kills 20",
         (_endure_options,),
+    ),
+    "data": (
+        "what would be read from a file or folder: rows, classes, what was done to them",
+        "data my_images --picture my_images.png",
+        (_data_options,),
     ),
     "list": ("what there is: networks, data sets, faults", "list --json", ()),
 }

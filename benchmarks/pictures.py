@@ -32,6 +32,8 @@ _TURNS: dict[int, Callable[[Array], Array]] = {
 }
 """How the pixels of a file are turned upright, by the orientation its EXIF data names (CIPA DC-008, table 6)."""
 
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 258, 262
 
 
@@ -57,6 +59,11 @@ class _Refused(ValueError):
 def picture_size(path: Path) -> tuple[int, int]:
     """(height, width) of a picture as it is looked at, turned upright."""
     return _opened(path, lambda picture: _upright_size(picture))
+
+
+def picture_channels(path: Path) -> int:
+    """3 where a picture has colours, 1 where it is grey."""
+    return _opened(path, lambda picture: 1 if picture.mode in _GREY_MODES else 3)
 
 
 def read_picture(

@@ -6,7 +6,6 @@ process, several, or a cluster. Nothing is timed: a sweep shares its machine wit
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import datasets
+from benchmarks import datasets, own_data
 from benchmarks.tables import Table, as_html
 from bridge.fuzzing.task_runner import Outcome, Task, run_tasks, source_version
 from bridge.progress import Show, silent
 from model_spec import model_from_json, to_dict, to_json
+from model_spec.experiment import with_table
 from model_spec.training import TrainingSpec
 from model_spec.validation import one_of
 from model_spec.verdict import Verdict, combine, json_text
@@ -28,6 +28,8 @@ from model_spec.whole_files import write_whole
 
 BACKENDS = ("numpy", "keras")
 PARITY_ROWS = 8
+EPOCHS = 5
+"""Of each training, where neither the network's file nor the caller says otherwise."""
 
 
 @dataclass
@@ -148,19 +150,22 @@ def cells_of(
     Raises:
         ValueError: a network, data set, backend or field that there is not, or one twice; before anything is run.
     """
-    from benchmarks.compare import find_models, load_data
+    from benchmarks.compare import VALIDATION_SPLIT, find_experiments, load_data
 
     _refuse_repeated("data sets", list(data))
     _refuse_repeated("backends", list(backends))
     for backend in backends:
         one_of("backends", backend, BACKENDS)
-    checked = to_dict(TrainingSpec().replace(**training))
+    with_table(TrainingSpec(), training)
     version = source_version()
     cells = []
     for name in data:
-        specs = find_models(list(models), load_data(name, limit))
-        _refuse_repeated("networks", [spec.name for spec in specs])
-        for spec in specs:
+        experiments = find_experiments(list(models), load_data(name, limit))
+        _refuse_repeated("networks", [experiment.spec.name for experiment in experiments])
+        for spec, of_file, _ in experiments:
+            held_out = VALIDATION_SPLIT if of_file.get("early_stopping") else 0.0
+            base = TrainingSpec(epochs=EPOCHS, validation_split=held_out)
+            checked = to_dict(with_table(with_table(base, of_file), training))
             common = {"name": spec.name, "spec": to_json(spec), "data": name, "digest": _digest(name)}
             for seed in range(seeds):
                 for backend in backends:
@@ -177,7 +182,7 @@ def _digest(data: str) -> str | None:
     """
     if data in datasets.DATASETS:
         return None
-    return hashlib.sha256(Path(data).read_bytes()).hexdigest()
+    return own_data.digest(data)
 
 
 def _refuse_other_data(data: str, digest: str | None) -> None:
@@ -237,6 +242,7 @@ def train(
     training: dict[str, Any],
 ) -> dict[str, float]:
     """One cell: train one backend with one seed; its figures on the test set, and the epochs it took."""
+    from benchmarks.accuracy import figures_on
     from benchmarks.compare import load_data
     from model_spec.serialization import from_dict
 
@@ -245,7 +251,7 @@ def train(
     with _one_thread(backend == "keras"):
         model = _model(backend, spec, seed)
         history = model.fit(*loaded.train, from_dict(training), verbose=0, seed=seed)
-        return {**model.evaluate(*loaded.test), "epochs": len(history.epoch)}
+        return {**figures_on(model, *loaded.test)[0], "epochs": len(history.epoch)}
 
 
 def parity(name: str, spec: str, data: str, digest: str | None, seed: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.names import nearest
 from model_spec.validation import positive_real, real
 
 
@@ -102,4 +103,7 @@ def get(identifier: Any) -> Initializer:
         return identifier
     if isinstance(identifier, str) and identifier in INITIALIZERS:
         return INITIALIZERS[identifier]()
-    raise ValueError(f"unknown initializer {identifier!r}; use one of {', '.join(INITIALIZERS)} or an object of them")
+    raise ValueError(
+        f"unknown initializer {identifier!r}{nearest(identifier, INITIALIZERS)}; "
+        f"use one of {', '.join(INITIALIZERS)} or an object of them"
+    )

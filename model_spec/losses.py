@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.names import nearest
 from model_spec.validation import boolean, positive_real, real
 
 
@@ -147,7 +148,10 @@ def get(identifier: Any) -> Loss:
     kind = LOSSES.get(identifier) or _KERAS_NAMES.get(identifier) if isinstance(identifier, str) else None
     if kind is not None:
         return kind()
-    raise ValueError(f"unknown loss {identifier!r}; use one of {', '.join(LOSSES)} or an object of model_spec.losses")
+    near = nearest(identifier, (*LOSSES, *_KERAS_NAMES))
+    raise ValueError(
+        f"unknown loss {identifier!r}{near}; use one of {', '.join(LOSSES)} or an object of model_spec.losses"
+    )
 
 
 def has_accuracy(loss: Loss) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 100
@@ -45,6 +46,30 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def nearest(word: Any, known: Iterable[str]) -> str:
+    """ " (did you mean 'adam'?)" where a known word is near to this one, else "".
+
+    >>> print("unknown optimizer 'adma'" + nearest("adma", ["sgd", "adam"]))
+    unknown optimizer 'adma' (did you mean 'adam'?)
+    """
+    import difflib  # where something went wrong alone
+
+    by_case = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(word)[:100].lower(), by_case, n=1)
+    return f" (did you mean {by_case[near[0]]!r}?)" if near else ""
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Names one after the other, the first ones of many.
+
+    >>> listed("abcdef", most=3)
+    'a, b, c and 3 more (crosscheck list)'
+    """
+    every = list(names)
+    more = f" and {len(every) - most} more (crosscheck list)" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def check_folder_name(what: str, name: Any) -> str:

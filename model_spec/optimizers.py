@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from model_spec.names import nearest
 from model_spec.schedules import Schedule
 from model_spec.validation import boolean, positive_real, real
 
@@ -145,7 +146,8 @@ def get(identifier: Any) -> Optimizer:
         for name, optimizer in OPTIMIZERS.items():
             if identifier.lower() == name.lower():
                 return optimizer()
+    known = [name.lower() for name in OPTIMIZERS]
     raise ValueError(
-        f"unknown optimizer {identifier!r}; use one of {', '.join(name.lower() for name in OPTIMIZERS)} "
+        f"unknown optimizer {identifier!r}{nearest(identifier, known)}; use one of {', '.join(known)} "
         f"or an object of model_spec.optimizers"
     )

@@ -11,9 +11,12 @@ from model_spec import initializers, limits, regularizers, untrusted
 from model_spec.layers import LAYERS
 from model_spec.limits import Limits
 from model_spec.model import ModelSpec
-from model_spec.names import printable, shown
+from model_spec.names import nearest, printable, shown
 
 SCHEMA_VERSION = 1
+
+BESIDE_A_MODEL = ("training", "data")
+"""Tables that a file may hold beside its model; see ``model_spec.experiment``."""
 
 _OF_MODELS: dict[str, type] = {
     **LAYERS,
@@ -73,12 +76,13 @@ def from_dict(entry: Any) -> Any:
     kind = entry["type"]
     classes = _classes_with(kind if isinstance(kind, str) else "")
     if not isinstance(kind, str) or kind not in classes:
-        raise ValueError(f"unknown type {shown(kind)}; known are {', '.join(classes)}")
+        raise ValueError(f"unknown type {shown(kind)}{nearest(kind, classes)}; known are {', '.join(classes)}")
     known = {item.name for item in dataclasses.fields(classes[kind])}
     options = {name: _restored(value) for name, value in entry.items() if name != "type"}
     unknown = sorted(set(options) - known)
     if unknown:
-        raise ValueError(f"{kind} has no option {_listed(unknown)}; it has {', '.join(sorted(known))}")
+        near = nearest(unknown[0], known)
+        raise ValueError(f"{kind} has no option {_listed(unknown)}{near}; it has {', '.join(sorted(known))}")
     try:
         return classes[kind](**options)
     except (TypeError, AttributeError, KeyError, OverflowError) as error:  # values of kinds that no layer takes
@@ -116,7 +120,7 @@ def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAUL
         raise ValueError(
             f"this model has schema version {shown(version)}, this program reads {SCHEMA_VERSION}; update the program"
         )
-    unknown = sorted(set(entry) - {"version", "name", "input_shape", "input_dtype", "layers"})
+    unknown = sorted(set(entry) - {"version", "name", "input_shape", "input_dtype", "layers", *BESIDE_A_MODEL})
     missing = sorted({"name", "input_shape", "layers"} - set(entry))
     if unknown or missing:
         raise ValueError(
@@ -159,18 +163,29 @@ def load_model(path: str | Path, bounds: Limits | None = limits.DEFAULT) -> Mode
     Raises:
         ValueError: names the file and what is wrong in it.
     """
-    path = Path(path)
     try:
-        if path.suffix == ".toml":
-            text = untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode("utf-8")
-            entry = untrusted.parse_toml(text)
-        else:
-            entry = untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
-    except FileNotFoundError:
-        raise ValueError(f"no file {path}; give a zoo name or the path of a .toml or .json model") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {printable(str(error))}") from None
-    try:
-        return model_from_dict(entry, bounds)
+        return model_from_dict(read_table(Path(path)), bounds)
+    except FileError:
+        raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+class FileError(ValueError):
+    """A file that cannot be read; the message names it."""
+
+
+def read_table(path: Path) -> Any:
+    """What a ``.toml`` or ``.json`` file holds.
+
+    Raises:
+        FileError: no such file, or damage.
+    """
+    try:
+        if path.suffix == ".toml":
+            return untrusted.parse_toml(untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode("utf-8"))
+        return untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
+    except FileNotFoundError:
+        raise FileError(f"no file {path}; give a zoo name or the path of a .toml or .json model") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read: {printable(str(error))}") from None

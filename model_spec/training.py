@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_spec import losses, optimizers
+from model_spec.names import nearest
 from model_spec.validation import (
     boolean,
     non_negative_integer,
@@ -98,5 +99,6 @@ class TrainingSpec:
         known = {item.name for item in dataclasses.fields(self)}
         unknown = sorted(set(overrides) - known)
         if unknown:
-            raise ValueError(f"unknown training option {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+            what = f"{', '.join(unknown)}{nearest(unknown[0], known)}"
+            raise ValueError(f"unknown training option {what}; known are {', '.join(sorted(known))}")
         return dataclasses.replace(self, **overrides)

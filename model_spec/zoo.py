@@ -16,6 +16,7 @@ from model_spec.layers import (
     MaxPooling2D,
 )
 from model_spec.model import ModelSpec
+from model_spec.names import nearest
 from model_spec.shapes import Shape
 
 
@@ -96,5 +97,7 @@ ZOO: dict[str, Callable[..., ModelSpec]] = {"mlp": mlp, "cnn": cnn, "lenet": len
 def build(name: str, input_shape: Shape = (28, 28, 1), classes: int = 10) -> ModelSpec:
     """Return the architecture of that name for this input and number of classes."""
     if name not in ZOO:
-        raise ValueError(f"unknown architecture {name!r}; known are {', '.join(ZOO)}, or give a .toml file")
+        raise ValueError(
+            f"unknown architecture {name!r}{nearest(name, ZOO)}; known are {', '.join(ZOO)}, or give a .toml file"
+        )
     return ZOO[name](input_shape=input_shape, classes=classes)

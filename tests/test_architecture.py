@@ -53,6 +53,7 @@ RULES_OF_FILES = {
         frozenset({"model_spec", "core_numpy", "bridge", "numpy"}), frozenset({"atheris"})
     ),
     "benchmarks/pictures.py": Rule(frozenset({"numpy"}), frozenset({"PIL"})),
+    "benchmarks/own_files.py": Rule(frozenset({"model_spec", "numpy"}), frozenset({"pandas", "sklearn"})),
     "benchmarks/speed_studies/peers.py": Rule(
         frozenset({"model_spec", "core_numpy", "numpy"}), frozenset({"onnx", "onnxruntime", "sklearn", "torch"})
     ),

@@ -42,7 +42,7 @@ def drawn_at_random():
     found = set()
 
     @seed(0)
-    @settings(max_examples=600, derandomize=False, phases=[Phase.generate], database=None)
+    @settings(max_examples=1000, derandomize=False, phases=[Phase.generate], database=None)
     @given(spec=fuzz.specs())
     def collect(spec):
         found.update(type(layer) for layer in spec.layers)
@@ -78,7 +78,7 @@ def places():
         "tests/model_spec/test_serialization.py, EVERY_LAYER": {
             type(layer) for layer in of_test("model_spec/test_serialization.py", "EVERY_LAYER").layers
         }.__contains__,
-        "what bridge.fuzzing draws in 600 networks": drawn_at_random().__contains__,
+        "what bridge.fuzzing draws in 1000 networks": drawn_at_random().__contains__,
     }
 
 

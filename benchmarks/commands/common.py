@@ -17,6 +17,8 @@ from model_spec.verdict import Verdict
 if TYPE_CHECKING:
     from benchmarks.compare import Data
     from bridge.progress import Show
+    from model_spec import TrainingSpec
+    from model_spec.experiment import Experiment
 
 AGREE = 0
 """The backends agree."""
@@ -60,13 +62,27 @@ def load_keras() -> None:
 
 
 def load_data(options: argparse.Namespace) -> Data:
-    """The data set of ``--data``, its notes told on standard error."""
+    """The data set of ``--data``, or of the networks' files; its notes are told on standard error."""
     from benchmarks import compare
 
+    options.data, options.limit = compare.data_named(options.models, options.data, options.limit)
     data = compare.load_data(options.data, options.limit)
     for note in data.notes:
         print(f"note: {data.name}: {note}", file=sys.stderr)
     return data
+
+
+OF_TRAINING = ("epochs", "batch_size", "optimizer", "learning_rate", "loss")
+"""Options that say how to train."""
+
+
+def training_of(experiment: Experiment, data: Data, options: argparse.Namespace) -> TrainingSpec:
+    """How to train a network: what suits the data, then what its file says, then what the command line says."""
+    from benchmarks import compare
+    from model_spec.experiment import with_table
+
+    training = with_table(compare.default_training(data, None, None, options.seed), experiment.training)
+    return with_table(training, {name: getattr(options, name) for name in OF_TRAINING})
 
 
 def run_directory(parent: Path, name: str) -> Path:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory, training_of
 from model_spec.verdict import combine, json_text
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
-    from benchmarks import console, report
+    from benchmarks import console, report, side_by_side
     from bridge import plant
 
     if options.fault:
         plant(options.fault)  # an unknown one is refused before the work
     data = load_data(options)
-    specs = job.find_models(options.models, data)
-    training = job.default_training(data, options.epochs, options.batch_size, options.seed)
+    experiments = job.find_experiments(options.models, data)
+    runs = [(experiment.spec, training_of(experiment, data, options)) for experiment in experiments]
     threads = prepare(options)
-    results = []
-    for spec in specs:
+    results, directories = [], []
+    for spec, training in runs:
         with progress(options) as show:
             result = job.run(
                 spec,
@@ -38,12 +38,17 @@ def run(options: argparse.Namespace) -> int:
             show(f"{spec.name}: writing the report")
             report.save(result, directory)
         results.append(result)
+        directories.append(directory)
         verdict = combine(result.verdict for result in results)
         if not options.json:
             console.show(*console.comparison_parts(result), f"report: {directory / 'report.html'}\n")
+    compared = list(zip(results, directories, strict=True))
+    page = side_by_side.save(compared, options.output) if len(results) > 1 else None
     if options.json:
         print(json_text([result.to_dict() for result in results]))
     else:
+        if page is not None:
+            console.show(side_by_side.table(side_by_side.lines_of(compared, options.output)), f"page: {page}")
         names = ", ".join(result.spec.name for result in results if result.verdict == verdict)
         console.show(f"{verdict}: {names} on {data.name}")
     return exit_code(verdict)

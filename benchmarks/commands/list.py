@@ -11,13 +11,14 @@ from model_spec.verdict import json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, datasets
+    from benchmarks.own_files import BUNDLED
     from benchmarks.tables import Table
     from bridge.selftest.faults import FAULTS
     from model_spec import zoo
 
     lists = {
         "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in zoo.ZOO.items()},
-        "data": {name: "" for name in datasets.DATASETS},
+        "data": {name: "" for name in (*datasets.DATASETS, *BUNDLED)},
         "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
     }
     if options.json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import INTERRUPTED, exit_code, load_keras, progress
+from benchmarks.commands.common import INTERRUPTED, OF_TRAINING, exit_code, load_keras, progress
 from model_spec.verdict import json_text
 
 
@@ -13,7 +13,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console, sweep
 
     load_keras()
-    training = {"optimizer": options.optimizer, "epochs": options.epochs, "batch_size": options.batch_size}
+    training = {name: getattr(options, name) for name in OF_TRAINING}
     cells = sweep.cells_of(options.models, options.data, options.backends, options.seeds, training, options.limit)
     with progress(options) as show:
         result = sweep.run(cells, options.directory, options.jobs, options.dask, show)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory
+from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory, training_of
 from model_spec.names import printable, shown
 from model_spec.verdict import combine, json_text
 
@@ -25,9 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume is None:
         data = load_data(options)
-        specs = job.find_models(options.models, data)
-        training = job.default_training(data, options.epochs, options.batch_size, options.seed)
-        runs = [(spec, training, None) for spec in specs]
+        experiments = job.find_experiments(options.models, data)
+        runs = [(experiment.spec, training_of(experiment, data, options), None) for experiment in experiments]
     else:
         runs = [(*_take_up(options), options.resume)]
         data = load_data(options)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
 from benchmarks.grading.assignment import Assignment
 from benchmarks.grading.judging import Outcome
 from model_spec.whole_files import write_whole
@@ -78,18 +79,7 @@ def page(name: str, assignment: Assignment, outcomes: Sequence[Outcome]) -> str:
     Raises:
         ImportError: jinja2 is missing; the message has the pip line.
     """
-    try:
-        import jinja2
-    except ImportError:
-        raise ImportError('pages of students need jinja2: pip install "crosscheck[report]"') from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("benchmarks", "grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("page.html")
+    template = report.template("page.html", "grading")
     return template.render(name=name, assignment=assignment, outcomes=outcomes, total=total(outcomes))
 
 

@@ -1,5 +1,6 @@
 """Pictures of results: every function draws on the axes it is given, or makes them, and returns the figure."""
 
+from benchmarks.plots.accuracy_against_time import accuracy_against_time
 from benchmarks.plots.classes import confusion
 from benchmarks.plots.curves import drift, learning_curves, smoothed
 from benchmarks.plots.distributions import activation_histograms
@@ -9,6 +10,7 @@ from benchmarks.plots.ratios import speed_ratios
 from benchmarks.plots.style import as_png, as_svg, inline_svg
 
 __all__ = [
+    "accuracy_against_time",
     "activation_histograms",
     "activation_surface",
     "as_png",

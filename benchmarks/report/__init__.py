@@ -38,28 +38,38 @@ def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
     Raises:
         ImportError: jinja2 or matplotlib is missing; the message has the pip line.
     """
-    try:
-        import jinja2
-    except ImportError:
-        raise ImportError('the HTML report needs jinja2: pip install "crosscheck[report]"') from None
+    page = template("page.html")
     from benchmarks.report import pictures
     from bridge.judge.heat_map import heat_map
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("benchmarks", "report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     parity = result.parity
-    return environment.get_template("page.html").render(
+    return page.render(
         entry=entry or entry_of(result),
         summary=result.spec.summary(),
         heat=heat_map(parity.rows),
         worst=parity.worst(parity.rows, "error_over_bound"),
         pictures=pictures.of(result),
     )
+
+
+def template(name: str, package: str = "report") -> Any:
+    """A page's template, from the folder of this name.
+
+    Raises:
+        ImportError: jinja2 is missing; the message has the pip line.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise ImportError('the HTML report needs jinja2: pip install "crosscheck[report]"') from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("benchmarks", package),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(name)
 
 
 def save(result: Comparison, directory: Path) -> None:

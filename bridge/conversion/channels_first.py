@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conversion.named_arrays import alike, by_name
-from model_spec import Conv2D, Dense, ModelSpec, Reshape
+from model_spec import Conv2D, Dense, DepthwiseConv2D, ModelSpec, Reshape
 from model_spec.layers import Flatten, LayerSpec
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
@@ -123,6 +123,10 @@ def _turned(
     if isinstance(layer, Conv2D) and own["kernel"].ndim == 4:
         # (filters, channels, h, w) -> (h, w, channels, filters)
         own = {**own, "kernel": own["kernel"].transpose(2, 3, 1, 0)}
+    elif isinstance(layer, DepthwiseConv2D) and own["kernel"].ndim == 4:
+        # (c * depth_multiplier, 1, h, w) -> (h, w, 1, c * depth_multiplier) -> (h, w, c, depth_multiplier)
+        kernel = own["kernel"].transpose(2, 3, 1, 0)
+        own = {**own, "kernel": kernel.reshape(*kernel.shape[:2], -1, layer.depth_multiplier)}
     elif isinstance(layer, Dense) and layout == "OI":
         own = {**own, "kernel": own["kernel"].T}
     elif is_image:

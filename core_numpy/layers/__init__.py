@@ -9,31 +9,39 @@ from core_numpy.layers.activation import Activation
 from core_numpy.layers.batch_normalization import BatchNormalization
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
+from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
+from core_numpy.layers.layer_normalization import LayerNormalization
 from core_numpy.layers.leaky_relu import LeakyReLU
 from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
+from core_numpy.layers.relu import ReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
+from core_numpy.layers.up_sampling2d import UpSampling2D
 from model_spec import layers as specs
 
 LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Dense: Dense,
     specs.Conv2D: Conv2D,
+    specs.DepthwiseConv2D: DepthwiseConv2D,
     specs.MaxPooling2D: MaxPooling2D,
     specs.AveragePooling2D: AveragePooling2D,
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
     specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
     specs.ZeroPadding2D: ZeroPadding2D,
+    specs.UpSampling2D: UpSampling2D,
     specs.Flatten: Reshape,
     specs.Reshape: Reshape,
     specs.Rescaling: Rescaling,
     specs.Dropout: Dropout,
     specs.BatchNormalization: BatchNormalization,
+    specs.LayerNormalization: LayerNormalization,
     specs.Activation: Activation,
     specs.PReLU: PReLU,
     specs.LeakyReLU: LeakyReLU,
+    specs.ReLU: ReLU,
     specs.Add: Add,
     specs.Subtract: Subtract,
     specs.Multiply: Multiply,

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_models.layers import activation, batch_normalization, conv2d, dense, dropout, leaky_relu, prelu, reshaping
+from keras_models.layers import (
+    activation,
+    batch_normalization,
+    conv2d,
+    dense,
+    depthwise_conv2d,
+    dropout,
+    layer_normalization,
+    leaky_relu,
+    prelu,
+    relu,
+    reshaping,
+    up_sampling2d,
+)
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
@@ -18,6 +31,7 @@ from model_spec.streams import layer_seed
 LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
+    specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
     specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
     specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),
@@ -25,6 +39,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.ZeroPadding2D: KerasForm(
         (keras.layers.ZeroPadding2D,), reshaping.build_zero_padding, reshaping.read_zero_padding
     ),
+    specs.UpSampling2D: KerasForm((keras.layers.UpSampling2D,), up_sampling2d.build, up_sampling2d.read),
     specs.Flatten: KerasForm((keras.layers.Flatten,), reshaping.build_flatten, reshaping.read_flatten),
     specs.Reshape: KerasForm((keras.layers.Reshape,), reshaping.build_reshape, reshaping.read_reshape),
     specs.Rescaling: KerasForm((keras.layers.Rescaling,), reshaping.build_rescaling, reshaping.read_rescaling),
@@ -32,8 +47,12 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.BatchNormalization: KerasForm(
         (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
     ),
+    specs.LayerNormalization: KerasForm(
+        (keras.layers.LayerNormalization,), layer_normalization.build, layer_normalization.read
+    ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),
+    specs.ReLU: KerasForm((keras.layers.ReLU,), relu.build, relu.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
     specs.Add: merge(keras.layers.Add, specs.Add),
     specs.Subtract: merge(keras.layers.Subtract, specs.Subtract),

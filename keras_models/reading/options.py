@@ -87,7 +87,10 @@ def activation_of_layer(layer: Any) -> str:
     if kind is keras.layers.Activation:
         return activation_of(layer, layer.activation)
     if kind is keras.layers.ReLU:
-        only(layer, max_value=None, negative_slope=0.0, threshold=0.0)
+        only(layer, negative_slope=0.0, threshold=0.0)
+        if layer.max_value == 6:
+            return "relu6"
+        only(layer, max_value=None)
         return "relu"
     if kind is keras.layers.LeakyReLU:
         if np.float32(layer.negative_slope) != np.float32(LEAKY_RELU_SLOPE):

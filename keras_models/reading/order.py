@@ -80,6 +80,8 @@ class Order:
                 raise refuse(layer, f"axis={layer.axis}", f"supported is that of the channels, axis={channels + 1}")
         if self.is_turned and isinstance(layer, (keras.layers.Dense, keras.layers.Reshape)):
             raise refuse(layer, "this layer on channels-first images", "put a Flatten in front of it")
+        if self.is_turned and isinstance(layer, keras.layers.LayerNormalization):
+            raise refuse(layer, "this layer on channels-first images", "build it on channels-last images")
         if self.is_turned and isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
             # keras/src/backend/tensorflow/numpy.py, add: a bias as long as the last axis goes along the last axis
             if layer.filters == layer.compute_output_shape((None, *self.shape))[-1]:

@@ -5,7 +5,9 @@ from model_spec.layers.base import LayerSpec
 from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
+from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
 from model_spec.layers.dropout import Dropout
+from model_spec.layers.layer_normalization import LayerNormalization
 from model_spec.layers.leaky_relu import LeakyReLU
 from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from model_spec.layers.pooling import (
@@ -15,26 +17,32 @@ from model_spec.layers.pooling import (
     MaxPooling2D,
 )
 from model_spec.layers.prelu import PReLU
+from model_spec.layers.relu import ReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
+from model_spec.layers.up_sampling2d import UpSampling2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
     layer.__name__: layer
     for layer in (
         Dense,
         Conv2D,
+        DepthwiseConv2D,
         MaxPooling2D,
         AveragePooling2D,
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
         ZeroPadding2D,
+        UpSampling2D,
         Flatten,
         Reshape,
         Rescaling,
         Dropout,
         BatchNormalization,
+        LayerNormalization,
         Activation,
         PReLU,
         LeakyReLU,
+        ReLU,
         Add,
         Subtract,
         Multiply,
@@ -59,15 +67,19 @@ __all__ = [
     "BatchNormalization",
     "Conv2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "LayerNormalization",
     "LayerSpec",
     "LeakyReLU",
     "MaxPooling2D",
     "PReLU",
+    "ReLU",
     "Rescaling",
     "Reshape",
+    "UpSampling2D",
     "ZeroPadding2D",
 ]

@@ -58,7 +58,7 @@ def write_idx(directory, arrays, packed=True):
 
 def assert_is(dataset, arrays):
     (x_train, y_train), (x_test, y_test) = dataset
-    for part, array in zip(datasets.PARTS, (x_train, y_train, x_test, y_test), strict=True):
+    for part, array in zip(data_files.PARTS, (x_train, y_train, x_test, y_test), strict=True):
         assert array.dtype == np.uint8
         np.testing.assert_array_equal(array, arrays[part])
 
@@ -234,7 +234,7 @@ def test_every_truncation_of_a_file_is_a_clear_error(nowhere, small):
 
 def test_pickled_objects_are_never_loaded(nowhere):
     path = nowhere / "own.npz"
-    parts = {part: np.array([{"a": 1}], dtype=object) for part in datasets.PARTS}
+    parts = {part: np.array([{"a": 1}], dtype=object) for part in data_files.PARTS}
     np.savez(path, allow_pickle=True, **parts)
     with pytest.raises(ValueError, match="own.npz cannot be read as a .npz file of plain arrays"):
         datasets.load(str(path))
@@ -306,9 +306,10 @@ def test_a_file_of_ones_own(tmp_path):
         ({"y_test": None}, "own.npz lacks y_test; a data file holds x_train, y_train, x_test, y_test"),
         ({"x_train": np.zeros(5)}, r"x_train must be numbers of shape \(n, ...\), got float64 \(5,\)"),
         ({"x_train": np.full((5, 2), "a")}, r"x_train must be numbers of shape \(n, ...\), got <U1"),
-        ({"y_train": np.zeros(5)}, r"y_train must be integer classes of shape \(n,\), got float64 \(5,\)"),
-        ({"y_train": np.array(3)}, r"y_train must be integer classes of shape \(n,\), got int64 \(\)"),
-        ({"y_train": np.arange(4)}, "x_train and y_train must have the same number of rows, at least 1: 5, 4"),
+        ({"y_train": np.zeros(5)}, "all rows for training are of class 0.0; give two classes"),
+        ({"y_train": np.arange(5) + 0.5}, "y holds fractions, as for a regression; labels must be whole numbers"),
+        ({"y_train": np.array(3)}, r"y_train must have one label a row, got int64 \(\)"),
+        ({"y_train": np.arange(4)}, "x_train and y_train must have the same number of rows, at least 1, got 5 and 4"),
         (
             {"x_test": np.ones((2, 6, 5, 3), np.float32)},
             r"must agree in all axes but the first, got \(5, 6, 6, 3\) and \(2, 6, 5, 3\)",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import model_spec as ms
-from benchmarks import datasets
+from benchmarks import own_data
 from benchmarks.cli import main
 from benchmarks.commands.common import CANNOT_COMPARE
 from benchmarks.compare import load_data
@@ -57,11 +57,11 @@ def test_floats_on_the_scale_of_bytes_are_said(file):
 
 def test_every_part_of_mixed_rows_holds_its_share():
     y = np.array([0] * 90 + [1] * 9 + [2])
-    order = datasets.mixed_classes(y)
+    order = own_data.mixed_classes(y)
     assert sorted(order) == list(range(100))
     for part in np.split(y[order], 10)[:9]:
         assert np.count_nonzero(part == 1) in (0, 1, 2)
-    assert not np.array_equal(order, datasets.mixed_classes(y, seed=1))
+    assert not np.array_equal(order, own_data.mixed_classes(y, seed=1))
 
 
 def test_the_command_says_what_it_did(file, tmp_path, capsys, monkeypatch):
@@ -83,7 +83,7 @@ def test_the_library_warns_where_a_hold_out_lacks_training():
     x, y = np.tile(x, (10, 1)), np.repeat(np.arange(3), 100)
     with pytest.warns(UserWarning, match="the last 30 of 300 rows.*are all of class 2"):
         NumpyModel(spec).fit(x, y, training.replace(validation_split=0.1), verbose=0)
-    mixed = datasets.mixed_classes(y)
+    mixed = own_data.mixed_classes(y)
     NumpyModel(spec).fit(x[mixed], y[mixed], training, verbose=0)  # no warning: warnings are errors here
 
 

@@ -117,3 +117,13 @@ def test_names_of_other_layers_are_refused():
     wrong = {name.replace("b3", "beta3"): value for name, value in arrays.items()}
     with pytest.raises(ValueError, match="by their names it would get W3, beta3"):
         from_channels_first(spec, wrong, dense_layout="IO")
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_kernels_are_turned(multiplier):
+    # 3 channels and a 3x1 kernel: with one output a channel both layouts have one shape
+    spec = ms.ModelSpec("depthwise", (5, 5, 3), (ms.DepthwiseConv2D((3, 1), depth_multiplier=multiplier),))
+    given = np.random.default_rng(0).normal(size=(3 * multiplier, 1, 3, 1))
+    kernel = from_channels_first(spec, [given, np.zeros(3 * multiplier)])["depthwise_conv2d/kernel"]
+    for output in range(3 * multiplier):
+        assert np.array_equal(kernel[:, :, output // multiplier, output % multiplier], given[output, 0])

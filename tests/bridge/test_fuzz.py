@@ -79,7 +79,7 @@ def test_every_layer_is_drawn():
     found = set()
 
     @hypothesis.seed(0)
-    @settings(max_examples=600, derandomize=False, phases=[hypothesis.Phase.generate])
+    @settings(max_examples=1000, derandomize=False, phases=[hypothesis.Phase.generate])
     @given(spec=fuzz.specs())
     def collect(spec):
         found.update(type(layer) for layer in spec.layers)

@@ -22,10 +22,12 @@ from model_spec import (
     Concatenate,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    LayerNormalization,
     LeakyReLU,
     Maximum,
     MaxPooling2D,
@@ -33,9 +35,11 @@ from model_spec import (
     ModelSpec,
     Multiply,
     PReLU,
+    ReLU,
     Rescaling,
     Reshape,
     Subtract,
+    UpSampling2D,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -124,6 +128,22 @@ CONVOLUTIONS = [
         for batch, (kernel, dilation, padding) in enumerate(product((2, 3), (2, (3, 1)), ("valid", "same")), start=1)
         if batch <= 5
     ),
+    *(
+        line(DepthwiseConv2D(kernel, stride, padding, multiplier), shape=IMAGE, batch=2)
+        for kernel, stride, padding, multiplier in product((1, 3, (4, 2)), (1, 2), ("valid", "same", 1), (1, 3))
+    ),
+    *(
+        line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
+        for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    line(DepthwiseConv2D(3, use_bias=False), shape=(6, 6, 1)),
+    line(DepthwiseConv2D(3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
+    line(
+        DepthwiseConv2D(2, depthwise_regularizer=L2(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(DepthwiseConv2D(3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
     line(Conv2D(4, (7, 5)), shape=IMAGE),
     line(Conv2D(1, 3, padding="same"), shape=(1, 1, 1), batch=1),
     line(Conv2D(2, 5, strides=4, padding="same"), shape=(3, 3, 1), batch=5),
@@ -158,6 +178,11 @@ POOLINGS = [
 RESHAPING = [
     *(line(ZeroPadding2D(padding), shape=IMAGE, batch=2) for padding in (1, 0, (2, 1), ((1, 0), (0, 3)))),
     line(ZeroPadding2D(1), Conv2D(2, 3), shape=SMALL),
+    *(line(UpSampling2D(size), shape=IMAGE, data=data) for size in (1, 2, (1, 3), (3, 2)) for data in DATA[:2]),
+    line(Conv2D(3, 2), UpSampling2D(3), Conv2D(2, 3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), AveragePooling2D(3), shape=SMALL),
+    line(Dense(3), UpSampling2D(3), GlobalAveragePooling2D(), shape=SMALL),
+    line(Conv2D(3, 2, activation="relu"), UpSampling2D(2), MaxPooling2D(2, 1), shape=SMALL, ties=True),
     line(Flatten(), shape=IMAGE),
     line(Flatten(), shape=ROW),
     *(line(Reshape(target), shape=IMAGE) for target in ((70,), (-1,), (5, 14), (2, -1, 7), (7, 5, 2))),
@@ -199,6 +224,20 @@ ACTIVATION = [
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
     *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
     line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
+    *(
+        line(ReLU(largest, slope, threshold), shape=SMALL, data=data)
+        for largest, slope, threshold in (
+            *product((None, 6.0, 0.7, 1.0), (0.0, 0.2), (0.0, 0.5)),
+            (1.0, 1.5, 2.0),
+            (None, 0.1, 0.3),
+            (0.0, 0.1, 0.0),
+        )
+        for data in DATA[:2]
+        # Of the whole numbers from 0 on none lies between 0 and 0.7: every gradient would be 0
+        if data == "normal" or largest is None or largest >= 1
+    ),
+    line(Rescaling(5.0), ReLU(6.0, 0.0, 0.0), shape=SMALL, data="integers"),
+    line(Dense(4), ReLU(1.0, 0.1), Dense(3), shape=ROW),
     *(line(PReLU(shared_axes=axes), shape=SMALL) for axes in (None, 2, (1, 2), (1, 2, 3))),
     *(
         line(Rescaling(0.5, -0.75), PReLU(shared_axes=axes), shape=SMALL, data=data)
@@ -223,6 +262,21 @@ NORMALIZATION = [
         for center, scale in product((True, False), (True, False))
         for epsilon, shape, batch in ((1e-3, IMAGE, 3), (1e-5, (4,), 5))
     ),
+    *(
+        line(LayerNormalization(axis, epsilon, center, scale), shape=shape)
+        for center, scale in product((True, False), (True, False))
+        for epsilon, axis, shape in (
+            (1e-3, -1, SMALL),
+            (1e-5, -1, (9,)),
+            (1e-3, (1, 2, 3), IMAGE),
+            (1e-2, 1, IMAGE),
+            (1e-3, (-3, -1), IMAGE),
+        )
+    ),
+    *(line(LayerNormalization((1, 2, 3)), shape=IMAGE, data=data) for data in DATA[1:]),
+    line(Rescaling(1.0, 100.0), LayerNormalization(), shape=(9,)),
+    line(Dense(8), LayerNormalization(), Activation("gelu"), Dense(3), shape=ROW, batch=5),
+    line(Conv2D(4, 2), LayerNormalization(), shape=IMAGE),
     line(BatchNormalization(trainable=False), shape=IMAGE),
     line(BatchNormalization(momentum=0.5), shape=(1, 1, 3), batch=2),
     line(BatchNormalization(), shape=SMALL, batch=1),

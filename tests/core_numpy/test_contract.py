@@ -80,6 +80,30 @@ CASES = [
     ),
     *(Case(f"conv-{name}", ms.Conv2D(2, 3, padding="same", activation=name), (4, 4, 2)) for name in ACTIVATIONS),
     *(
+        Case(
+            f"depthwise-{kernel}-{stride}-{padding}-{multiplier}",
+            ms.DepthwiseConv2D(kernel, stride, padding, multiplier),
+            IMAGE,
+        )
+        for kernel in (1, 3, (2, 3))
+        for stride in (1, 2)
+        for padding in ("valid", "same", ((1, 0), (0, 2)))
+        for multiplier in (1, 3)
+    ),
+    Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
+    Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
+    Case(
+        "depthwise-options",
+        ms.DepthwiseConv2D(
+            2,
+            depthwise_initializer="he_normal",
+            bias_initializer="ones",
+            depthwise_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        IMAGE,
+    ),
+    *(
         Case(f"{kind.__name__}-{pool}-{strides}-{padding}", kind(pool, strides=strides, padding=padding), (7, 5, 2))
         for kind in (ms.MaxPooling2D, ms.AveragePooling2D)
         for pool in (2, 3, (2, 3), (3, 1))
@@ -92,6 +116,7 @@ CASES = [
     Case("zero-padding-2", ms.ZeroPadding2D(2), (3, 4, 2)),
     Case("zero-padding-pair", ms.ZeroPadding2D((1, 2)), (3, 4, 2)),
     Case("zero-padding-pairs", ms.ZeroPadding2D(((0, 2), (3, 1))), (3, 4, 2)),
+    *(Case(f"up-sampling-{size}", ms.UpSampling2D(size), (3, 4, 2)) for size in (1, 2, (1, 3), (3, 2))),
     Case("flatten", ms.Flatten(), (3, 4, 2)),
     Case("flatten-flat", ms.Flatten(), (4,)),
     Case("reshape", ms.Reshape((6, 4)), (3, 4, 2)),
@@ -114,9 +139,22 @@ CASES = [
     ),
     Case("batch-normalization-frozen", ms.BatchNormalization(trainable=False), (3,)),
     Case("batch-normalization-numbers", ms.BatchNormalization(momentum=0.7, epsilon=0.1), (3,)),
+    *(
+        Case(f"layer-normalization-{axis}-{center}-{scale}", ms.LayerNormalization(axis, 0.1, center, scale), IMAGE)
+        for axis in (-1, 1, (1, 3), (1, 2, 3), (-3, -2))
+        for center in (True, False)
+        for scale in (True, False)
+    ),
+    Case("layer-normalization-row", ms.LayerNormalization(trainable=False), (5,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
     *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
     *(Case(f"leaky-relu-{slope}", ms.LeakyReLU(slope), (3, 4)) for slope in (0.3, 0.01, 1.5, 0.0)),
+    *(
+        Case(f"relu-{largest}-{slope}-{threshold}", ms.ReLU(largest, slope, threshold), (3, 4))
+        for largest in (None, 6.0, 0.7)
+        for slope in (0.0, 0.2)
+        for threshold in (0.0, 0.5)
+    ),
     Case("prelu-options", ms.PReLU("ones", "l2", trainable=False), (4,)),
 ]
 
@@ -184,8 +222,10 @@ class Bench:
         if len(self.network.steps) == 2:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
-        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU))
+        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU, ms.ReLU))
         kinks = (0.0, *(place for place, _ in KINKS.get(activation, ())))
+        if isinstance(self.case.layer, ms.ReLU):
+            kinks = (self.case.layer.threshold, self.case.layer.max_value or 0.0)
         return has_kink and min(np.abs(preactivation - place).min() for place in kinks) < self.MARGIN
 
     @property

@@ -75,6 +75,7 @@ def test_loss_equals_evaluate_and_includes_penalties(every_layer, images, random
     plain = -np.log(probabilities[np.arange(5), images[1]]).mean()
     weights = model.weights
     penalties = 0.01 * sum((weights[name] ** 2).sum() for name in ("conv2d/kernel", "p_re_lu/alpha"))
+    penalties += 0.01 * np.abs(weights["depthwise_conv2d/kernel"]).sum()
     np.testing.assert_allclose(loss - plain, penalties, rtol=1e-9)
 
 

@@ -33,6 +33,10 @@ def test_what_was_built_from_a_specification_is_read_back(name):
 
 READ = [
     (layers.ReLU(), ms.Activation("relu")),
+    (layers.ReLU(6), ms.Activation("relu6")),
+    (layers.ReLU(max_value=2, negative_slope=0.1, threshold=0.5), ms.ReLU(2.0, 0.1, 0.5)),
+    (layers.ReLU(negative_slope=0.1), ms.ReLU(negative_slope=0.1)),
+    (layers.Dense(2, activation=layers.ReLU(6)), ms.Dense(2, activation="relu6")),
     (layers.LeakyReLU(negative_slope=0.2), ms.Activation("leaky_relu")),
     (layers.LeakyReLU(negative_slope=0.1), ms.LeakyReLU(0.1)),
     (layers.ELU(), ms.Activation("elu")),
@@ -45,11 +49,17 @@ READ = [
     (layers.SpatialDropout2D(0.3), ms.Dropout(0.3, (None, 1, 1, None))),
     (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
     (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
+    (layers.UpSampling2D((2, 1)), ms.UpSampling2D((2, 1))),
     (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
     (layers.AveragePooling2D(3, 2, "same"), ms.AveragePooling2D(3, 2, "same")),
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.DepthwiseConv2D(3, 2, "same", 2, use_bias=False), ms.DepthwiseConv2D(3, 2, "same", 2, use_bias=False)),
+    (
+        layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
+        ms.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
+    ),
     (layers.Conv2D(2, 3, kernel_regularizer="l2"), ms.Conv2D(2, 3, kernel_regularizer="l2")),
     (
         layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.25, 0.5), trainable=False),
@@ -58,6 +68,8 @@ READ = [
     (layers.Dense(2, kernel_initializer="orthogonal"), ms.Dense(2)),
     (layers.PReLU("ones", "l2", shared_axes=[1, 2]), ms.PReLU("ones", "l2", (1, 2))),
     (layers.PReLU(shared_axes=1), ms.PReLU(shared_axes=1)),
+    (layers.LayerNormalization(), ms.LayerNormalization()),
+    (layers.LayerNormalization([2, 1], 1e-5, False), ms.LayerNormalization((1, 2), 1e-5, False)),
     (layers.Flatten(), ms.Flatten()),
     (layers.MaxPooling2D(2), ms.MaxPooling2D(2)),
     (layers.GlobalAveragePooling2D(), ms.GlobalAveragePooling2D()),
@@ -156,7 +168,7 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
     (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
-    (lambda: sequential(layers.ReLU(max_value=6)), "max_value=6"),
+    (lambda: sequential(layers.Dense(2, activation=layers.ReLU(max_value=5))), "max_value=5"),
     (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
     (
         lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.PReLU(), layers.Flatten()),
@@ -169,6 +181,12 @@ REFUSED = [
     (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
     (lambda: sequential(layers.Dropout(0.2, noise_shape=(3, None, 1, 1))), "noise_shape"),
+    (
+        lambda: sequential(
+            layers.Conv2D(3, 1, data_format="channels_first"), layers.LayerNormalization(), layers.Flatten()
+        ),
+        "LayerNormalization.*channels-first images",
+    ),
     (lambda: sequential(layers.Dense(2, dtype="mixed_float16")), "float16"),
     (lambda: sequential(layers.Dense(2, dtype="bfloat16")), "bfloat16"),
     (lambda: sequential(layers.Flatten(), layers.Dense(2, dtype="float64")), "different precisions"),

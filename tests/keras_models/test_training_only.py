@@ -66,6 +66,8 @@ OPTIONS = [
     ),
     (lambda: layers.Dense(3, kernel_regularizer="orthogonal_regularizer"), "kernel_regularizer=OrthogonalRegularizer"),
     (lambda: layers.PReLU(alpha_constraint="non_neg"), "alpha_constraint=NonNeg"),
+    (lambda: layers.LayerNormalization(gamma_regularizer="l2"), "gamma_regularizer=L2"),
+    (lambda: layers.DepthwiseConv2D(3, depthwise_constraint="unit_norm"), "depthwise_constraint=UnitNorm"),
     (
         lambda: layers.BatchNormalization(gamma_regularizer="l2", beta_constraint="min_max_norm", synchronized=True),
         "beta_constraint=MinMaxNorm, gamma_regularizer=L2, synchronized=True",

@@ -13,6 +13,7 @@ from model_spec.layers.base import snake_case
 REQUIRED = {
     "Dense": {"units": 3},
     "Conv2D": {"filters": 3, "kernel_size": 2},
+    "DepthwiseConv2D": {"kernel_size": 2},
     "AveragePooling2D": {"pool_size": (2, 2)},
     "Reshape": {"target_shape": (3,)},
     "Rescaling": {"scale": 1.0},
@@ -73,7 +74,10 @@ def test_automatic_names_are_those_of_keras(name):
         (lambda: ms.Dense(2.0), "units must be an integer of at least 1, got 2.0"),
         (lambda: ms.Dense(2, activation="swoosh"), "activation must be one of elu, .*, got 'swoosh'"),
         (lambda: ms.Dense(2, use_bias=1), "use_bias must be True or False, got 1"),
-        (lambda: ms.Dense(2, kernel_initializer="random"), "unknown initializer 'random'; use one of zeros, ones"),
+        (
+            lambda: ms.Dense(2, kernel_initializer="random"),
+            r"unknown initializer 'random' \(did you mean 'random_normal'\?\); use one of zeros, ones",
+        ),
         (lambda: ms.Dense(2, bias_regularizer="l3"), "unknown regularizer 'l3'; use None, l1, l2, l1_l2"),
         (lambda: ms.Dense(2, name="a b"), "no slash or space.*got 'a b'"),
         (lambda: ms.Dense(2, name="a/b"), "no slash or space.*got 'a/b'"),

@@ -21,7 +21,7 @@ def test_replace_checks_again():
     training = ms.TrainingSpec(epochs=3, seed=4)
     assert training.replace(epochs=5, optimizer="adagrad") == ms.TrainingSpec("adagrad", epochs=5, seed=4)
     assert training.epochs == 3
-    with pytest.raises(ValueError, match="unknown training option epoch; known are batch_size, "):
+    with pytest.raises(ValueError, match="unknown training option epoch .*; known are batch_size, "):
         training.replace(epoch=5)
     with pytest.raises(ValueError, match="batch_size must be an integer of at least 1, got 0"):
         training.replace(batch_size=0)

@@ -7,11 +7,15 @@ from bridge.judge.layers import (
     batch_normalization,
     conv2d,
     dense,
+    depthwise_conv2d,
+    layer_normalization,
     leaky_relu,
     merging,
     pooling,
     prelu,
+    relu,
     reshaping,
+    up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
 from bridge.judge.layers.linear import LinearRule
@@ -25,7 +29,9 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Activation: JudgedLayer(activation.ActivationRule(), activation.draw),
     specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
+    specs.LayerNormalization: JudgedLayer(layer_normalization.LayerNormalizationRule(), layer_normalization.draw),
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
+    specs.ReLU: JudgedLayer(relu.ReLURule(), relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
     specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
@@ -37,6 +43,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     ),
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
+    specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
     specs.AveragePooling2D: JudgedLayer(
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),
@@ -44,6 +51,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),

@@ -21,6 +21,7 @@ from bridge.selftest.faults import (
 from bridge.selftest.faults.change import Change
 from bridge.selftest.faults.fault import Fault
 from core_numpy import NumpyModel
+from model_spec.names import listed, nearest
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
@@ -74,5 +75,5 @@ def find(fault: str | Change) -> Change:
     if isinstance(fault, Change):
         return fault
     if fault not in FAULTS:
-        raise ValueError(f"unknown fault {fault!r}; known are {', '.join(FAULTS)}")
+        raise ValueError(f"unknown fault {fault!r}{nearest(fault, FAULTS)}; known are {listed(FAULTS)}")
     return FAULTS[fault]

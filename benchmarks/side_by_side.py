@@ -1,0 +1,124 @@
+"""Several networks beside one another: a row for each network and backend, as a table and as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import report
+from benchmarks.plots import accuracy_against_time, inline_svg
+from benchmarks.tables import Table
+from model_spec.verdict import Verdict, combine, json_text
+from model_spec.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from benchmarks.compare import Comparison
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Line:
+    """One network on one backend.
+
+    Attributes:
+        network: its name.
+        backend: "NumPy" or "Keras".
+        parameters: how many.
+        parity: the verdict of forward and backward.
+        accuracy: on the test set; with several seeds the mean.
+        low, high: 95 % interval of the first seed's accuracy, by the number of test examples (Wilson, 1927).
+        loss: on the test set, first seed.
+        step_ms: of a training step, median; the faster of Keras' ways.
+        predict_ms: of a prediction of 1,000 rows, the same.
+        memory_mb: peak of a fresh process that trains a few steps.
+        weights_kb: of all variables in float32.
+        page: the network's report, beside this page.
+    """
+
+    network: str
+    backend: str
+    parameters: int
+    parity: str
+    accuracy: float
+    low: float
+    high: float
+    loss: float
+    step_ms: float
+    predict_ms: float
+    memory_mb: float
+    weights_kb: float
+    page: str
+
+
+def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[Line]:
+    """The lines of comparisons that trained and timed, each with the directory of its report."""
+    from scipy.stats import binomtest
+
+    found = []
+    for result, directory in results:
+        if result.accuracy is None or result.speed is None or result.beginning is None:
+            continue
+        examples = len(result.accuracy.labels)
+        for side, backend in enumerate(result.accuracy.backends):
+            right = round(backend.test["accuracy"] * examples)
+            interval = binomtest(right, examples).proportion_ci(CONFIDENCE, method="wilson")
+            accuracies = [one.backends[side].test["accuracy"] for one in result.accuracies]
+            step, predict = (_fastest(phase.arms, backend.name) for phase in result.speed.phases.values())
+            found.append(
+                Line(
+                    network=result.spec.name,
+                    backend=backend.name,
+                    parameters=result.spec.parameter_count,
+                    parity=str(result.parity.verdict),
+                    accuracy=sum(accuracies) / len(accuracies),
+                    low=float(interval.low),
+                    high=float(interval.high),
+                    loss=backend.test["loss"],
+                    step_ms=step,
+                    predict_ms=predict,
+                    memory_mb=result.beginning[backend.name.lower()]["peak memory"] / 1e6,
+                    weights_kb=sum(value.size * 4 for value in backend.model.weights.values()) / 1e3,
+                    page=(directory.resolve().relative_to(folder.resolve()) / "report.html").as_posix(),
+                )
+            )
+    return found
+
+
+def _fastest(arms: dict[str, Any], backend: str) -> float:
+    """Milliseconds of this backend's fastest way: NumPy has one, all others are Keras'."""
+    return min(arm.median * 1e3 for name, arm in arms.items() if (name == "NumPy") == (backend == "NumPy"))
+
+
+def table(lines: Sequence[Line]) -> Table:
+    """A row a line, in 60 columns."""
+    found = Table(["network", "side", "parity", "accuracy", "step ms", "1000 ms", "MB"], title="side by side")
+    for line in lines:
+        figures = [f"{line.accuracy:.4f}", f"{line.step_ms:.2f}", f"{line.predict_ms:.2f}", f"{line.memory_mb:.0f}"]
+        found.rows.append([line.network, line.backend, line.parity, *figures])
+    return found
+
+
+def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | None:
+    """Write side_by_side.html and .json into the folder of the reports; None where nothing was trained."""
+    lines = lines_of(results, folder)
+    if not lines:
+        return None
+    first = results[0][0]
+    verdict = combine(result.verdict for result, _ in results)
+    page = report.template("side_by_side.html").render(
+        lines=lines,
+        verdict=verdict,
+        is_agreement=verdict == Verdict.AGREE,
+        data=first.data.name,
+        test_rows=first.configuration["test_rows"],
+        threads=first.configuration["threads"],
+        picture=inline_svg(
+            accuracy_against_time([(f"{x.network}, {x.backend}", x.step_ms, x.accuracy) for x in lines])
+        ),
+    )
+    write_whole(folder / "side_by_side.json", json_text([asdict(line) for line in lines]))
+    write_whole(folder / "side_by_side.html", page)
+    return folder / "side_by_side.html"

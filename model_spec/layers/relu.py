@@ -1,0 +1,28 @@
+"""ReLU: values at or below a threshold are damped, large ones cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_spec.layers.base import LayerSpec
+from model_spec.validation import real
+
+
+@dataclass(frozen=True)
+class ReLU(LayerSpec):
+    """``min(x, max_value)`` where x > threshold, else ``negative_slope * (x - threshold)``.
+
+    As ``keras.layers.ReLU``, which knows no negative values of the three.
+    """
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(
+            max_value=None if self.max_value is None else real("max_value", self.max_value, minimum=0.0),
+            negative_slope=real("negative_slope", self.negative_slope, minimum=0.0),
+            threshold=real("threshold", self.threshold, minimum=0.0),
+        )

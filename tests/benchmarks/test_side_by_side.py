@@ -1,0 +1,68 @@
+"""Networks beside one another: the figures of their reports, and a page with a way to each."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import side_by_side
+from benchmarks.accuracy import AccuracyComparison, TrainedBackend
+from core_numpy import NumpyModel
+from model_spec import History, TrainingSpec, zoo
+from model_spec.verdict import Verdict
+
+pytest.importorskip("jinja2")
+
+
+def comparison(name, right, step):
+    """Stands in for a comparison: the page reads nothing else of one."""
+    spec = zoo.build(name, (8, 8, 1), 10)
+    model, labels = NumpyModel(spec), np.arange(10)
+    backends = tuple(
+        TrainedBackend(side, model, History(), {"accuracy": right / 10, "loss": 0.5}, np.eye(10))
+        for side in ("NumPy", "Keras")
+    )
+    accuracy = AccuracyComparison(spec, TrainingSpec(), backends, labels, (0, 0), 1.0, 0.0)
+    arms = {"Keras train_on_batch": step * 9, "tf.function": step * 3, "NumPy": step}
+    phase = SimpleNamespace(arms={arm: SimpleNamespace(median=seconds) for arm, seconds in arms.items()})
+    return SimpleNamespace(
+        spec=spec,
+        data=SimpleNamespace(name="digits"),
+        verdict=Verdict.AGREE,
+        parity=SimpleNamespace(verdict=Verdict.AGREE),
+        accuracy=accuracy,
+        accuracies=[accuracy],
+        speed=SimpleNamespace(phases={"train": phase, "predict": phase}),
+        beginning={"numpy": {"peak memory": 40e6}, "keras": {"peak memory": 700e6}},
+        configuration={"test_rows": 10, "threads": 2},
+    )
+
+
+def test_lines_page_and_table(tmp_path):
+    results = [(comparison("mlp", 9, 0.001), tmp_path / "mlp"), (comparison("cnn", 8, 0.002), tmp_path / "cnn-2")]
+    page = side_by_side.save(results, tmp_path)
+    lines = json.loads((tmp_path / "side_by_side.json").read_text())
+    assert [(line["network"], line["backend"], line["step_ms"]) for line in lines] == [
+        ("mlp", "NumPy", 1.0),
+        ("mlp", "Keras", 3.0),
+        ("cnn", "NumPy", 2.0),
+        ("cnn", "Keras", 6.0),
+    ]
+    assert lines[0]["weights_kb"] == pytest.approx(results[0][0].spec.parameter_count * 4 / 1e3)
+    # Wilson's interval of 9 right in 10
+    assert (lines[0]["low"], lines[0]["high"]) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+    text = page.read_text()
+    assert re.findall(r'<td><a href="([^"]*)"', text) == ["mlp/report.html"] * 2 + ["cnn-2/report.html"] * 2
+    assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*:[^"]*)"', text) == []
+    shown = str(side_by_side.table(side_by_side.lines_of(results, tmp_path)))
+    assert max(map(len, shown.splitlines())) <= 72
+    assert "mlp      NumPy  AGREE     0.9000" in shown
+
+
+def test_what_was_not_trained_has_no_page(tmp_path):
+    result = comparison("mlp", 9, 0.001)
+    result.accuracy = None
+    assert side_by_side.save([(result, tmp_path)], tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
