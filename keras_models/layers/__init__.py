@@ -11,6 +11,7 @@ from keras_models.layers import (
     dense,
     depthwise_conv2d,
     dropout,
+    elu,
     layer_normalization,
     leaky_relu,
     prelu,
@@ -51,6 +52,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
         (keras.layers.LayerNormalization,), layer_normalization.build, layer_normalization.read
     ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
+    specs.ELU: KerasForm((keras.layers.ELU,), elu.build, elu.read),
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),
     specs.ReLU: KerasForm((keras.layers.ReLU,), relu.build, relu.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),

@@ -14,6 +14,7 @@ from bridge.selftest.faults import Fault
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
+    ELU,
     Activation,
     Add,
     Average,
@@ -222,6 +223,8 @@ ACTIVATION = [
     ),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
+    *(line(ELU(alpha), shape=SMALL, data=data) for alpha in (0.5, 1.0, 2.0, 0.0) for data in DATA[:2]),
+    line(Rescaling(30.0), ELU(0.7), Dense(3), shape=ROW),
     *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
     line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
     *(

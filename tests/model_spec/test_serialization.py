@@ -33,6 +33,7 @@ EVERY_LAYER = ms.ModelSpec(
         ms.Activation("leaky_relu"),
         ms.LayerNormalization((1, 3), 1e-5, scale=False),
         ms.LeakyReLU(0.1),
+        ms.ELU(0.5),
         ms.ReLU(2.0, 0.1, 0.5),
         ms.PReLU(initializers.Constant(0.25), regularizers.L1(0.01), (1, 2)),
         ms.MaxPooling2D(2, strides=1, padding="same"),
