@@ -20,7 +20,7 @@ two implementations, each of which rounds in its own way.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -212,3 +212,16 @@ class Rule(Protocol):
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Any) -> BackwardError:
         """Error of dx and of the parameter gradients, from the cotangent of y; of a merge, dx is a tuple."""
+
+
+@runtime_checkable
+class SharingRule(Rule, Protocol):
+    """A rule of a layer whose values share errors: those of a mean or a deviation that all of them are taken by."""
+
+    def forward_modes(self, rounding: Rounding, trace: LayerTrace) -> tuple[Mode, ...]:
+        """The errors that values of y share."""
+
+    def backward_modes(
+        self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array
+    ) -> tuple[Mode, ...]:
+        """The errors that values of dx share."""

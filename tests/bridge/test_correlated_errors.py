@@ -6,9 +6,11 @@ import pytest
 import bridge
 from bridge.judge.bounds import Expected, RoundingModel
 from bridge.judge.bounds.ensemble import EnsembleBackward
+from bridge.judge.layers import rule_of
 from bridge.judge.repeats import ColumnGroups, RowGroups
-from bridge.judge.rounding import Rounding
+from bridge.judge.rounding import Cotangent, Rounding
 from bridge.judge.truth import as_float64
+from core_numpy import NumpyModel
 from core_numpy.network import Network
 from model_spec import (
     AveragePooling2D,
@@ -16,6 +18,7 @@ from model_spec import (
     Conv2D,
     Dense,
     GlobalAveragePooling2D,
+    LayerNormalization,
     ModelSpec,
     ZeroPadding2D,
 )
@@ -32,6 +35,7 @@ NETWORKS = [
     network("average", Conv2D(3, 3, activation="sigmoid"), Conv2D(3, 3, activation="tanh", padding="same")),
     network("statistics", Conv2D(3, 3, activation="tanh"), BatchNormalization(), Conv2D(2, 3, activation="sigmoid")),
     network("linear", Conv2D(4, 3), BatchNormalization(), Conv2D(4, 3)),
+    network("groups", Conv2D(3, 3, activation="tanh"), LayerNormalization((1, 2)), Conv2D(2, 3, activation="sigmoid")),
     network("windows", Conv2D(4, 3, activation="elu"), AveragePooling2D(3, 2, "same"), Conv2D(4, 3)),
     network("padding", ZeroPadding2D(3), Conv2D(2, 1, activation="sigmoid")),
 ]
@@ -55,6 +59,27 @@ def test_shared_errors_are_no_bugs(spec, kind):
     report = bridge.compare(spec, *images(kind), seed=3)
     assert report.passed, str(report)
     assert max(row.error_over_bound for row in report.rows) < 1
+
+
+def test_a_group_shares_its_errors_as_a_channel_does():
+    """Rows normalized by their own statistics are, turned, channels normalized by those of the batch."""
+    rounding, random = Rounding.of("float32"), np.random.default_rng(0)
+    x, dy = random.normal(2, 1, (7, 12)), random.normal(size=(7, 12))
+    found = []
+    for layer, values, cotangent in (
+        (LayerNormalization(epsilon=1e-3, center=False, scale=False), x, dy),
+        (BatchNormalization(epsilon=1e-3, center=False, scale=False), x.T, dy.T),
+    ):
+        spec = ModelSpec("m", values.shape[1:], (layer,))
+        (name, state), *_ = NumpyModel(spec, dtype="float64").state.items()
+        network = Network.of(spec)
+        (trace,) = RoundingModel(network, {name: {}}, {name: state}, "float32", values, True, None).traces
+        rule, given = rule_of(trace.layer), Cotangent.given(cotangent)
+        modes = [*rule.forward_modes(rounding, trace), *rule.backward_modes(rounding, trace, given, cotangent)]
+        found.append([np.broadcast_to(mode.pattern**2 * mode.variance, values.shape) for mode in modes])
+    assert len(found[0]) == 5
+    for group, channel in zip(*found, strict=True):
+        np.testing.assert_allclose(group, channel.T, rtol=0.5)
 
 
 def test_a_small_fault_is_still_found_where_errors_are_shared():

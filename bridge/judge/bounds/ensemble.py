@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.layers import rule_of
-from bridge.judge.layers.batch_normalization import BatchNormalizationRule
-from bridge.judge.rounding import Cotangent, LayerTrace, Mode, Rounding
+from bridge.judge.rounding import Cotangent, LayerTrace, Mode, Rounding, SharingRule
 from core_numpy.contract import Array
 from core_numpy.layers.build import Step
 
@@ -96,7 +95,7 @@ class Ensemble:
 
     def _modes(self, trace: LayerTrace) -> tuple[Mode, ...]:
         rule = rule_of(trace.layer)
-        return rule.forward_modes(self.rounding, trace) if isinstance(rule, BatchNormalizationRule) else ()
+        return rule.forward_modes(self.rounding, trace) if isinstance(rule, SharingRule) else ()
 
     def forward(self, at: int) -> Array:
         """Variance of the output of step ``at``."""
@@ -141,7 +140,7 @@ class EnsembleBackward:
             dx = parts if step.merges else parts[0]
             pulled = rule.backward(ensemble.rounding, trace, exact, dx)
             modes: tuple[Mode, ...] = ()
-            if isinstance(rule, BatchNormalizationRule):
+            if isinstance(rule, SharingRule):
                 modes = rule.backward_modes(ensemble.rounding, trace, exact, parts[0])
             for number, (part, variance) in enumerate(zip(parts, step.parts(pulled.variance), strict=True)):
                 errors[f"dx {at} {number}"] = Drawn(part, np.broadcast_to(variance, part.shape), modes)

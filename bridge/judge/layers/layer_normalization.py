@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bridge.judge.layers.form import Some
 from bridge.judge.repeats import ColumnGroups
-from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
+from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Mode, Rounding
 from core_numpy.contract import Array
 from core_numpy.layers.layer_normalization import LayerNormalization as FromScratch
 from model_spec import Activation, LayerNormalization
@@ -33,10 +35,36 @@ class _Columns:
         """(n, ...) -> (values, groups)."""
         return value.transpose(*self.axes, *self.others).reshape(-1, self.groups)
 
+    def each(self, value: Array) -> Array:
+        """(groups,) -> the shape of x with 1 along the axes of a group."""
+        return value.reshape([1 if axis in self.axes else size for axis, size in enumerate(self.shape)])
+
     def back(self, value: Array) -> Array:
         """(values, groups) -> (n, ...)."""
         order = (*self.axes, *self.others)
         return value.reshape([self.shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+class _Sums(NamedTuple):
+    """The sums of a group that its dx is taken by, with what they are sums of; matrices are (values, groups).
+
+    Attributes:
+        scaled: dy gamma.
+        scaled_variance: of its error.
+        of_normalized: variance of the error of the normalized values.
+        shared: sum(scaled), one for each group.
+        shared_variance: of its error.
+        along: sum(scaled normalized), one for each group.
+        along_variance: of its error.
+    """
+
+    scaled: Array
+    scaled_variance: Array
+    of_normalized: Array
+    shared: Array
+    shared_variance: Array
+    along: Array
+    along_variance: Array
 
 
 class LayerNormalizationRule:
@@ -58,9 +86,14 @@ class LayerNormalizationRule:
     def _normalized(self, rounding: Rounding, of: _Columns, variance: Array) -> Array:
         """Variance that x, mean and deviation carry into the normalized values."""
         groups = ColumnGroups.of(of.x)
-        of_mean = (groups.carried(variance) + rounding.column_sum(of.x, groups.drifting(of.x))) / len(of.x) ** 2
+        of_mean = self._mean(rounding, of, groups, variance)
         relative = self._deviation(rounding, of, groups, variance)
         return np.square(of.inverse) * (variance + of_mean) + np.square(of.normalized) * relative
+
+    @staticmethod
+    def _mean(rounding: Rounding, of: _Columns, groups: ColumnGroups, variance: Array) -> Array:
+        """Variance of each group's mean."""
+        return (groups.carried(variance) + rounding.column_sum(of.x, groups.drifting(of.x))) / len(of.x) ** 2
 
     @staticmethod
     def _deviation(rounding: Rounding, of: _Columns, groups: ColumnGroups, variance: Array) -> Array:
@@ -74,24 +107,13 @@ class LayerNormalizationRule:
         of = _Columns(trace)
         dy, variance, kink = of.of(cotangent.value), of.of(cotangent.variance), of.of(cotangent.kink)
         x_variance = of.of(trace.x_variance)
-        of_normalized = self._normalized(rounding, of, x_variance) + rounding.unit * self._rounded(of)
-        scaled = dy * of.gamma
-        scaled_variance = np.square(of.gamma) * variance + rounding.unit * np.square(scaled)
+        sums = self._sums(rounding, trace, cotangent, of)
+        of_normalized, scaled, scaled_variance = sums.of_normalized, sums.scaled, sums.scaled_variance
         by_scaled, by_x = ColumnGroups.of(scaled), ColumnGroups.of(of.normalized)
-        shared, along = scaled.sum(axis=0), (scaled * of.normalized).sum(axis=0)
-        drifting = by_scaled.drifting(scaled)
-        shared_variance = by_scaled.carried(scaled_variance) + rounding.column_sum(scaled, drifting)
-        along_variance = (
-            by_scaled.carried(scaled_variance, of.normalized)
-            + by_x.carried(of_normalized, scaled)
-            + rounding.column_sum(scaled * of.normalized, drifting)
-            # Some implementations sum dy * x, and take mean * sum(dy) off afterwards
-            + 2 * np.square(of.mean * of.inverse) * rounding.column_sum(scaled, drifting)
-        )
-        count = len(scaled)
+        shared, along, count = sums.shared, sums.along, len(scaled)
         # dx = inverse (scaled - (sum(scaled) + normalized sum(scaled normalized)) / count)
         parts = (
-            shared_variance + np.square(of.normalized) * along_variance + of_normalized * np.square(along)
+            sums.shared_variance + np.square(of.normalized) * sums.along_variance + of_normalized * np.square(along)
         ) / count**2
         local = 4 * np.square(scaled) + 4 * (np.square(shared) + np.square(of.normalized * along)) / count**2
         relative = self._deviation(rounding, of, by_x, x_variance)
@@ -104,6 +126,54 @@ class LayerNormalizationRule:
         variances, parameter_kinks = self._parameters(rounding, trace, of, of_normalized, (dy, variance, kink))
         return BackwardError(
             of.back(carried), of.back(squared * (scaled_kink + kinks / count**2)), variances, parameter_kinks
+        )
+
+    def _sums(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, of: _Columns) -> _Sums:
+        of_normalized = self._normalized(rounding, of, of.of(trace.x_variance)) + rounding.unit * self._rounded(of)
+        scaled = of.of(cotangent.value) * of.gamma
+        scaled_variance = np.square(of.gamma) * of.of(cotangent.variance) + rounding.unit * np.square(scaled)
+        by_scaled, by_x = ColumnGroups.of(scaled), ColumnGroups.of(of.normalized)
+        drifting = by_scaled.drifting(scaled)
+        own = rounding.column_sum(scaled, drifting)
+        along_variance = (
+            by_scaled.carried(scaled_variance, of.normalized)
+            + by_x.carried(of_normalized, scaled)
+            + rounding.column_sum(scaled * of.normalized, drifting)
+            # Some implementations sum dy * x, and take mean * sum(dy) off afterwards
+            + 2 * np.square(of.mean * of.inverse) * own
+        )
+        return _Sums(
+            scaled,
+            scaled_variance,
+            of_normalized,
+            scaled.sum(axis=0),
+            by_scaled.carried(scaled_variance) + own,
+            (scaled * of.normalized).sum(axis=0),
+            along_variance,
+        )
+
+    def forward_modes(self, rounding: Rounding, trace: LayerTrace) -> tuple[Mode, ...]:
+        """What all values of a group share: the errors of its mean and of its deviation."""
+        of = _Columns(trace)
+        groups, variance = ColumnGroups.of(of.x), of.of(trace.x_variance)
+        relative = self._deviation(rounding, of, groups, variance)
+        return (
+            Mode(of.back(of.gamma * of.inverse), of.each(self._mean(rounding, of, groups, variance))),
+            Mode(of.back(of.gamma * of.normalized), of.each(relative)),
+        )
+
+    def backward_modes(
+        self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array
+    ) -> tuple[Mode, ...]:
+        """What all values of dx in a group share: the errors of both sums, and of the deviation."""
+        of = _Columns(trace)
+        sums = self._sums(rounding, trace, cotangent, of)
+        relative = self._deviation(rounding, of, ColumnGroups.of(of.x), of.of(trace.x_variance))
+        count = len(of.x)
+        return (
+            Mode(of.back(np.broadcast_to(of.inverse / count, of.x.shape)), of.each(sums.shared_variance)),
+            Mode(of.back(of.inverse * of.normalized / count), of.each(sums.along_variance)),
+            Mode(dx, of.each(relative)),
         )
 
     @staticmethod
