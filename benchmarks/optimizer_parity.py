@@ -39,6 +39,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "sgd nesterov": SGD(0.05, momentum=0.9, nesterov=True),
     "sgd weight_decay": SGD(0.05, weight_decay=0.01),
     "sgd clipnorm": SGD(0.05, clipnorm=0.1),
+    "sgd clipvalue": SGD(0.05, clipvalue=0.02),
     "sgd global_clipnorm": SGD(0.05, global_clipnorm=0.1),
     "adagrad": Adagrad(0.01),
     "adagrad start 0": Adagrad(0.01, initial_accumulator_value=0.0),
@@ -59,6 +60,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "adam step decay": Adam(schedules.PiecewiseConstantDecay((10, 30), (0.002, 0.001, 0.0005))),
     "adam exponential": Adam(schedules.ExponentialDecay(0.002, 7, 0.9)),
     "adam staircase": Adam(schedules.ExponentialDecay(0.002, 7, 0.9, staircase=True)),
+    "sgd inverse time": SGD(schedules.InverseTimeDecay(0.05, 7, 0.5)),
+    "sgd polynomial": SGD(schedules.PolynomialDecay(0.05, 13, 0.001, 2.0)),
+    "sgd polynomial cycle": SGD(schedules.PolynomialDecay(0.05, 13, 0.001, cycle=True)),
+    "sgd warm-up": SGD(schedules.CosineDecay(0.0, 40, 0.1, 0.05, 9)),
     "sgd cosine": SGD(schedules.CosineDecay(0.05, 40, alpha=0.1), momentum=0.9),
 }
 

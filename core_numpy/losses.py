@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core_numpy import regression_losses
 from core_numpy.ops.softmax import log_softmax
 from model_spec import losses as rules
 
@@ -150,6 +151,27 @@ def half_sum_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array
 LossFunction = Callable[[Array, Array], tuple[Array, Array]]
 
 
+def checked(function: LossFunction) -> LossFunction:
+    """The loss, refusing targets whose shape would only broadcast."""
+
+    def of(outputs: Array, targets: Array) -> tuple[Array, Array]:
+        check_targets(outputs, targets)
+        return function(outputs, targets)
+
+    return of
+
+
+_SIMPLE: dict[type[rules.Loss], LossFunction] = {
+    rules.MeanAbsoluteError: regression_losses.mean_absolute_error,
+    rules.LogCosh: regression_losses.log_cosh,
+    rules.KLDivergence: regression_losses.kl_divergence,
+    rules.Hinge: regression_losses.hinge,
+    rules.SquaredHinge: regression_losses.squared_hinge,
+    rules.CategoricalHinge: regression_losses.categorical_hinge,
+}
+"""Losses without options."""
+
+
 def takes_logits(loss: rules.Loss, last_activation: str | None) -> bool:
     """True where the loss is computed from what stands in front of the network's last activation.
 
@@ -176,6 +198,10 @@ def loss_function(loss: rules.Loss, from_logits: bool) -> LossFunction:
             return mean_squared_error
         case rules.HalfSumSquaredError():
             return half_sum_squared_error
+        case rules.Huber(delta):
+            return checked(lambda outputs, targets: regression_losses.huber(outputs, targets, delta))
+        case _ if type(loss) in _SIMPLE:
+            return checked(_SIMPLE[type(loss)])
     raise ValueError(f"no loss for {loss!r}; known are {', '.join(rules.LOSSES)}")
 
 

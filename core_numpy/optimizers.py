@@ -17,7 +17,12 @@ Array = np.ndarray
 
 
 def clipped(rule: rules.Optimizer, gradients: dict[str, Array]) -> dict[str, Array]:
-    """Gradients scaled down to ``clipnorm`` each or ``global_clipnorm`` together, where the rule asks for it."""
+    """Gradients clipped as the rule asks: to a norm each or together, or value by value; else as they are."""
+    if rule.clipvalue is not None:
+        return {
+            name: np.clip(g, -g.dtype.type(rule.clipvalue), g.dtype.type(rule.clipvalue))
+            for name, g in gradients.items()
+        }
     if rule.clipnorm is not None:
         return {name: _with_norm_at_most(g, rule.clipnorm) for name, g in gradients.items()}
     if rule.global_clipnorm is not None and gradients:

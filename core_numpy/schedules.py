@@ -19,9 +19,17 @@ def learning_rate_at(rate: float | rules.Schedule, step: int) -> float:
         case rules.ExponentialDecay(initial, decay_steps, decay_rate, staircase):
             exponent = step // decay_steps if staircase else step / decay_steps
             return initial * decay_rate**exponent
-        case rules.CosineDecay(initial, decay_steps, alpha):
-            cosine = 0.5 * (1 + math.cos(math.pi * min(step, decay_steps) / decay_steps))
-            return initial * ((1 - alpha) * cosine + alpha)
+        case rules.InverseTimeDecay(initial, decay_steps, decay_rate, staircase):
+            return initial / (1 + decay_rate * (step // decay_steps if staircase else step / decay_steps))
+        case rules.PolynomialDecay(initial, decay_steps, end, power, cycle):
+            length = decay_steps * max(math.ceil(step / decay_steps), 1) if cycle else decay_steps
+            return (initial - end) * (1 - min(step, length) / length) ** power + end
+        case rules.CosineDecay(initial, decay_steps, alpha, target, warmup_steps):
+            if target is not None and step < warmup_steps:
+                return (target - initial) * step / warmup_steps + initial
+            highest, done = (initial, step) if target is None else (target, step - warmup_steps)
+            cosine = 0.5 * (1 + math.cos(math.pi * min(done, decay_steps) / decay_steps))
+            return highest * ((1 - alpha) * cosine + alpha)
         case float() | int():
             return float(rate)
     raise ValueError(f"no schedule for {rate!r}; known are a number, {', '.join(rules.SCHEDULES)}")

@@ -23,6 +23,21 @@ class HalfSumSquaredError(keras.losses.Loss):
         return 0.5 * keras.ops.sum(squares, axis=tuple(range(1, len(squares.shape))))
 
 
+_PLAIN: dict[type[losses.Loss], Any] = {
+    kind: getattr(keras.losses, kind.__name__)
+    for kind in (
+        losses.MeanSquaredError,
+        losses.MeanAbsoluteError,
+        losses.LogCosh,
+        losses.KLDivergence,
+        losses.Hinge,
+        losses.SquaredHinge,
+        losses.CategoricalHinge,
+    )
+}
+"""Losses that Keras has under the same name, without options."""
+
+
 def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
     """Return the ``keras.losses`` object of a loss; call it inside ``floatx``, whose width it takes.
 
@@ -43,8 +58,10 @@ def keras_loss(loss: losses.Loss, one_hot: bool, spec: ModelSpec) -> Any:
         return keras.losses.BinaryCrossentropy(
             from_logits=bool(loss.from_logits) and not fused, label_smoothing=loss.label_smoothing
         )
-    if isinstance(loss, losses.MeanSquaredError):
-        return keras.losses.MeanSquaredError()
+    if isinstance(loss, losses.Huber):
+        return keras.losses.Huber(loss.delta)
+    if type(loss) in _PLAIN:
+        return _PLAIN[type(loss)]()
     if isinstance(loss, losses.HalfSumSquaredError):
         return HalfSumSquaredError()
     known = ", ".join(sorted({rule.__name__ for rule in losses.LOSSES.values()}))

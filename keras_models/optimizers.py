@@ -23,6 +23,8 @@ _OPTIMIZERS: dict[type, Any] = {
 _SCHEDULES: dict[type, Any] = {
     schedules.PiecewiseConstantDecay: keras.optimizers.schedules.PiecewiseConstantDecay,
     schedules.ExponentialDecay: keras.optimizers.schedules.ExponentialDecay,
+    schedules.InverseTimeDecay: keras.optimizers.schedules.InverseTimeDecay,
+    schedules.PolynomialDecay: keras.optimizers.schedules.PolynomialDecay,
     schedules.CosineDecay: keras.optimizers.schedules.CosineDecay,
 }
 

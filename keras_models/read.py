@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.layers import training_only
 from keras_models.layers.merging import MERGES
 from keras_models.model import KerasModel
 from keras_models.reading import files
@@ -51,6 +52,7 @@ class ReadModel:
         spec: the specification.
         weights: copies of all variables, {"conv2d/kernel": array}, in Keras' layouts.
         dtype: "float32" or "float64".
+        notes: what changes training alone and is not kept, a sentence each.
         channels_first: whether the Keras model itself takes channels-first images; the specification is channels last.
         keras_model: the model that was read, untouched.
     """
@@ -88,6 +90,9 @@ class ReadModel:
                 Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
             )
             self._places.append(_Place(layer, sources, name, orders[-1]))
+        self.notes = tuple(
+            note for layer, found in zip(layers, specs, strict=True) for note in training_only.notes(layer, found)
+        )
         order = orders[-1]
         if order.features is not None or order.is_turned:
             raise ValueError(

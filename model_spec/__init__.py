@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from model_spec import initializers, losses, optimizers, regularizers, schedules, zoo
     from model_spec.callbacks import Callback, EpochHook, ModelCheckpoint, ReduceLROnPlateau
     from model_spec.layers import (
+        ELU,
         Activation,
         Add,
         Average,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from model_spec.training import EarlyStopping, TrainingSpec
 
 __all__ = [
+    "ELU",
     "SGD",
     "Activation",
     "Add",

@@ -195,6 +195,17 @@ def check_y(
     refuse_nonfinite(name, array)
     if isinstance(loss, losses.BinaryCrossentropy) and ((array < 0) | (array > 1)).any():
         raise ValueError(f"{name} must lie in 0..1 for binary cross-entropy, got {array.min():g}..{array.max():g}")
+    if isinstance(loss, losses.KLDivergence) and ((array < 0) | (array > 1)).any():
+        raise ValueError(f"{name} must be probabilities for KLDivergence, got {array.min():g}..{array.max():g}")
+    if isinstance(loss, (losses.Hinge, losses.SquaredHinge)):
+        bits, signs = (array == 0) | (array == 1), np.abs(array) == 1
+        if not (bits.all() or signs.all()):
+            raise ValueError(
+                f"{name} must be -1 and 1 throughout, or 0 and 1, for {type(loss).__name__}, "
+                f"got {array[~(bits | signs)][0] if not (bits | signs).all() else 'both -1 and 0'}"
+            )
+    if isinstance(loss, losses.CategoricalHinge) and not ((array == 0) | (array == 1)).all():
+        raise ValueError(f"{name} must be one-hot rows for CategoricalHinge, got {array.min():g}..{array.max():g}")
     return array.astype(floating_dtype(dtype))
 
 

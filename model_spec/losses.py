@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_spec.names import nearest
-from model_spec.validation import boolean, real
+from model_spec.validation import boolean, positive_real, real
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,56 @@ class HalfSumSquaredError(Loss):
     """``0.5 * sum((output - target)**2)`` over the outputs of an example: the course's form, not in Keras."""
 
 
+class MeanAbsoluteError(Loss):
+    """``abs(output - target)``, mean over the outputs of an example."""
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """``d**2 / 2`` up to ``abs(d) = delta``, a line beyond (Huber, 1964), mean over the outputs of an example."""
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delta", positive_real("delta", self.delta))
+
+
+class LogCosh(Loss):
+    """``log(cosh(output - target))``, mean over the outputs of an example."""
+
+
+class KLDivergence(Loss):
+    """``sum(target * log(target / output))`` over the last axis, both clipped to 1e-7 .. 1: of probabilities."""
+
+
+class Hinge(Loss):
+    """``max(1 - target * output, 0)`` with targets of -1 and 1, or of 0 and 1, mean over the outputs of an example."""
+
+
+class SquaredHinge(Loss):
+    """The square of :class:`Hinge`'s margin, mean over the outputs of an example."""
+
+
+class CategoricalHinge(Loss):
+    """``max(largest other output - output of the class + 1, 0)`` over the last axis; targets are one-hot rows."""
+
+
+LOG_2 = 0.6931471824645996
+"""log(2) in ``keras.losses.log_cosh``: rounded to float32, in float64 networks too."""
+
 LOSSES: dict[str, type[Loss]] = {
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": CategoricalCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "half_sum_squared_error": HalfSumSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "kl_divergence": KLDivergence,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
 }
 
 _KERAS_NAMES: dict[str, type[Loss]] = {
@@ -80,6 +124,17 @@ _KERAS_NAMES: dict[str, type[Loss]] = {
     "MeanSquaredError": MeanSquaredError,
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
+    "MeanAbsoluteError": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "Huber": Huber,
+    "LogCosh": LogCosh,
+    "KLDivergence": KLDivergence,
+    "kld": KLDivergence,
+    "KLD": KLDivergence,
+    "Hinge": Hinge,
+    "SquaredHinge": SquaredHinge,
+    "CategoricalHinge": CategoricalHinge,
 }
 """The other names by which ``keras.losses.get`` knows them."""
 

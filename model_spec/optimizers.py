@@ -22,22 +22,26 @@ class Optimizer:
         weight_decay: decoupled decay: ``w -= w * weight_decay * learning_rate`` before the step.
         clipnorm: each gradient tensor is scaled down to this L2 norm.
         global_clipnorm: all gradients together are scaled down to this L2 norm.
+        clipvalue: each entry of each gradient is kept in -clipvalue .. clipvalue.
     """
 
     learning_rate: float | Schedule = 0.001
     weight_decay: float | None = field(default=None, kw_only=True)
     clipnorm: float | None = field(default=None, kw_only=True)
     global_clipnorm: float | None = field(default=None, kw_only=True)
+    clipvalue: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.learning_rate, Schedule):
             self._set(learning_rate=positive_real("learning_rate", self.learning_rate))
-        for name in ("weight_decay", "clipnorm", "global_clipnorm"):
+        clips = ("clipnorm", "global_clipnorm", "clipvalue")
+        for name in ("weight_decay", *clips):
             value = getattr(self, name)
             if value is not None:
                 self._set(**{name: positive_real(name, value)})
-        if self.clipnorm is not None and self.global_clipnorm is not None:
-            raise ValueError("give clipnorm or global_clipnorm, not both")
+        given = [name for name in clips if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of clipnorm, global_clipnorm and clipvalue, got {' and '.join(given)}")
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name in {"rho", "beta_1", "beta_2"}:

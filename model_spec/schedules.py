@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_spec.validation import boolean, positive_integer, positive_real, real
+from model_spec.validation import boolean, non_negative_integer, positive_integer, positive_real, real
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,72 @@ class ExponentialDecay(Schedule):
 
 
 @dataclass(frozen=True)
-class CosineDecay(Schedule):
-    """Half a cosine from ``initial_learning_rate`` down to ``alpha`` times it after ``decay_steps`` steps."""
+class InverseTimeDecay(Schedule):
+    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``; the share is floored with ``staircase``."""
 
     initial_learning_rate: float
     decay_steps: int
-    alpha: float = 0.0
+    decay_rate: float
+    staircase: bool = False
 
     def __post_init__(self) -> None:
         positive_real("initial_learning_rate", self.initial_learning_rate)
         positive_integer("decay_steps", self.decay_steps)
+        positive_real("decay_rate", self.decay_rate)
+        boolean("staircase", self.staircase)
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(Schedule):
+    """``(initial - end) * (1 - step / decay_steps)**power + end``, ``end`` after ``decay_steps`` steps.
+
+    With ``cycle`` it begins anew instead, over as many times ``decay_steps`` as are needed to reach the step.
+    """
+
+    initial_learning_rate: float
+    decay_steps: int
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+
+    def __post_init__(self) -> None:
+        positive_real("initial_learning_rate", self.initial_learning_rate)
+        positive_integer("decay_steps", self.decay_steps)
+        real("end_learning_rate", self.end_learning_rate, minimum=0)
+        positive_real("power", self.power)
+        boolean("cycle", self.cycle)
+
+
+@dataclass(frozen=True)
+class CosineDecay(Schedule):
+    """Half a cosine from ``initial_learning_rate`` down to ``alpha`` times it after ``decay_steps`` steps.
+
+    With a ``warmup_target`` the rate first rises from ``initial_learning_rate`` to it, on a straight line over
+    ``warmup_steps`` steps, and the cosine falls from there. The first rate may then be 0.
+    """
+
+    initial_learning_rate: float
+    decay_steps: int
+    alpha: float = 0.0
+    warmup_target: float | None = None
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        positive_integer("decay_steps", self.decay_steps)
         real("alpha", self.alpha, minimum=0)
+        non_negative_integer("warmup_steps", self.warmup_steps)
+        if self.warmup_target is None:
+            positive_real("initial_learning_rate", self.initial_learning_rate)
+            if self.warmup_steps:
+                raise ValueError(
+                    f"warmup_steps={self.warmup_steps} needs a warmup_target: the rate that the warm-up rises to"
+                )
+        else:
+            real("initial_learning_rate", self.initial_learning_rate, minimum=0)
+            positive_real("warmup_target", self.warmup_target)
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.__name__: schedule for schedule in (PiecewiseConstantDecay, ExponentialDecay, CosineDecay)
+    schedule.__name__: schedule
+    for schedule in (PiecewiseConstantDecay, ExponentialDecay, InverseTimeDecay, PolynomialDecay, CosineDecay)
 }

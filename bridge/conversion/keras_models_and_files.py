@@ -15,7 +15,7 @@ import numpy as np
 from bridge.conversion.certificate import LARGEST, Certificate, bytes_of_one, certify
 from bridge.conversion.drawn_inputs import SAMPLES, draw
 from core_numpy import NumpyModel, saved_model
-from model_spec import to_dict, weight_files
+from model_spec import losses, to_dict, weight_files
 
 __all__ = ["SAMPLES", "Certificate", "certify", "draw", "to_keras", "to_numpy"]
 
@@ -54,7 +54,7 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
     facts = {
         "source": _file_facts(source),
         "channels_first_source": theirs.channels_first,
-        "not_kept": compilation.notes,
+        "not_kept": theirs.notes + compilation.notes,
     }
     certificate = certify(ours, theirs, samples, seed, _facts(ours, facts))
     if certificate.passed:
@@ -77,13 +77,15 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
 def to_keras(source: str | Path, path: str | Path, samples: Any = None, seed: int = 0) -> Certificate:
     """Write an ``.npz`` model as a Keras model in a ``.keras`` file, whole or not at all; see :func:`to_numpy`."""
     from keras_models import KerasModel, ReadModel
-    from keras_models.reading.compiled import compile_as
+    from keras_models.reading.compiled import HUBER_NOTE, compile_as
     from keras_models.weight_files import save_model
 
     ours = saved_model.load(source, engine="reference")
     built = KerasModel(ours.spec, dtype=ours.dtype)
     built.set_weights(ours.weights)
-    facts = _facts(ours, {"source": _file_facts(source)})
+    loss = None if ours.compiled is None else ours.compiled.loss
+    lost = (HUBER_NOTE,) if isinstance(loss, losses.Huber) and loss.delta != 1 else ()
+    facts = _facts(ours, {"source": _file_facts(source), "not_kept": lost})
     certificate = certify(ours, ReadModel(built.keras_model), samples, seed, facts)
     if certificate.passed:
         if ours.compiled is not None:

@@ -101,6 +101,12 @@ def random_targets(loss: losses.Loss, shape: Shape, one_hot: bool, random: np.ra
         return np.eye(shape[-1])[labels] if one_hot else labels
     if isinstance(loss, losses.BinaryCrossentropy):
         return random.integers(0, 2, shape).astype(np.float64)
+    if isinstance(loss, (losses.Hinge, losses.SquaredHinge)):
+        return random.choice([-1.0, 1.0], shape)
+    if isinstance(loss, losses.CategoricalHinge):
+        return np.eye(shape[-1])[random.integers(0, shape[-1], shape[:-1])]
+    if isinstance(loss, losses.KLDivergence):
+        return random.dirichlet(np.ones(shape[-1]), shape[:-1])
     return random.standard_normal(shape)
 
 
@@ -126,9 +132,21 @@ def cases(max_layers: int = 8) -> SearchStrategy[Case]:
 def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
     last = spec.layers[-1].activation  # type: ignore[attr-defined]
     smoothing = some.of((0.0, 0.0, 0.1))
-    kind = some.of(("categorical", "binary", "squared", "half"))
+    kind = some.of(("categorical", "binary", "squared", "half", "other"))
     if kind == "categorical":
         return losses.CategoricalCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
     if kind == "binary":
         return losses.BinaryCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
+    if kind == "other":
+        return some.of(
+            (
+                losses.MeanAbsoluteError(),
+                losses.Huber(some.of((1.0, 0.3))),
+                losses.LogCosh(),
+                losses.Hinge(),
+                losses.SquaredHinge(),
+                losses.CategoricalHinge(),
+                losses.KLDivergence(),
+            )
+        )
     return losses.MeanSquaredError() if kind == "squared" else losses.HalfSumSquaredError()

@@ -45,9 +45,10 @@ class _Dropping:
     others' mask.
     """
 
-    def __init__(self, layer: AdaptedLayer, rate: float) -> None:
+    def __init__(self, layer: AdaptedLayer, claim: Dropout) -> None:
         self.layer = layer
-        self.rate = rate
+        self.claim = claim
+        self.rate = claim.rate
         self.kept: Array | None = None
         self.own = self.shown = np.empty(0, np.bool_)
 
@@ -58,13 +59,14 @@ class _Dropping:
             return y
         # Zeros do not show whether they were dropped
         self.own, self.shown = y != 0, x != 0
-        count = max(int(self.shown.sum()), 1)
+        together = x[0].size // int(np.prod(self.claim.mask_shape(x.shape[1:])))
+        count = max(int(self.shown.sum()) // together, 1)
         share = float((~self.own[self.shown]).mean()) if self.shown.any() else self.rate
         if abs(share - self.rate) > 6 * np.sqrt(self.rate * (1 - self.rate) / count):
             raise ForeignLayerError(
                 f"it dropped {share:.3g} of {count} values, the rate is {self.rate:g}; use check_layer"
             )
-        self.kept = masks.keep_mask(x.shape, self.rate, x.dtype)
+        self.kept = masks.keep_mask((len(x), *self.claim.mask_shape(x.shape[1:])), self.rate, x.dtype)
         return x * self.kept * self._scale(y, x)
 
     def backward(self, dy: Array) -> Array:
@@ -111,7 +113,7 @@ class ForeignModel:
             claim = step.layer.spec
             if layer is not None:
                 adapted = AdaptedLayer(layer, claim, shape, layout, style=style)
-                self.layers.append(_Dropping(adapted, claim.rate) if isinstance(claim, Dropout) else adapted)
+                self.layers.append(_Dropping(adapted, claim) if isinstance(claim, Dropout) else adapted)
             elif claim.parameter_shapes(shape):
                 raise ValueError(f"step {value_name(step)!r} has variables, so it needs a foreign layer, got None")
             else:

@@ -152,7 +152,11 @@ class LayerJudge:
         state = {key: value for key, value in given.weights.items() if key in states}
         if not isinstance(layer, Dropout) or not self.training:
             return params, state, None
-        kept = (y != 0) | (given.x == 0)
+        shared = tuple(
+            axis for axis, size in enumerate(layer.mask_shape(given.x.shape[1:]), start=1) if size < given.x.shape[axis]
+        )
+        # What is dropped together was kept where any of it was, or is zero anyway
+        kept = (y != 0).any(axis=shared, keepdims=True) | (given.x == 0).all(axis=shared, keepdims=True)
         share, deviation = 1 - float(kept.mean()), np.sqrt(layer.rate * (1 - layer.rate) / kept.size)
         if abs(share - layer.rate) > _SHARE_DEVIATIONS * deviation:
             message = f"{share:.3g} of {kept.size} values were dropped, the rate is {layer.rate:g}"

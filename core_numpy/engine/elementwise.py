@@ -33,7 +33,8 @@ class Dropout(Block):
         # (n, ...), a view of what is kept
         kept = self.context.layout.to_rows(self.kept)[: rows.stop - rows.start]
         # Bytes are turned to the plan's order of axes many times faster than floats
-        np.copyto(kept, source.keep_mask(kept.shape, self.rate, self.mask.dtype, rows.start))
+        shape = (len(kept), *self.layer.spec.mask_shape(kept.shape[1:]))  # type: ignore[attr-defined]
+        np.copyto(kept, source.keep_mask(shape, self.rate, self.mask.dtype, rows.start))
         np.multiply(self.kept, self.scale, out=self.mask)
 
     def forward(self) -> None:

@@ -11,6 +11,7 @@ from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
 from core_numpy.layers.dropout import Dropout
+from core_numpy.layers.elu import ELU
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from core_numpy.layers.layer_normalization import LayerNormalization
 from core_numpy.layers.leaky_relu import LeakyReLU
@@ -41,6 +42,7 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Activation: Activation,
     specs.PReLU: PReLU,
     specs.LeakyReLU: LeakyReLU,
+    specs.ELU: ELU,
     specs.ReLU: ReLU,
     specs.Add: Add,
     specs.Subtract: Subtract,

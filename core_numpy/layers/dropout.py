@@ -21,7 +21,8 @@ class Dropout(Layer):
             return x, None
         if context.masks is None:
             raise ValueError("Dropout in training needs a source of masks; give Context(training=True, masks=...)")
-        keep = context.masks.keep_mask(x.shape, rate, x.dtype)
+        # 1 along the axes whose values are dropped together
+        keep = context.masks.keep_mask((len(x), *self.spec.mask_shape(x.shape[1:])), rate, x.dtype)
         # A product with a scaled mask: selecting by a boolean mask is many times slower.
         scaled = keep * x.dtype.type(1.0 / (1.0 - rate))
         return x * scaled, scaled

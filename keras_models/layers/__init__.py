@@ -11,6 +11,7 @@ from keras_models.layers import (
     dense,
     depthwise_conv2d,
     dropout,
+    elu,
     layer_normalization,
     leaky_relu,
     prelu,
@@ -21,6 +22,7 @@ from keras_models.layers import (
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
+from keras_models.layers.training_only import FORM as TRAINING_ONLY
 from keras_models.reading.options import refuse
 from keras_models.runtime import keras
 from model_spec import LayerSpec
@@ -42,7 +44,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Flatten: KerasForm((keras.layers.Flatten,), reshaping.build_flatten, reshaping.read_flatten),
     specs.Reshape: KerasForm((keras.layers.Reshape,), reshaping.build_reshape, reshaping.read_reshape),
     specs.Rescaling: KerasForm((keras.layers.Rescaling,), reshaping.build_rescaling, reshaping.read_rescaling),
-    specs.Dropout: KerasForm((keras.layers.Dropout,), dropout.build, dropout.read),
+    specs.Dropout: KerasForm((keras.layers.Dropout, *dropout.SPATIAL), dropout.build, dropout.read),
     specs.BatchNormalization: KerasForm(
         (keras.layers.BatchNormalization,), batch_normalization.build, batch_normalization.read
     ),
@@ -50,6 +52,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
         (keras.layers.LayerNormalization,), layer_normalization.build, layer_normalization.read
     ),
     specs.Activation: KerasForm(activation.KINDS, activation.build, activation.read),
+    specs.ELU: KerasForm((keras.layers.ELU,), elu.build, elu.read),
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),
     specs.ReLU: KerasForm((keras.layers.ReLU,), relu.build, relu.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
@@ -66,7 +69,13 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
 
 def readable() -> dict[type, KerasForm]:
     """The form of every layer of Keras that can be read."""
-    return {kind: form for form in LAYERS.values() for kind in form.kinds}
+    return {kind: form for form in (*LAYERS.values(), TRAINING_ONLY) for kind in form.kinds}
+
+
+def supported() -> str:
+    """The layers of Keras that can be read, as a message names them."""
+    names = [kind.__name__ for form in LAYERS.values() for kind in form.kinds]
+    return f"supported are {', '.join(names)}, and layers of noise and augmentation, which are left out"
 
 
 def build_layer(layer: LayerSpec, index: int, seed: int, dropout_seed: int, dtype: str) -> Any:
@@ -93,5 +102,5 @@ def read_layer(layer: Any, name: str) -> LayerSpec:
     """
     forms = readable()
     if type(layer) not in forms:
-        raise refuse(layer, "this layer", f"supported are {', '.join(kind.__name__ for kind in forms)}")
+        raise refuse(layer, "this layer", supported())
     return forms[type(layer)].read(layer, {"name": name, "trainable": bool(layer.trainable)})

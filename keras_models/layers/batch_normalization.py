@@ -19,8 +19,7 @@ def build(layer: specs.BatchNormalization, seeds: Seeds, common: Common) -> Any:
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """Its axis is looked at by ``reading.order``, which knows where the channels stand."""
-    only(layer, synchronized=False, renorm=False, activity_regularizer=None)
-    only(layer, beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None)
+    only(layer, renorm=False)
     return specs.BatchNormalization(
         float(layer.momentum), float(layer.epsilon), bool(layer.center), bool(layer.scale), **common
     )

@@ -19,7 +19,7 @@ def weighted(layer: specs.Dense | specs.Conv2D, seeds: Seeds, dtype: str) -> dic
 
 def read_weighted(layer: Any, kind: type[specs.LayerSpec]) -> dict[str, Any]:
     """The arguments Dense and Conv2D share, for model_spec."""
-    only(layer, activity_regularizer=None, lora_enabled=False)
+    only(layer, lora_enabled=False)
     options = read_variable_options(layer, kind)
     return {"activation": activation_of(layer, layer.activation), "use_bias": bool(layer.use_bias), **options}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_models.initializers import keras_initializer, keras_regularizer
-from keras_models.reading.options import initializer_of, only, regularizer_of
+from keras_models.reading.options import initializer_of, regularizer_of
 from model_spec import LayerSpec
 
 Seeds = Callable[[str], int]
@@ -49,15 +49,13 @@ def variable_options(layer: LayerSpec, seeds: Seeds, dtype: str) -> dict[str, An
 def read_variable_options(layer: Any, kind: type[LayerSpec]) -> dict[str, Any]:
     """The options of :func:`variable_options` of a Keras layer, for its specification.
 
-    Raises:
-        ValueError: a penalty that model_spec does not have, or a constraint of a variable.
+    Penalties that model_spec does not have, and constraints, change training alone: ``training_only`` names them.
     """
     options: dict[str, Any] = {}
     for item in dataclasses.fields(kind):
-        variable, _, what = item.name.rpartition("_")
+        _, _, what = item.name.rpartition("_")
         if what == "initializer":
             options[item.name] = initializer_of(getattr(layer, item.name), str(item.default))
-            only(layer, **{f"{variable}_constraint": None})
         elif what == "regularizer":
-            options[item.name] = regularizer_of(layer, getattr(layer, item.name))
+            options[item.name] = regularizer_of(getattr(layer, item.name))
     return options

@@ -18,8 +18,7 @@ def build(layer: specs.LayerNormalization, seeds: Seeds, common: Common) -> Any:
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """Its axes, epsilon, and whether it scales and shifts."""
-    only(layer, rms_scaling=False, activity_regularizer=None)
-    only(layer, beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None)
+    only(layer, rms_scaling=False)
     axis = tuple(layer.axis) if isinstance(layer.axis, (list, tuple)) else layer.axis
     try:
         return specs.LayerNormalization(axis, float(layer.epsilon), bool(layer.center), bool(layer.scale), **common)

@@ -24,8 +24,21 @@ _LOSSES: dict[str, type[losses.Loss]] = {
     "meansquarederror": losses.MeanSquaredError,
     "mse": losses.MeanSquaredError,
     "halfsumsquarederror": losses.HalfSumSquaredError,
+    "meanabsoluteerror": losses.MeanAbsoluteError,
+    "mae": losses.MeanAbsoluteError,
+    "huber": losses.Huber,
+    "huberloss": losses.Huber,
+    "logcosh": losses.LogCosh,
+    "kldivergence": losses.KLDivergence,
+    "kullbackleiblerdivergence": losses.KLDivergence,
+    "kld": losses.KLDivergence,
+    "hinge": losses.Hinge,
+    "squaredhinge": losses.SquaredHinge,
+    "categoricalhinge": losses.CategoricalHinge,
 }
 """Names of Keras' losses without case and underscores: of classes, functions and abbreviations alike."""
+
+HUBER_NOTE = "Keras' files do not keep the delta of a Huber loss; training on takes 1"
 
 _LARGEST_CONFIGURATION = 1 << 22
 
@@ -58,7 +71,7 @@ def compiled(source: Any, model: Any) -> Compiled:
             return of_configuration(_of_file(Path(source)))
         if not getattr(model, "compiled", False):
             return Compiled()
-        return of_configuration(model.get_compile_config())
+        return of_configuration(_with_delta(model.get_compile_config(), model))
     except Exception as error:  # Functions without a name, damaged entries: Keras and JSON raise many kinds
         return Compiled(None, (f"how the model was compiled cannot be read ({type(error).__name__}) and is not kept",))
 
@@ -79,6 +92,15 @@ def _of_file(path: Path) -> dict[str, Any] | None:
         return None
     entry = json.loads(text)
     return {"loss": entry.get("loss"), "optimizer": entry.get("optimizer_config")}
+
+
+def _with_delta(entry: dict[str, Any], model: Any) -> dict[str, Any]:
+    """A compile configuration with the delta of a Huber loss, which Keras' own ``get_config`` leaves out."""
+    delta = getattr(getattr(model, "loss", None), "_fn_kwargs", {}).get("delta")
+    if delta is None or not isinstance(entry.get("loss"), dict):
+        return entry
+    loss = entry["loss"]
+    return {**entry, "loss": {**loss, "config": {**loss["config"], "delta": delta}}}
 
 
 def of_configuration(entry: dict[str, Any] | None) -> Compiled:
@@ -143,6 +165,10 @@ def _loss(entry: Any, notes: list[str]) -> losses.Loss | None:
         return None
     if not dataclasses.fields(kind):
         return kind()
+    if kind is losses.Huber:
+        if "delta" not in options and not (isinstance(entry, str) or name == "huber"):
+            notes.append(HUBER_NOTE)
+        return losses.Huber(float(_plain(float(options.get("delta", 1.0)))))
     return kind(
         from_logits=bool(options.get("from_logits", False)),  # type: ignore[call-arg]
         label_smoothing=float(options.get("label_smoothing") or 0.0),
@@ -155,7 +181,6 @@ def _kinds() -> set[str]:
 
 _ELSEWHERE = {
     "name": None,
-    "clipvalue": None,
     "use_ema": False,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
@@ -202,9 +227,9 @@ def _schedule(entry: dict[str, Any]) -> schedules.Schedule:
     if kind is None:
         raise ValueError(f"unknown schedule {name}")
     known = {item.name for item in dataclasses.fields(kind)}
-    changing = [option for option in ("warmup_target", "warmup_steps") if options.get(option)]
-    if changing:
-        raise ValueError(f"{name} with {', '.join(changing)}")
+    # Without a target Keras leaves the steps of a warm-up out
+    if options.get("warmup_target") is None:
+        options = {**options, "warmup_steps": 0}
     return kind(**{option: _plain(value) for option, value in options.items() if option in known})
 
 

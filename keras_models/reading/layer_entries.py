@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_models.layers import activation, readable
+from keras_models.layers import activation, readable, supported, training_only
 from keras_models.reading.options import (
+    CONSTRAINT_CLASSES,
     FUNCTION_NAMES,
     INITIALIZER_CLASSES,
     REGULARIZER_CLASSES,
@@ -31,7 +33,6 @@ from model_spec.layers import LAYERS
 from model_spec.names import printable, shown
 
 _LAYERS = {kind.__name__: kind for kind in readable()}
-_SUPPORTED = f"supported are {', '.join(_LAYERS)}"
 INPUT = keras.layers.InputLayer.__name__
 
 _MODULES = {"keras.layers"}
@@ -40,7 +41,7 @@ _OF_AN_OBJECT = {"module", "class_name", "config", "registered_name", "shared_ob
 OF_A_LAYER = _OF_AN_OBJECT | {"build_config", "name", "inbound_nodes"}
 
 _OPTIONS = {item.name for layer in LAYERS.values() for item in dataclasses.fields(layer)} | {
-    *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims", "activity_regularizer"),
+    *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims"),
     *("max_value", "negative_slope", "threshold", "alpha", "synchronized", "renorm", "renorm_momentum"),
     *("interpolation", "rms_scaling"),
 }
@@ -84,7 +85,7 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
     name = as_text(f"the name of a {shown(class_name)}", config.get("name", entry.get("name", class_name.lower())))
     layer = f"layer {shown(name)} ({printable(class_name[:100])})"
     if class_name != INPUT and class_name not in _LAYERS:
-        refuse(f"{layer}: this layer is not supported; {_SUPPORTED}")
+        refuse(f"{layer}: this layer is not supported; {supported()}")
     if not name.isprintable():
         refuse(f"{layer}: its name holds control characters; rename it")
     check_identity(layer, entry, OF_A_LAYER, _MODULES)
@@ -112,6 +113,7 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
 def _options(layer: str, kind: Any, config: Entry) -> Entry:
     """The options of a layer; what is an object has to be of the one kind that the option takes."""
     clean: Entry = {}
+    known = _OPTIONS | (set(inspect.signature(kind.__init__).parameters) if kind in training_only.KINDS else set())
     for option, value in config.items():
         where = f"{layer}: {printable(option[:100])}"
         if option == "dtype":
@@ -122,7 +124,9 @@ def _options(layer: str, kind: Any, config: Entry) -> Entry:
             clean[option] = _object(where, value, "keras.initializers", INITIALIZER_CLASSES)
         elif option.endswith("_regularizer"):
             clean[option] = _object(where, value, "keras.regularizers", REGULARIZER_CLASSES)
-        elif option not in _OPTIONS and value is not None:
+        elif option.endswith("_constraint"):
+            clean[option] = _object(where, value, "keras.constraints", CONSTRAINT_CLASSES)
+        elif option not in known and value is not None:
             refuse(f"{where}={kind_of(value)} is not supported; supported is None")
         else:
             clean[option] = plain_value(where, value)

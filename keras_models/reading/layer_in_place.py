@@ -9,7 +9,7 @@ from typing import Any
 from keras_models.layers import read_layer
 from model_spec import LayerSpec
 from model_spec.graph import ALWAYS_INPUT, INPUT
-from model_spec.layers import Concatenate
+from model_spec.layers import Concatenate, Dropout
 
 _CHANNELS_LAST = {1: 3, 2: 1, 3: 2}
 """Axes of channels-first images, the batch being axis 0, and where they are in channels-last ones."""
@@ -28,6 +28,9 @@ def read_in_place(layer: Any, at: int, names: Sequence[str], sources: Sequence[i
     found = read_layer(layer, names[at])
     if isinstance(found, Concatenate) and is_turned:
         found = dataclasses.replace(found, axis=_CHANNELS_LAST.get(found.axis % 4, found.axis))
+    if isinstance(found, Dropout) and is_turned and found.noise_shape is not None:
+        batch, channels, *positions = found.noise_shape
+        found = dataclasses.replace(found, noise_shape=(batch, *positions, channels))
     if tuple(sources) == (at,):
         return found
     values = [ALWAYS_INPUT if INPUT in names else INPUT, *names]

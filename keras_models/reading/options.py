@@ -40,14 +40,17 @@ FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) fo
 FUNCTION_NAMES |= {alias: name for alias, name in (("swish", "silu"), ("hard_swish", "hard_silu"))}
 """{name: what stands for it in a configuration}: the name itself, but for the function that is not Keras' own."""
 
-INITIALIZER_CLASSES = frozenset(
-    name
-    for name, kind in vars(keras.initializers).items()
-    if isinstance(kind, type) and issubclass(kind, keras.initializers.Initializer)
-)
+
+def _names_of(package: Any, base: Any) -> frozenset[str]:
+    return frozenset(name for name, kind in vars(package).items() if isinstance(kind, type) and issubclass(kind, base))
+
+
+INITIALIZER_CLASSES = _names_of(keras.initializers, keras.initializers.Initializer)
 """Names of Keras' own initializers, in both spellings; nothing rests on them: the values come with the model."""
 
-REGULARIZER_CLASSES = frozenset(kind.__name__ for kind in _REGULARIZERS)
+REGULARIZER_CLASSES = _names_of(keras.regularizers, keras.regularizers.Regularizer)
+CONSTRAINT_CLASSES = _names_of(keras.constraints, keras.constraints.Constraint)
+"""Names of Keras' own, in both spellings; those that a specification does not have change training alone."""
 
 
 def refuse(layer: Any, what: str, instead: str) -> ValueError:
@@ -104,12 +107,10 @@ def activation_of_layer(layer: Any) -> str:
     raise refuse(layer, "this layer as an activation", f"supported are {', '.join(ACTIVATIONS)}")
 
 
-def regularizer_of(layer: Any, rule: Any) -> regularizers.Regularizer | None:
-    """The penalty of one variable."""
-    if rule is None:
-        return None
+def regularizer_of(rule: Any) -> regularizers.Regularizer | None:
+    """The penalty of one variable; None for one that a specification does not have, which changes training alone."""
     if type(rule) not in _REGULARIZERS:
-        raise refuse(layer, f"regularizer {type(rule).__name__}", "supported are L1, L2 and L1L2")
+        return None
     kind, factors = _REGULARIZERS[type(rule)]
     return kind(**{name: float(np.asarray(getattr(rule, name))) for name in factors})
 

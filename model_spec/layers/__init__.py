@@ -7,6 +7,7 @@ from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.dense import Dense
 from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
 from model_spec.layers.dropout import Dropout
+from model_spec.layers.elu import ELU
 from model_spec.layers.layer_normalization import LayerNormalization
 from model_spec.layers.leaky_relu import LeakyReLU
 from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
@@ -42,6 +43,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Activation,
         PReLU,
         LeakyReLU,
+        ELU,
         ReLU,
         Add,
         Subtract,
@@ -54,6 +56,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
 }
 
 __all__ = [
+    "ELU",
     "LAYERS",
     "Add",
     "Average",

@@ -103,7 +103,7 @@ CONFIGURATIONS = {
     "function as regularizer": (lambda m: setting(kernel_regularizer=a_function("set_epsilon")), "set_epsilon is not"),
     "function as constraint": (
         lambda m: setting(kernel_constraint=a_function("set_epsilon")),
-        "kernel_constraint=keras",
+        "kernel_constraint keras.config function set_epsilon is not",
     ),
     "object as precision": (
         lambda m: setting(dtype=object_of("keras.dtype_policies", "DTypePolicyMap")),

@@ -27,6 +27,17 @@ def batch_normalization(kind=books.BatchNormalization, dtype="float64"):
     return kind(values(6, dtype=dtype), values(6, dtype=dtype))
 
 
+class ChannelDropout(books.Dropout):
+    """One unit of the mask for each channel of an example."""
+
+    def forward(self, x, train_flg=True):
+        if not train_flg:
+            return x
+        kept = self.random.random((len(x), 1, x.shape[-1])) >= self.rate
+        self.mask = kept.astype(x.dtype) * x.dtype.type(1 / (1 - self.rate))
+        return x * self.mask
+
+
 LAYERS = {
     "convolution": (convolution, model_spec.Conv2D(4, 3), (7, 6, 2), {"layout": "NCHW"}),
     "padded convolution": (
@@ -64,6 +75,12 @@ LAYERS = {
         {"backward": False},
     ),
     "dropout": (lambda dtype: books.Dropout(0.25), model_spec.Dropout(0.25), (40,), {"training": True}),
+    "dropout of channels": (
+        lambda dtype: ChannelDropout(0.25),
+        model_spec.Dropout(0.25, (None, 1, None)),
+        (3, 40),
+        {"training": True},
+    ),
     "dropout, inference": (lambda dtype: books.Dropout(0.25), model_spec.Dropout(0.25), (40,), {"backward": False}),
 }
 

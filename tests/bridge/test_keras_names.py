@@ -84,9 +84,19 @@ def test_calling_counting_and_printing(kind, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["mse", "MSE", "MeanSquaredError", "bce", "BinaryCrossentropy", "CategoricalCrossentropy"]
+    "name",
+    [
+        *("mse", "MSE", "MeanSquaredError", "bce", "BinaryCrossentropy", "CategoricalCrossentropy"),
+        *("mae", "MAE", "MeanAbsoluteError", "huber", "LogCosh", "log_cosh", "kld", "KLD", "KLDivergence"),
+        *("Hinge", "hinge", "SquaredHinge", "squared_hinge", "CategoricalHinge", "categorical_hinge"),
+    ],
 )
 def test_losses_by_the_names_keras_knows(name):
     theirs = keras.losses.get(name)
     known = getattr(theirs, "__name__", "") or theirs.name
     assert losses.get(name) == losses.get(known)
+
+
+def test_huber_by_its_class():
+    """Keras calls its object huber_loss."""
+    assert losses.get("Huber") == losses.get("huber") == losses.Huber(1.0)

@@ -14,6 +14,7 @@ from bridge.selftest.faults import Fault
 from core_numpy import NumpyModel
 from keras_models import KerasModel
 from model_spec import (
+    ELU,
     Activation,
     Add,
     Average,
@@ -48,8 +49,15 @@ from model_spec.losses import (
     LOSSES,
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
     HalfSumSquaredError,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SquaredHinge,
 )
 from model_spec.regularizers import L1, L1L2, L2, REGULARIZERS
 
@@ -215,6 +223,8 @@ ACTIVATION = [
     ),
     *(line(Activation(name), shape=SMALL, data="integers") for name in ("relu", "leaky_relu", "elu", "softplus")),
     line(Activation("step"), shape=SMALL, data="integers", backward=False),
+    *(line(ELU(alpha), shape=SMALL, data=data) for alpha in (0.5, 1.0, 2.0, 0.0) for data in DATA[:2]),
+    line(Rescaling(30.0), ELU(0.7), Dense(3), shape=ROW),
     *(line(LeakyReLU(slope), shape=SMALL, data=data) for slope in (0.3, 0.01, 1.5, 0.0) for data in DATA[:2]),
     line(Conv2D(3, 2), BatchNormalization(), LeakyReLU(0.1), shape=IMAGE, zero=("conv2d/bias",)),
     *(
@@ -245,6 +255,8 @@ DROPOUT = [
     *(line(Dropout(rate), shape=shape) for rate in (0.0, 0.1, 0.25, 0.5, 0.9) for shape in ((11,), (3, 5, 2))),
     line(Dropout(0.5), Dense(4), Dropout(0.3), shape=(7,), batch=5),
     line(Conv2D(3, 2), Dropout(0.4), shape=IMAGE),
+    *(line(Dropout(0.4, noise), shape=SMALL) for noise in ((None, 1, 1, None), (None, 5, 1, 1), (None, None, 1, 3))),
+    line(Conv2D(3, 2), Dropout(0.5, (None, 1, 1, None)), Dense(2), shape=IMAGE, batch=5),
 ]
 
 NORMALIZATION = [
@@ -355,6 +367,22 @@ LOSS_LINES = [
         )
     ),
     line(Dense(1, activation="sigmoid"), shape=ROW, loss=BinaryCrossentropy()),
+    *(
+        line(*layers, shape=ROW, batch=4, loss=loss, data=data)
+        for loss in (
+            *(MeanAbsoluteError(), Huber(), Huber(0.3), LogCosh(), Hinge(), SquaredHinge(), CategoricalHinge()),
+            KLDivergence(),
+        )
+        for layers in (
+            (Dense(4),),
+            (Dense(4, activation="softmax"),),
+            (Dense(3, activation="sigmoid"),),
+            (Reshape((2, 3)), Dense(2)),
+        )
+        for data in DATA[:2]
+    ),
+    *(line(Rescaling(3.0), shape=ROW, data="integers", loss=loss) for loss in (MeanAbsoluteError(), Hinge())),
+    *(line(Activation("linear"), shape=ROW, data="integers", loss=loss) for loss in (Hinge(), CategoricalHinge())),
     line(Dense(3, activation="sigmoid"), shape=(4, 5), loss=BinaryCrossentropy()),
     # Far from the target: logits are not clipped, probabilities are
     *(

@@ -124,6 +124,8 @@ CASES = [
     Case("rescaling", ms.Rescaling(1 / 3), (3, 4)),
     Case("rescaling-offset", ms.Rescaling(-2.5, 0.7), (3, 4, 2)),
     Case("dropout", ms.Dropout(0.3), (7, 5)),
+    Case("dropout-channels", ms.Dropout(0.3, (None, 1, 1, None)), (3, 4, 7)),
+    Case("dropout-rows", ms.Dropout(0.3, (None, 6, 1)), (6, 5)),
     Case("dropout-0", ms.Dropout(0.0), (7,)),
     *(
         Case(
@@ -146,6 +148,7 @@ CASES = [
     Case("layer-normalization-row", ms.LayerNormalization(trainable=False), (5,)),
     *(Case(f"activation-{name}", ms.Activation(name), (3, 4)) for name in ACTIVATIONS),
     *(Case(f"prelu-{axes}", ms.PReLU(shared_axes=axes), IMAGE) for axes in (None, 3, (1, 2), (1, 2, 3))),
+    *(Case(f"elu-{alpha}", ms.ELU(alpha), (3, 4)) for alpha in (1.0, 0.5, 2.0, 0.0)),
     *(Case(f"leaky-relu-{slope}", ms.LeakyReLU(slope), (3, 4)) for slope in (0.3, 0.01, 1.5, 0.0)),
     *(
         Case(f"relu-{largest}-{slope}-{threshold}", ms.ReLU(largest, slope, threshold), (3, 4))
@@ -220,7 +223,7 @@ class Bench:
         if len(self.network.steps) == 2:
             preactivation, _ = self.step.layer.forward(self.params, self.state, self.x, Context())
         activation = getattr(self.case.layer, "activation", "linear")
-        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU, ms.ReLU))
+        has_kink = activation != "linear" or isinstance(self.case.layer, (ms.PReLU, ms.LeakyReLU, ms.ReLU, ms.ELU))
         kinks = (0.0, *(place for place, _ in KINKS.get(activation, ())))
         if isinstance(self.case.layer, ms.ReLU):
             kinks = (self.case.layer.threshold, self.case.layer.max_value or 0.0)

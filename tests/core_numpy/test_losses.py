@@ -39,6 +39,7 @@ def make_targets(form):
         "shares": softmax(random.normal(size=(ROWS, OUTPUTS))),
         "bits": random.integers(2, size=(ROWS, OUTPUTS)).astype(float),
         "values": random.normal(size=(ROWS, OUTPUTS)),
+        "signs": random.choice([-1.0, 1.0], (ROWS, OUTPUTS)),
         "images": random.normal(size=(ROWS, 2, 3, 2)),
     }[form]
 
@@ -65,6 +66,22 @@ def plain_loss(loss, output, target, from_logits):
             output = [1 / (1 + math.exp(-value)) for value in output]
         terms = [t * math.log(p) + (1 - t) * math.log(1 - p) for t, p in zip(target, output, strict=True)]
         return -sum(terms) / classes
+    pairs = list(zip(output, target, strict=True))
+    if isinstance(loss, rules.MeanAbsoluteError):
+        return sum(abs(p - t) for p, t in pairs) / classes
+    if isinstance(loss, rules.Huber):
+        sizes = [abs(p - t) for p, t in pairs]
+        return sum(d**2 / 2 if d <= loss.delta else loss.delta * (d - loss.delta / 2) for d in sizes) / classes
+    if isinstance(loss, rules.LogCosh):
+        # Keras takes log(2) in float32
+        return sum(math.log(2 * math.cosh(p - t)) for p, t in pairs) / classes - float(np.float32(math.log(2)))
+    if isinstance(loss, rules.KLDivergence):
+        return sum(max(t, 1e-7) * math.log(max(t, 1e-7) / p) for p, t in pairs)
+    if isinstance(loss, (rules.Hinge, rules.SquaredHinge)):
+        power = 2 if isinstance(loss, rules.SquaredHinge) else 1
+        return sum(max(1 - (t or -1) * p, 0) ** power for p, t in pairs) / classes
+    if isinstance(loss, rules.CategoricalHinge):
+        return max(max((1 - t) * p for p, t in pairs) - sum(t * p for p, t in pairs) + 1, 0)
     squares = [(p - t) ** 2 for p, t in zip(output, target, strict=True)]
     return sum(squares) / classes if isinstance(loss, MeanSquaredError) else sum(squares) / 2
 
@@ -83,6 +100,14 @@ TABLE = [
         for from_logits in (True, False)
     ),
     *((loss, form, True) for loss in (MeanSquaredError(), HalfSumSquaredError()) for form in ("values", "images")),
+    *(
+        (loss, form, True)
+        for loss in (rules.MeanAbsoluteError(), rules.Huber(), rules.Huber(0.3), rules.LogCosh())
+        for form in ("values", "images")
+    ),
+    *((loss, form, True) for loss in (rules.Hinge(), rules.SquaredHinge()) for form in ("signs", "bits")),
+    (rules.CategoricalHinge(), "one-hot", True),
+    *((rules.KLDivergence(), form, False) for form in ("shares", "one-hot")),
 ]
 
 every_row = pytest.mark.parametrize(
@@ -235,6 +260,9 @@ COLUMN = np.array([[1.0], [0.0], [1.0], [0.0]])
         losses.sigmoid_cross_entropy,
         losses.mean_squared_error,
         losses.half_sum_squared_error,
+        loss_function(rules.MeanAbsoluteError(), True),
+        loss_function(rules.Huber(), True),
+        loss_function(rules.CategoricalHinge(), True),
         losses.categorical_cross_entropy,
         losses.softmax_cross_entropy,
         lambda outputs, targets: metrics.correct(outputs, targets, rules.BinaryCrossentropy()),
@@ -252,3 +280,25 @@ def test_targets_that_only_broadcast_are_refused(function, targets):
 def test_classes_of_another_number_of_rows_are_refused():
     with pytest.raises(ValueError, match=r"4 integers, one for each row of outputs \(4, 1\)"):
         losses.softmax_cross_entropy(COLUMN_OUTPUTS, np.zeros(3, int))
+
+
+HINGE_TARGETS = [
+    (rules.Hinge(), [[1.0, -1.0], [0.0, 1.0]], "-1 and 1 throughout, or 0 and 1, for Hinge, got both -1 and 0"),
+    (rules.SquaredHinge(), [[1.0, 0.5], [0.0, 1.0]], "for SquaredHinge, got 0.5"),
+    (rules.CategoricalHinge(), [[1.0, -1.0], [0.0, 1.0]], "one-hot rows for CategoricalHinge"),
+    (rules.KLDivergence(), [[1.5, -0.5], [0.0, 1.0]], "probabilities for KLDivergence, got -0.5..1.5"),
+]
+
+
+@pytest.mark.parametrize(("loss", "targets", "message"), HINGE_TARGETS)
+def test_targets_a_loss_means_nothing_for_are_refused(loss, targets, message):
+    with pytest.raises(ValueError, match=message):
+        inputs.check_y(targets, 2, (2,), loss, "float64")
+
+
+def test_subgradients_at_the_kinks():
+    equal, on_margin = np.array([[0.5, 0.5]]), np.array([[1.0, -1.0]])
+    assert loss_function(rules.MeanAbsoluteError(), True)(equal, equal)[1].tolist() == [[0.0, 0.0]]
+    assert loss_function(rules.Hinge(), True)(on_margin, on_margin)[1].tolist() == [[-0.5, 0.5]]
+    tied = np.array([[0.0, 2.0, 2.0]])
+    assert loss_function(rules.CategoricalHinge(), True)(tied, np.eye(3)[:1])[1].tolist() == [[-1.0, 0.5, 0.5]]

@@ -10,7 +10,14 @@ from core_numpy.schedules import learning_rate_at
 from core_numpy.update_rules import UPDATE_RULES
 from model_spec import optimizers as rules
 from model_spec.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
-from model_spec.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay, Schedule
+from model_spec.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+    Schedule,
+)
 
 START = [1.0, -2.0]
 STEPS = [[0.5, -1.0], [0.25, 2.0], [-0.5, 0.5]]
@@ -202,6 +209,14 @@ def test_global_clipnorm_scales_all_together():
         np.testing.assert_allclose(parameters["b"], [0, -4 * factor], rtol=1e-14)
 
 
+def test_clipvalue_clips_each_entry():
+    parameters = {"a": np.zeros(3), "b": np.zeros(1)}
+    gradients = {"a": np.array([3.0, -0.5, -4.0]), "b": np.array([0.25])}
+    OptimizerState.start(SGD(1.0, clipvalue=1.0), parameters).step(parameters, gradients)
+    assert parameters["a"].tolist() == [-1.0, 0.5, 1.0]
+    assert parameters["b"].tolist() == [-0.25]
+
+
 @pytest.mark.parametrize("option", ["clipnorm", "global_clipnorm"])
 def test_zero_gradients_are_clipped_to_zero(option):
     found, _ = run(SGD(1.0, **{option: 0.5}), [[0.0, 0.0]])
@@ -223,6 +238,12 @@ def test_weight_decay_comes_before_the_step():
         (ExponentialDecay(0.1, 4, 0.5), {0: 0.1, 2: 0.1 * 0.5**0.5, 4: 0.05, 8: 0.025}),
         (ExponentialDecay(0.1, 4, 0.5, staircase=True), {0: 0.1, 3: 0.1, 4: 0.05, 7: 0.05, 8: 0.025}),
         (CosineDecay(0.2, 10), {0: 0.2, 5: 0.1, 10: 0.0, 20: 0.0}),
+        (InverseTimeDecay(0.1, 4, 0.5), {0: 0.1, 2: 0.08, 4: 0.1 / 1.5, 8: 0.05}),
+        (InverseTimeDecay(0.1, 4, 0.5, staircase=True), {3: 0.1, 4: 0.1 / 1.5, 7: 0.1 / 1.5}),
+        (PolynomialDecay(0.2, 10, 0.1), {0: 0.2, 5: 0.15, 10: 0.1, 20: 0.1}),
+        (PolynomialDecay(0.2, 10, 0.0, 2.0), {0: 0.2, 5: 0.05, 11: 0.0}),
+        (PolynomialDecay(0.2, 10, 0.0, cycle=True), {0: 0.2, 5: 0.1, 10: 0.0, 15: 0.05, 20: 0.0, 25: 0.2 / 6}),
+        (CosineDecay(0.0, 10, 0.5, 0.2, 4), {0: 0.0, 1: 0.05, 4: 0.2, 9: 0.15, 14: 0.1, 30: 0.1}),
         (CosineDecay(0.2, 10, alpha=0.5), {0: 0.2, 5: 0.15, 10: 0.1, 11: 0.1}),
         (0.7, {0: 0.7, 9: 0.7}),
     ],

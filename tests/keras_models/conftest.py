@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model_spec import (
+    ELU,
     Activation,
     AveragePooling2D,
     BatchNormalization,
@@ -44,6 +45,7 @@ def every_layer():
             Activation("softplus"),
             LayerNormalization(),
             LeakyReLU(0.1),
+            ELU(0.5),
             ReLU(2.0, 0.1, 0.5),
             PReLU("ones", "l2", (1, 2)),
             AveragePooling2D(2),

@@ -24,10 +24,11 @@ from model_spec import (
     ModelSpec,
     RMSprop,
     TrainingSpec,
+    losses,
 )
 from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError
 from model_spec.outputs import final_activation
-from model_spec.schedules import CosineDecay
+from model_spec.schedules import CosineDecay, InverseTimeDecay, PolynomialDecay
 
 CROSS = keras.losses.CategoricalCrossentropy
 SPARSE = keras.losses.SparseCategoricalCrossentropy
@@ -49,6 +50,29 @@ KEPT = [
         True,
     ),
     (("rmsprop", "mse"), RMSprop(), MeanSquaredError(), True),
+    (
+        (keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.0, 50, 0.1, "c", 0.3, 7), clipvalue=0.5), "mae"),
+        SGD(CosineDecay(0.0, 50, 0.1, 0.3, 7), clipvalue=0.5),
+        losses.MeanAbsoluteError(),
+        True,
+    ),
+    (
+        (keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 5, cycle=True)), "mae"),
+        SGD(PolynomialDecay(0.1, 5, cycle=True)),
+        losses.MeanAbsoluteError(),
+        True,
+    ),
+    (
+        (keras.optimizers.SGD(keras.optimizers.schedules.InverseTimeDecay(0.1, 5, 0.5)), "mae"),
+        SGD(InverseTimeDecay(0.1, 5, 0.5)),
+        losses.MeanAbsoluteError(),
+        True,
+    ),
+    (("adam", "huber"), Adam(), losses.Huber(), True),
+    (("adam", "mae"), Adam(), losses.MeanAbsoluteError(), True),
+    (("adam", keras.losses.LogCosh()), Adam(), losses.LogCosh(), True),
+    (("adam", keras.losses.squared_hinge), Adam(), losses.SquaredHinge(), True),
+    (("adam", "KLDivergence"), Adam(), losses.KLDivergence(), True),
     ((keras.optimizers.AdamW(0.01), keras.losses.MeanSquaredError()), AdamW(0.01), MeanSquaredError(), True),
     (
         (keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 50)), keras.losses.mean_squared_error),
@@ -79,17 +103,31 @@ def test_loss_and_optimizer_are_kept(arguments, optimizer, loss, one_hot, ending
     assert found.one_hot_targets == one_hot
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_delta_of_huber_that_keras_files_do_not_keep(tmp_path):
+    model = linear()
+    model.compile("adam", keras.losses.Huber(0.3))
+    model.save(tmp_path / "m.keras")
+    found = compiled(model, model)
+    assert found.training.loss == losses.Huber(0.3)
+    assert found.notes == ()
+    found = compiled(tmp_path / "m.keras", None)
+    assert found.training.loss == losses.Huber()
+    assert "do not keep the delta" in found.notes[0]
+    to_numpy(model, tmp_path / "m.npz")
+    assert "do not keep the delta" in str(to_keras(tmp_path / "m.npz", tmp_path / "back.keras"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "note"),
     [
-        (("adam", "hinge"), "the compiled loss hinge is not kept"),
+        (("adam", "poisson"), "the compiled loss poisson is not kept"),
         (("adam", lambda y, p: p), "not kept"),
         (("lion", "mse"), "the optimizer Lion is not kept"),
-        ((keras.optimizers.Adam(clipvalue=1.0), "mse"), "clipvalue is not supported"),
         ((keras.optimizers.SGD(use_ema=True), "mse"), "use_ema is not supported"),
         (("adam", SPARSE(ignore_class=0)), "ignore_class"),
         (("adam", CROSS(reduction="sum")), "its reduction is sum"),
-        ((keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 5)), "mse"), "not kept"),
+        ((keras.optimizers.SGD(keras.optimizers.schedules.CosineDecayRestarts(0.1, 5)), "mse"), "not kept"),
     ],
 )
 def test_what_is_not_kept_is_said(arguments, note, tmp_path):

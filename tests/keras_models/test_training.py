@@ -158,6 +158,9 @@ def test_optimizer_options_reach_keras():
         (schedules.PiecewiseConstantDecay((2, 4), (0.3, 0.7, 0.1)), 0.7),
         (schedules.ExponentialDecay(0.1, 10, 0.7), 0.1 * 0.7**0.3),
         (schedules.ExponentialDecay(0.1, 2, 0.7, staircase=True), 0.1 * 0.7),
+        (schedules.InverseTimeDecay(0.1, 10, 0.7), 0.1 / 1.21),
+        (schedules.PolynomialDecay(0.1, 10, 0.02, 2.0), 0.08 * 0.7**2 + 0.02),
+        (schedules.CosineDecay(0.1, 10, 0.3, 0.5, 6), 0.3),
         (schedules.CosineDecay(0.1, 10, 0.3), 0.1 * (0.7 * 0.5 * (1 + np.cos(0.3 * np.pi)) + 0.3)),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bridge.judge.bounds.regression_losses import RULES, gradient_error
 from bridge.judge.rounding import Rounding
 from core_numpy import losses
 from core_numpy.contract import Array
@@ -81,9 +82,13 @@ def loss_error(rounding: Rounding, trace: LossTrace) -> LossError:
     """Error of the mean loss over the batch, and of its gradient."""
     count = len(trace.output)
     per_example, gradients = trace.function(trace.output, trace.targets)
-    local = _LOCAL[_kind(trace)](rounding, trace, gradients)
-    variance = (_carried(trace) + local + 2 * rounding.unit * np.square(gradients)) / count**2
-    kink, unsure = np.zeros_like(trace.output), np.zeros_like(trace.output, bool)
+    if type(trace.rule) in RULES:
+        own, kink, unsure = gradient_error(rounding, trace.rule, trace.output, trace.variance, trace.targets)
+        kink = kink / count**2
+    else:
+        own = _carried(trace) + _LOCAL[_kind(trace)](rounding, trace, gradients)
+        kink, unsure = np.zeros_like(trace.output), np.zeros_like(trace.output, bool)
+    variance = (own + 2 * rounding.unit * np.square(gradients)) / count**2
     if trace.takes_probabilities:
         unsure = _near_a_clip(rounding, trace)
         kink = _jump(trace, unsure) / count**2

@@ -65,5 +65,6 @@ def draw_rescaling(some: Some, shape: Shape) -> Rescaling:
 
 
 def draw_dropout(some: Some, shape: Shape) -> Dropout:
-    """Rates from 0 to 0.7."""
-    return Dropout(some.of((0.5, 0.0, 0.25, 0.1, 0.7)))
+    """Rates from 0 to 0.7; now and then one mask for whole channels."""
+    rate = some.of((0.5, 0.0, 0.25, 0.1, 0.7))
+    return Dropout(rate, (None, *[1] * (len(shape) - 1), None) if some.rarely() else None)

@@ -48,6 +48,7 @@ IMAGE_LAYERS = [
     ms.Reshape((6, 7, 2)),
     ms.Rescaling(0.5, 0.2),
     ms.Dropout(0.4),
+    ms.Dropout(0.4, (None, 1, 1, None)),
     ms.BatchNormalization(),
     ms.BatchNormalization(center=False, scale=False),
     ms.BatchNormalization(trainable=False),

@@ -1,0 +1,19 @@
+"""ELU: negative values run out exponentially towards a limit of one's choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_spec.layers.base import LayerSpec
+from model_spec.validation import real
+
+
+@dataclass(frozen=True)
+class ELU(LayerSpec):
+    """``x`` where x > 0, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016), as ``keras.layers.ELU``."""
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(alpha=real("alpha", self.alpha))
