@@ -57,6 +57,20 @@ def output_size(
     return (size + added - window_extent(window, dilation)) // stride + 1
 
 
+def transposed_size(size: int, window: int, stride: int, padding: str, output_padding: int | None = None) -> int:
+    """Cells of an axis on which ``size`` windows stand, as Keras chooses among those that :func:`output_size` allows.
+
+    ``padding`` is "valid" or "same"; ``output_padding`` counts from the smallest axis (keras/src/backend/common/
+    backend_utils.py, ``_get_output_shape_given_tf_padding``).
+
+    >>> transposed_size(14, 3, 2, "same"), transposed_size(14, 3, 2, "valid"), transposed_size(14, 3, 2, "same", 0)
+    (28, 29, 27)
+    """
+    if padding == "same":
+        return size * stride if output_padding is None else (size - 1) * stride + window % 2 + output_padding
+    return (size - 1) * stride + window + (max(stride - window, 0) if output_padding is None else output_padding)
+
+
 def same_padding(size: int, window: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
     """Cells added (before, after) an axis by ``padding="same"``; the odd cell goes after.
 

@@ -8,6 +8,7 @@ from core_numpy.contract import Layer
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.batch_normalization import BatchNormalization
 from core_numpy.layers.conv2d import Conv2D
+from core_numpy.layers.conv2d_transpose import Conv2DTranspose
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
 from core_numpy.layers.dropout import Dropout
@@ -24,6 +25,7 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Dense: Dense,
     specs.Conv2D: Conv2D,
     specs.DepthwiseConv2D: DepthwiseConv2D,
+    specs.Conv2DTranspose: Conv2DTranspose,
     specs.MaxPooling2D: MaxPooling2D,
     specs.AveragePooling2D: AveragePooling2D,
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,

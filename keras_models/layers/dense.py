@@ -11,7 +11,7 @@ from keras_models.runtime import keras
 from model_spec import layers as specs
 
 
-def weighted(layer: specs.Dense | specs.Conv2D, seeds: Seeds, dtype: str) -> dict[str, Any]:
+def weighted(layer: specs.Dense | specs.Conv2D | specs.Conv2DTranspose, seeds: Seeds, dtype: str) -> dict[str, Any]:
     """The arguments Dense and Conv2D share, for Keras."""
     options = variable_options(layer, seeds, dtype)
     return {"activation": keras_activation(str(layer.activation)), "use_bias": layer.use_bias, **options}

@@ -4,6 +4,7 @@ from model_spec.layers.activation import Activation
 from model_spec.layers.base import LayerSpec
 from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv2d import Conv2D
+from model_spec.layers.conv2d_transpose import Conv2DTranspose
 from model_spec.layers.dense import Dense
 from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
 from model_spec.layers.dropout import Dropout
@@ -25,6 +26,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Dense,
         Conv2D,
         DepthwiseConv2D,
+        Conv2DTranspose,
         MaxPooling2D,
         AveragePooling2D,
         GlobalAveragePooling2D,
@@ -62,6 +64,7 @@ __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "Conv2D",
+    "Conv2DTranspose",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",

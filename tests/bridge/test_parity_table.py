@@ -21,6 +21,7 @@ from model_spec import (
     BatchNormalization,
     Concatenate,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
@@ -127,6 +128,22 @@ CONVOLUTIONS = [
         line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
         for rate, padding in product((2, (3, 1)), ("valid", "same"))
     ),
+    *(
+        line(Conv2DTranspose(3, kernel, strides, padding), shape=SMALL, batch=2)
+        for kernel, strides, padding in product((1, 2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))
+    ),
+    *(
+        line(Conv2DTranspose(2, 3, 2, padding, chosen, activation="tanh"), shape=SMALL)
+        for padding, chosen in product(("valid", "same"), (0, 1, (1, 0)))
+    ),
+    line(Conv2DTranspose(1, 3, use_bias=False), shape=(1, 1, 1), batch=1),
+    line(Conv2DTranspose(2, 2, 2, trainable=False), Conv2D(4, 2, 2, activation="relu"), shape=SMALL),
+    line(
+        Conv2DTranspose(2, 2, kernel_regularizer=L2(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(Conv2DTranspose(3, 3, 2, "same"), shape=SMALL, data=data) for data in DATA[1:]),
     line(DepthwiseConv2D(3, use_bias=False), shape=(6, 6, 1)),
     line(DepthwiseConv2D(3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
     line(

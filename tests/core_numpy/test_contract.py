@@ -90,6 +90,30 @@ CASES = [
         for padding in ("valid", "same", ((1, 0), (0, 2)))
         for multiplier in (1, 3)
     ),
+    *(
+        Case(f"transpose-{kernel}-{strides}-{padding}", ms.Conv2DTranspose(2, kernel, strides, padding), (4, 3, 2))
+        for kernel in (1, 2, (2, 3))
+        for strides in (1, 2, (1, 3))
+        for padding in ("valid", "same")
+    ),
+    *(
+        Case(f"transpose-{padding}-{chosen}", ms.Conv2DTranspose(2, 3, 2, padding, chosen, "tanh"), (3, 4, 3))
+        for padding in ("valid", "same")
+        for chosen in (0, (1, 0))
+    ),
+    Case("transpose-frozen", ms.Conv2DTranspose(4, 3, use_bias=False, trainable=False), (3, 3, 2)),
+    Case(
+        "transpose-options",
+        ms.Conv2DTranspose(
+            2,
+            2,
+            kernel_initializer="he_normal",
+            bias_initializer="ones",
+            kernel_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        (3, 3, 2),
+    ),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
     Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
     Case(

@@ -50,6 +50,11 @@ READ = [
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.Conv2DTranspose(2, 3, 2, "same"), ms.Conv2DTranspose(2, 3, 2, "same")),
+    (
+        layers.Conv2DTranspose(2, 3, 2, output_padding=1, activation="relu", use_bias=False, kernel_regularizer="l2"),
+        ms.Conv2DTranspose(2, 3, 2, output_padding=1, activation="relu", use_bias=False, kernel_regularizer="l2"),
+    ),
     (layers.DepthwiseConv2D(3, 2, "same", 2, use_bias=False), ms.DepthwiseConv2D(3, 2, "same", 2, use_bias=False)),
     (
         layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
@@ -159,6 +164,7 @@ REFUSED = [
     (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D"),
     (lambda: sequential(Doubled(2)), "Doubled"),
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
+    (lambda: sequential(layers.Conv2DTranspose(2, 3, dilation_rate=2), shape=(8, 8, 2)), r"dilation_rate=\(2, 2\)"),
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
     (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
@@ -251,8 +257,16 @@ def test_numbers_are_those_keras_computes_with():
     np.testing.assert_array_equal(read(model).predict(x), x * float(np.float32(0.1)))
 
 
-def test_keras_adds_a_bias_to_the_columns_where_there_are_as_many():
-    layer = layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros")
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros"),
+        layers.Conv2DTranspose(6, 1, data_format="channels_first", kernel_initializer="zeros"),
+        layers.DepthwiseConv2D(1, depth_multiplier=6, data_format="channels_first", depthwise_initializer="zeros"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_keras_adds_a_bias_to_the_columns_where_there_are_as_many(layer):
     model = sequential(layer, layers.Flatten(), shape=(1, 4, 6))
     bias = np.arange(6, dtype="float32")
     layer.bias.assign(bias)

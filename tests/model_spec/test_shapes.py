@@ -1,5 +1,7 @@
 """Window, stride and padding arithmetic: hand numbers, properties, and the installed Keras' own shapes."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from model_spec.shapes import (
     padding_amount,
     padding_that_keeps_size,
     same_padding,
+    transposed_size,
     window_extent,
     windowed_shape,
 )
@@ -52,6 +55,19 @@ def test_same_padding_by_hand(size, window, stride, dilation, expected):
     assert same_padding(size, window, stride, dilation) == expected
     assert padding_amount(size, window, stride, "same", dilation) == expected
     assert padding_amount(size, window, stride, "valid", dilation) == (0, 0)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("window", [1, 2, 3, 5])
+def test_transposed_sizes_are_keras_and_hold_as_many_windows(window, padding):
+    keras = pytest.importorskip("keras")
+    for size, stride in product((1, 4), (1, 2, 3)):
+        least = int(padding == "same" and window % 2 == 0)
+        for chosen in (None, *range(least, stride)):
+            layer = keras.layers.Conv2DTranspose(1, window, stride, padding, chosen)
+            found = transposed_size(size, window, stride, padding, chosen)
+            assert found == layer.compute_output_shape((None, size, size, 1))[1], (size, stride, chosen)
+            assert output_size(found, window, stride, padding) == size, (size, stride, chosen)
 
 
 def test_extents_and_counts():
@@ -118,6 +134,18 @@ TABLE = [
         ms.Conv2D(4, 3, dilation_rate=2),
         "Conv2D",
         {"filters": 4, "kernel_size": 3, "dilation_rate": 2},
+        (9, 8, 2),
+    ),
+    (
+        ms.DepthwiseConv2D(3, depth_multiplier=2),
+        "DepthwiseConv2D",
+        {"kernel_size": 3, "depth_multiplier": 2},
+        (9, 8, 2),
+    ),
+    (
+        ms.Conv2DTranspose(4, (3, 2), 2),
+        "Conv2DTranspose",
+        {"filters": 4, "kernel_size": (3, 2), "strides": 2},
         (9, 8, 2),
     ),
     (ms.MaxPooling2D(), "MaxPooling2D", {}, (9, 8, 3)),

@@ -6,6 +6,7 @@ from bridge.judge.layers import (
     activation,
     batch_normalization,
     conv2d,
+    conv2d_transpose,
     dense,
     depthwise_conv2d,
     leaky_relu,
@@ -47,6 +48,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
     specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
