@@ -18,6 +18,7 @@ from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimu
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
+from core_numpy.layers.separable_conv2d import SeparableConv2D
 from core_numpy.layers.up_sampling2d import UpSampling2D
 from model_spec import layers as specs
 
@@ -25,6 +26,7 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.Dense: Dense,
     specs.Conv2D: Conv2D,
     specs.DepthwiseConv2D: DepthwiseConv2D,
+    specs.SeparableConv2D: SeparableConv2D,
     specs.Conv2DTranspose: Conv2DTranspose,
     specs.MaxPooling2D: MaxPooling2D,
     specs.AveragePooling2D: AveragePooling2D,

@@ -15,6 +15,7 @@ from keras_models.layers import (
     leaky_relu,
     prelu,
     reshaping,
+    separable_conv2d,
     up_sampling2d,
 )
 from keras_models.layers.form import KerasForm
@@ -30,6 +31,7 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
     specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
+    specs.SeparableConv2D: KerasForm((keras.layers.SeparableConv2D,), separable_conv2d.build, separable_conv2d.read),
     specs.Conv2DTranspose: KerasForm((keras.layers.Conv2DTranspose,), conv2d_transpose.build, conv2d_transpose.read),
     specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),

@@ -18,6 +18,7 @@ from model_spec.layers.pooling import (
 )
 from model_spec.layers.prelu import PReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
+from model_spec.layers.separable_conv2d import SeparableConv2D
 from model_spec.layers.up_sampling2d import UpSampling2D
 
 LAYERS: dict[str, type[LayerSpec]] = {
@@ -26,6 +27,7 @@ LAYERS: dict[str, type[LayerSpec]] = {
         Dense,
         Conv2D,
         DepthwiseConv2D,
+        SeparableConv2D,
         Conv2DTranspose,
         MaxPooling2D,
         AveragePooling2D,
@@ -77,6 +79,7 @@ __all__ = [
     "PReLU",
     "Rescaling",
     "Reshape",
+    "SeparableConv2D",
     "UpSampling2D",
     "ZeroPadding2D",
 ]

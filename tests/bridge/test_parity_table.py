@@ -37,6 +37,7 @@ from model_spec import (
     PReLU,
     Rescaling,
     Reshape,
+    SeparableConv2D,
     Subtract,
     UpSampling2D,
     ZeroPadding2D,
@@ -128,6 +129,23 @@ CONVOLUTIONS = [
         line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
         for rate, padding in product((2, (3, 1)), ("valid", "same"))
     ),
+    *(
+        line(SeparableConv2D(3, kernel, stride, padding, depth_multiplier=multiplier), shape=IMAGE, batch=2)
+        for kernel, stride, padding, multiplier in product((2, (4, 3)), (1, 2), ("valid", "same", 1), (1, 3))
+    ),
+    *(
+        line(SeparableConv2D(2, 2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
+        for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    line(SeparableConv2D(2, 3, use_bias=False), shape=(6, 6, 1)),
+    line(SeparableConv2D(2, 1), shape=(6, 6, 3)),
+    line(SeparableConv2D(3, 3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
+    line(
+        SeparableConv2D(2, 2, depthwise_regularizer=L2(0.1), pointwise_regularizer=L1(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(SeparableConv2D(3, 3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
     *(
         line(Conv2DTranspose(3, kernel, strides, padding), shape=SMALL, batch=2)
         for kernel, strides, padding in product((2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))

@@ -114,6 +114,33 @@ CASES = [
         ),
         (3, 3, 2),
     ),
+    *(
+        Case(
+            f"separable-{kernel}-{stride}-{padding}-{multiplier}",
+            ms.SeparableConv2D(4, kernel, stride, padding, depth_multiplier=multiplier),
+            IMAGE,
+        )
+        for kernel in (1, (2, 3))
+        for stride in (1, 2)
+        for padding in ("valid", "same", ((1, 0), (0, 2)))
+        for multiplier in (1, 3)
+    ),
+    Case("separable-dilation", ms.SeparableConv2D(2, 2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
+    Case("separable-frozen", ms.SeparableConv2D(2, 2, padding="same", use_bias=False, trainable=False), IMAGE),
+    Case(
+        "separable-options",
+        ms.SeparableConv2D(
+            2,
+            2,
+            depthwise_initializer="he_normal",
+            pointwise_initializer="he_uniform",
+            bias_initializer="ones",
+            depthwise_regularizer="l2",
+            pointwise_regularizer="l1",
+            bias_regularizer="l1",
+        ),
+        IMAGE,
+    ),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
     Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
     Case(

@@ -50,6 +50,10 @@ READ = [
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (
+        layers.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
+        ms.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
+    ),
     (layers.Conv2DTranspose(2, 3, 2, "same"), ms.Conv2DTranspose(2, 3, 2, "same")),
     (
         layers.Conv2DTranspose(2, 3, 2, output_padding=1, activation="relu", use_bias=False, kernel_regularizer="l2"),
@@ -161,7 +165,6 @@ def test_slopes_behind_a_channels_first_flatten_change_places():
 
 REFUSED = [
     (lambda: sequential(layers.SpatialDropout2D(0.2)), "SpatialDropout2D.*supported are Dense"),
-    (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D"),
     (lambda: sequential(Doubled(2)), "Doubled"),
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
     (lambda: sequential(layers.Conv2DTranspose(2, 3, dilation_rate=2), shape=(8, 8, 2)), r"dilation_rate=\(2, 2\)"),
@@ -262,6 +265,7 @@ def test_numbers_are_those_keras_computes_with():
     [
         layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros"),
         layers.Conv2DTranspose(6, 1, data_format="channels_first", kernel_initializer="zeros"),
+        layers.SeparableConv2D(6, 1, data_format="channels_first", pointwise_initializer="zeros"),
         layers.DepthwiseConv2D(1, depth_multiplier=6, data_format="channels_first", depthwise_initializer="zeros"),
     ],
     ids=lambda layer: type(layer).__name__,

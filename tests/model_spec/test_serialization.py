@@ -28,6 +28,7 @@ EVERY_LAYER = ms.ModelSpec(
             name="first",
             trainable=False,
         ),
+        ms.SeparableConv2D(3, 2, padding="same", pointwise_initializer="he_normal", bias_regularizer="l2"),
         ms.Conv2DTranspose(2, 3, 2, "same", 1, kernel_initializer="he_normal", bias_regularizer="l2"),
         ms.DepthwiseConv2D(2, padding="same", depthwise_initializer="he_normal", depthwise_regularizer="l2"),
         ms.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=True),

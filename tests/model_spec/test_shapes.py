@@ -143,6 +143,12 @@ TABLE = [
         (9, 8, 2),
     ),
     (
+        ms.SeparableConv2D(4, 3, depth_multiplier=2, padding="same"),
+        "SeparableConv2D",
+        {"filters": 4, "kernel_size": 3, "depth_multiplier": 2, "padding": "same"},
+        (9, 8, 2),
+    ),
+    (
         ms.Conv2DTranspose(4, (3, 2), 2),
         "Conv2DTranspose",
         {"filters": 4, "kernel_size": (3, 2), "strides": 2},

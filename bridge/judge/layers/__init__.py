@@ -14,6 +14,7 @@ from bridge.judge.layers import (
     pooling,
     prelu,
     reshaping,
+    separable_conv2d,
     up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
@@ -50,6 +51,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
     specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
     specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
+    specs.SeparableConv2D: JudgedLayer(separable_conv2d.SeparableRule(), separable_conv2d.draw, ("image",)),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),
