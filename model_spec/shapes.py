@@ -146,6 +146,21 @@ def image_shape(input_shape: Shape) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def steps_shape(input_shape: Shape) -> tuple[int, int]:
+    """Return the shape as (steps, channels), or say that a sequence was expected.
+
+    >>> steps_shape((128, 9))
+    (128, 9)
+    """
+    if len(input_shape) != 2:
+        raise ValueError(
+            f"a sequence (steps, channels) was expected, got shape {input_shape}; "
+            f"add a Reshape in front, or give the input its channel axis, e.g. (128, 1)"
+        )
+    steps, channels = input_shape
+    return steps, channels
+
+
 def element_count(shape: Shape) -> int:
     """Number of values in one example of this shape.
 

@@ -15,6 +15,7 @@ from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from core_numpy.layers.leaky_relu import LeakyReLU
 from core_numpy.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from core_numpy.layers.over_steps import OverSteps
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
 from core_numpy.layers.prelu import PReLU
 from core_numpy.layers.reshaping import Rescaling, Reshape, ZeroPadding2D
@@ -28,6 +29,11 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.DepthwiseConv2D: DepthwiseConv2D,
     specs.SeparableConv2D: SeparableConv2D,
     specs.Conv2DTranspose: Conv2DTranspose,
+    specs.Conv1D: OverSteps,
+    specs.MaxPooling1D: OverSteps,
+    specs.AveragePooling1D: OverSteps,
+    specs.GlobalAveragePooling1D: OverSteps,
+    specs.GlobalMaxPooling1D: OverSteps,
     specs.MaxPooling2D: MaxPooling2D,
     specs.AveragePooling2D: AveragePooling2D,
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,

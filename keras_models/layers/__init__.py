@@ -7,6 +7,7 @@ from typing import Any
 from keras_models.layers import (
     activation,
     batch_normalization,
+    conv1d,
     conv2d,
     conv2d_transpose,
     dense,
@@ -21,6 +22,7 @@ from keras_models.layers import (
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
+from keras_models.layers.pooling1d import global_pooling1d, window_pooling1d
 from keras_models.reading.options import refuse
 from keras_models.runtime import keras
 from model_spec import LayerSpec
@@ -33,6 +35,11 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
     specs.SeparableConv2D: KerasForm((keras.layers.SeparableConv2D,), separable_conv2d.build, separable_conv2d.read),
     specs.Conv2DTranspose: KerasForm((keras.layers.Conv2DTranspose,), conv2d_transpose.build, conv2d_transpose.read),
+    specs.Conv1D: KerasForm((keras.layers.Conv1D,), conv1d.build, conv1d.read),
+    specs.MaxPooling1D: window_pooling1d(keras.layers.MaxPooling1D, specs.MaxPooling1D),
+    specs.AveragePooling1D: window_pooling1d(keras.layers.AveragePooling1D, specs.AveragePooling1D),
+    specs.GlobalAveragePooling1D: global_pooling1d(keras.layers.GlobalAveragePooling1D, specs.GlobalAveragePooling1D),
+    specs.GlobalMaxPooling1D: global_pooling1d(keras.layers.GlobalMaxPooling1D, specs.GlobalMaxPooling1D),
     specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
     specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),

@@ -3,6 +3,7 @@
 from model_spec.layers.activation import Activation
 from model_spec.layers.base import LayerSpec
 from model_spec.layers.batch_normalization import BatchNormalization
+from model_spec.layers.conv1d import Conv1D
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.conv2d_transpose import Conv2DTranspose
 from model_spec.layers.dense import Dense
@@ -15,6 +16,12 @@ from model_spec.layers.pooling import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     MaxPooling2D,
+)
+from model_spec.layers.pooling1d import (
+    AveragePooling1D,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    MaxPooling1D,
 )
 from model_spec.layers.prelu import PReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
@@ -29,6 +36,11 @@ LAYERS: dict[str, type[LayerSpec]] = {
         DepthwiseConv2D,
         SeparableConv2D,
         Conv2DTranspose,
+        Conv1D,
+        MaxPooling1D,
+        AveragePooling1D,
+        GlobalAveragePooling1D,
+        GlobalMaxPooling1D,
         MaxPooling2D,
         AveragePooling2D,
         GlobalAveragePooling2D,
@@ -63,18 +75,23 @@ __all__ = [
     "Multiply",
     "Subtract",
     "Activation",
+    "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "LayerSpec",
     "LeakyReLU",
+    "MaxPooling1D",
     "MaxPooling2D",
     "PReLU",
     "Rescaling",

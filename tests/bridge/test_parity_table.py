@@ -17,19 +17,24 @@ from model_spec import (
     Activation,
     Add,
     Average,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
+    Conv1D,
     Conv2D,
     Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     LeakyReLU,
     Maximum,
+    MaxPooling1D,
     MaxPooling2D,
     Minimum,
     ModelSpec,
@@ -101,7 +106,7 @@ def line(*layers, shape, **options):
     return Case(layers, shape, **options)
 
 
-IMAGE, SMALL, ROW = (7, 5, 2), (5, 4, 3), (6,)
+IMAGE, SMALL, STEPS, ROW = (7, 5, 2), (5, 4, 3), (9, 3), (6,)
 DATA = ("normal", "integers", "background")
 
 CONVOLUTIONS = [
@@ -128,6 +133,36 @@ CONVOLUTIONS = [
     *(
         line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
         for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    *(
+        line(Conv1D(3, size, stride, padding), shape=STEPS, batch=2)
+        for size, stride, padding in product((2, 3), (1, 2), ("valid", "same", "causal"))
+    ),
+    *(
+        line(Conv1D(3, 2, padding=padding, dilation_rate=rate, activation="tanh"), shape=STEPS)
+        for padding, rate in product(("valid", "same", "causal"), (2, 3))
+    ),
+    line(Conv1D(3, 1, use_bias=False), shape=(5, 1)),
+    line(Conv1D(3, 3, trainable=False), Conv1D(2, 2, activation="relu"), shape=STEPS),
+    line(Conv1D(2, 2, kernel_regularizer=L2(0.1), bias_regularizer=L1(0.2)), shape=STEPS, loss=MeanSquaredError()),
+    *(line(Conv1D(3, 3, padding="causal"), shape=STEPS, data=data) for data in DATA[1:]),
+    *(
+        line(kind(size, stride, padding), shape=STEPS)
+        for kind, size, stride, padding in product(
+            (MaxPooling1D, AveragePooling1D), (2, 3), (None, 1, 2), ("valid", "same")
+        )
+    ),
+    *(
+        line(kind(), shape=STEPS, data=data)
+        for kind, data in product((MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D), DATA)
+    ),
+    line(
+        Conv1D(4, 3, activation="relu"),
+        MaxPooling1D(2),
+        BatchNormalization(),
+        Conv1D(4, 2, padding="causal"),
+        GlobalAveragePooling1D(),
+        shape=(16, 3),
     ),
     *(
         line(SeparableConv2D(3, kernel, stride, padding, depth_multiplier=multiplier), shape=IMAGE, batch=2)

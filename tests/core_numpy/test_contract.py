@@ -141,6 +141,37 @@ CASES = [
         ),
         IMAGE,
     ),
+    *(
+        Case(f"conv1d-{size}-{stride}-{padding}", ms.Conv1D(3, size, stride, padding), (6, 2))
+        for size in (1, 3)
+        for stride in (1, 2)
+        for padding in ("valid", "same", "causal")
+    ),
+    *(
+        Case(f"conv1d-dilation-{padding}", ms.Conv1D(2, 2, 1, padding, 2, "tanh"), (6, 3))
+        for padding in ("valid", "same", "causal")
+    ),
+    Case("conv1d-frozen", ms.Conv1D(2, 2, use_bias=False, trainable=False), (5, 2)),
+    Case(
+        "conv1d-options",
+        ms.Conv1D(
+            2,
+            2,
+            kernel_initializer="he_normal",
+            bias_initializer="ones",
+            kernel_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        (5, 2),
+    ),
+    *(
+        Case(f"{kind.__name__}-{size}-{strides}-{padding}", kind(size, strides, padding), (7, 2))
+        for kind in (ms.MaxPooling1D, ms.AveragePooling1D)
+        for size, strides in ((2, None), (3, 2), (3, 1))
+        for padding in ("valid", "same")
+    ),
+    Case("global-max-1d", ms.GlobalMaxPooling1D(), (5, 3)),
+    Case("global-average-1d", ms.GlobalAveragePooling1D(), (5, 3)),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
     Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
     Case(

@@ -5,8 +5,10 @@ import pytest
 
 from model_spec import (
     Activation,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Conv1D,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -15,6 +17,7 @@ from model_spec import (
     Flatten,
     GlobalAveragePooling2D,
     LeakyReLU,
+    MaxPooling1D,
     MaxPooling2D,
     ModelSpec,
     PReLU,
@@ -50,6 +53,9 @@ def every_layer():
             Dropout(0.4),
             UpSampling2D((1, 2)),
             Reshape((8, 4)),
+            Conv1D(4, 2, padding="causal", kernel_regularizer="l1"),
+            MaxPooling1D(2, 1, "same"),
+            AveragePooling1D(2, 1, "same"),
             Flatten(),
             Reshape((4, 4, 2)),
             GlobalAveragePooling2D(),

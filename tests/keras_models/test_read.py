@@ -50,6 +50,12 @@ READ = [
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.Conv1D(4, 3, padding="causal", dilation_rate=2), ms.Conv1D(4, 3, padding="causal", dilation_rate=2)),
+    (layers.Conv1D(4, 3, 2, "same", kernel_regularizer="l2"), ms.Conv1D(4, 3, 2, "same", kernel_regularizer="l2")),
+    (layers.MaxPooling1D(3, 2, "same"), ms.MaxPooling1D(3, 2, "same")),
+    (layers.AveragePooling1D(2), ms.AveragePooling1D()),
+    (layers.GlobalMaxPooling1D(), ms.GlobalMaxPooling1D()),
+    (layers.GlobalAveragePooling1D(), ms.GlobalAveragePooling1D()),
     (
         layers.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
         ms.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
@@ -82,7 +88,8 @@ READ = [
 
 @pytest.mark.parametrize(("layer", "expected"), READ, ids=lambda value: getattr(value, "name", None))
 def test_layers_and_options(layer, expected):
-    found = read(sequential(layer)).spec.layers[0]
+    shape = (8, 2) if "1D" in type(layer).__name__ else (8, 8, 1)
+    found = read(sequential(layer, shape=shape)).spec.layers[0]
     if expected is None:
         expected = ms.Dense(2, kernel_initializer=ms.initializers.RandomNormal(0, 0.5))
     assert found.describe() == expected.describe()
@@ -167,6 +174,17 @@ REFUSED = [
     (lambda: sequential(layers.SpatialDropout2D(0.2)), "SpatialDropout2D.*supported are Dense"),
     (lambda: sequential(Doubled(2)), "Doubled"),
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
+    (lambda: sequential(layers.Conv1D(2, 3, groups=2), shape=(8, 2)), "groups=2"),
+    (
+        lambda: sequential(layers.Conv1D(2, 3, data_format="channels_first"), shape=(8, 9)),
+        "data_format='channels_first'",
+    ),
+    (
+        lambda: sequential(layers.MaxPooling1D(data_format="channels_first"), shape=(8, 9)),
+        "data_format='channels_first'",
+    ),
+    (lambda: sequential(layers.GlobalMaxPooling1D("channels_first"), shape=(8, 9)), "data_format='channels_first'"),
+    (lambda: sequential(layers.GlobalMaxPooling1D(keepdims=True), shape=(8, 9)), "keepdims=True"),
     (lambda: sequential(layers.Conv2DTranspose(2, 3, dilation_rate=2), shape=(8, 8, 2)), r"dilation_rate=\(2, 2\)"),
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),

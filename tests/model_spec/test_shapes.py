@@ -89,6 +89,11 @@ def test_a_window_that_does_not_fit_is_refused_with_the_fix():
     assert windowed_shape((4, 9, 1), (3, 3), (1, 1), "same", (2, 2)) == (4, 9)
 
 
+def test_an_image_is_no_sequence():
+    with pytest.raises(ValueError, match=r"sequence \(steps, channels\) was expected, got shape \(8, 8, 1\)"):
+        ms.Conv1D(2, 3).output_shape((8, 8, 1))
+
+
 def test_a_row_is_no_image():
     with pytest.raises(ValueError, match=r"got shape \(784,\); add a Reshape in front"):
         image_shape((784,))
@@ -142,6 +147,23 @@ TABLE = [
         {"kernel_size": 3, "depth_multiplier": 2},
         (9, 8, 2),
     ),
+    *(
+        (
+            ms.Conv1D(4, 3, stride, padding, dilation),
+            "Conv1D",
+            {"filters": 4, "kernel_size": 3, "strides": stride, "padding": padding, "dilation_rate": dilation},
+            (10, 2),
+        )
+        for stride, dilation in ((1, 1), (2, 1), (1, 2))
+        for padding in ("valid", "same", "causal")
+    ),
+    *(
+        (getattr(ms, name)(3, 2, padding), name, {"pool_size": 3, "strides": 2, "padding": padding}, (10, 2))
+        for name in ("MaxPooling1D", "AveragePooling1D")
+        for padding in ("valid", "same")
+    ),
+    (ms.GlobalMaxPooling1D(), "GlobalMaxPooling1D", {}, (10, 2)),
+    (ms.GlobalAveragePooling1D(), "GlobalAveragePooling1D", {}, (10, 2)),
     (
         ms.SeparableConv2D(4, 3, depth_multiplier=2, padding="same"),
         "SeparableConv2D",

@@ -11,6 +11,7 @@ from bridge.judge.layers import (
     depthwise_conv2d,
     leaky_relu,
     merging,
+    over_steps,
     pooling,
     prelu,
     reshaping,
@@ -31,8 +32,8 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
-    specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
-    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
+    specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row", "steps")),
+    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end", "end of steps")),
     specs.GlobalAveragePooling2D: JudgedLayer(
         pooling.GlobalAveragePoolingRule(), lambda some, shape: specs.GlobalAveragePooling2D(), ("end",)
     ),
@@ -52,6 +53,27 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
     specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
     specs.SeparableConv2D: JudgedLayer(separable_conv2d.SeparableRule(), separable_conv2d.draw, ("image",)),
+    specs.GlobalAveragePooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.GlobalAveragePoolingRule()),
+        lambda some, shape: specs.GlobalAveragePooling1D(),
+        ("end of steps",),
+    ),
+    specs.GlobalMaxPooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.GlobalMaxPoolingRule()),
+        lambda some, shape: specs.GlobalMaxPooling1D(),
+        ("end of steps",),
+        routes_gradient=True,
+    ),
+    specs.AveragePooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.AveragePoolingRule()), over_steps.drawing(specs.AveragePooling1D), ("steps",)
+    ),
+    specs.MaxPooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.MaxPoolingRule()),
+        over_steps.drawing(specs.MaxPooling1D),
+        ("steps",),
+        routes_gradient=True,
+    ),
+    specs.Conv1D: JudgedLayer(over_steps.OverStepsRule(LinearRule()), over_steps.draw_convolution, ("steps",) * 2),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),
