@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Conv1D,
         Conv2D,
         Conv2DTranspose,
+        Cropping2D,
         Dense,
         DepthwiseConv2D,
         Dropout,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         SeparableConv2D,
         Subtract,
         UpSampling2D,
+        ZeroPadding1D,
         ZeroPadding2D,
     )
     from model_spec.model import ModelSpec
@@ -73,6 +75,7 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
+    "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
@@ -101,6 +104,7 @@ __all__ = [
     "SeparableConv2D",
     "TrainingSpec",
     "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
     "initializers",
     "load_model",

@@ -9,6 +9,7 @@ from core_numpy.layers.activation import Activation
 from core_numpy.layers.batch_normalization import BatchNormalization
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.conv2d_transpose import Conv2DTranspose
+from core_numpy.layers.cropping2d import Cropping2D
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
 from core_numpy.layers.dropout import Dropout
@@ -38,6 +39,8 @@ LAYERS: dict[type[specs.LayerSpec], Callable[..., Layer]] = {
     specs.AveragePooling2D: AveragePooling2D,
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
     specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
+    specs.Cropping2D: Cropping2D,
+    specs.ZeroPadding1D: OverSteps,
     specs.ZeroPadding2D: ZeroPadding2D,
     specs.UpSampling2D: UpSampling2D,
     specs.Flatten: Reshape,

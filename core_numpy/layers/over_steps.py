@@ -8,6 +8,7 @@ from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
+from core_numpy.layers.reshaping import ZeroPadding2D
 from model_spec import layers as specs
 from model_spec.layers.over_steps import OverSteps as Spec
 
@@ -17,11 +18,12 @@ _OVER_IMAGES: dict[type[specs.LayerSpec], type[Layer]] = {
     specs.AveragePooling2D: AveragePooling2D,
     specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
     specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
+    specs.ZeroPadding2D: ZeroPadding2D,
 }
 
 
 class OverSteps(Layer):
-    """Conv1D (its linear part), MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D and GlobalMaxPooling1D."""
+    """Conv1D (its linear part), ZeroPadding1D and the poolings over steps."""
 
     spec: Spec
 

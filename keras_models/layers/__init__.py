@@ -10,6 +10,7 @@ from keras_models.layers import (
     conv1d,
     conv2d,
     conv2d_transpose,
+    cropping2d,
     dense,
     depthwise_conv2d,
     dropout,
@@ -18,6 +19,7 @@ from keras_models.layers import (
     reshaping,
     separable_conv2d,
     up_sampling2d,
+    zero_padding1d,
 )
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
@@ -44,6 +46,8 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
     specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),
     specs.GlobalMaxPooling2D: global_pooling(keras.layers.GlobalMaxPooling2D, specs.GlobalMaxPooling2D),
+    specs.Cropping2D: KerasForm((keras.layers.Cropping2D,), cropping2d.build, cropping2d.read),
+    specs.ZeroPadding1D: KerasForm((keras.layers.ZeroPadding1D,), zero_padding1d.build, zero_padding1d.read),
     specs.ZeroPadding2D: KerasForm(
         (keras.layers.ZeroPadding2D,), reshaping.build_zero_padding, reshaping.read_zero_padding
     ),

@@ -6,6 +6,7 @@ from model_spec.layers.batch_normalization import BatchNormalization
 from model_spec.layers.conv1d import Conv1D
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.conv2d_transpose import Conv2DTranspose
+from model_spec.layers.cropping2d import Cropping2D
 from model_spec.layers.dense import Dense
 from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
 from model_spec.layers.dropout import Dropout
@@ -27,6 +28,7 @@ from model_spec.layers.prelu import PReLU
 from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
 from model_spec.layers.separable_conv2d import SeparableConv2D
 from model_spec.layers.up_sampling2d import UpSampling2D
+from model_spec.layers.zero_padding1d import ZeroPadding1D
 
 LAYERS: dict[str, type[LayerSpec]] = {
     layer.__name__: layer
@@ -45,7 +47,9 @@ LAYERS: dict[str, type[LayerSpec]] = {
         AveragePooling2D,
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
+        ZeroPadding1D,
         ZeroPadding2D,
+        Cropping2D,
         UpSampling2D,
         Flatten,
         Reshape,
@@ -81,6 +85,7 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
+    "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
@@ -98,5 +103,6 @@ __all__ = [
     "Reshape",
     "SeparableConv2D",
     "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
 ]

@@ -24,6 +24,7 @@ from model_spec import (
     Conv1D,
     Conv2D,
     Conv2DTranspose,
+    Cropping2D,
     Dense,
     DepthwiseConv2D,
     Dropout,
@@ -45,6 +46,7 @@ from model_spec import (
     SeparableConv2D,
     Subtract,
     UpSampling2D,
+    ZeroPadding1D,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -142,6 +144,10 @@ CONVOLUTIONS = [
         line(Conv1D(3, 2, padding=padding, dilation_rate=rate, activation="tanh"), shape=STEPS)
         for padding, rate in product(("valid", "same", "causal"), (2, 3))
     ),
+    *(line(ZeroPadding1D(padding), Conv1D(2, 2), shape=STEPS) for padding in (0, 2, (1, 0))),
+    *(line(ZeroPadding1D(), shape=STEPS, data=data) for data in DATA),
+    *(line(Cropping2D(cropping), Conv2D(2, 2), shape=IMAGE) for cropping in (0, 1, (2, 1), ((1, 0), (0, 2)))),
+    *(line(Cropping2D(((1, 2), (0, 1))), shape=IMAGE, data=data) for data in DATA),
     line(Conv1D(3, 1, use_bias=False), shape=(5, 1)),
     line(Conv1D(3, 3, trainable=False), Conv1D(2, 2, activation="relu"), shape=STEPS),
     line(Conv1D(2, 2, kernel_regularizer=L2(0.1), bias_regularizer=L1(0.2)), shape=STEPS, loss=MeanSquaredError()),

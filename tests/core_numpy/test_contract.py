@@ -170,6 +170,11 @@ CASES = [
         for size, strides in ((2, None), (3, 2), (3, 1))
         for padding in ("valid", "same")
     ),
+    *(Case(f"padding-1d-{padding}", ms.ZeroPadding1D(padding), (4, 2)) for padding in (0, 2, (1, 0))),
+    *(
+        Case(f"cropping-{cropping}", ms.Cropping2D(cropping), (5, 4, 2))
+        for cropping in (0, 1, (2, 0), ((1, 0), (0, 2)))
+    ),
     Case("global-max-1d", ms.GlobalMaxPooling1D(), (5, 3)),
     Case("global-average-1d", ms.GlobalAveragePooling1D(), (5, 3)),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),

@@ -15,7 +15,8 @@ EVERY_LAYER = ms.ModelSpec(
     (12, 10, 2),
     [
         ms.Rescaling(2.0, -1.0),
-        ms.ZeroPadding2D(((1, 0), (2, 1))),
+        ms.ZeroPadding2D(((1, 1), (2, 2))),
+        ms.Cropping2D(((0, 1), (0, 1))),
         ms.Conv2D(
             4,
             (3, 2),
@@ -41,7 +42,8 @@ EVERY_LAYER = ms.ModelSpec(
         ms.AveragePooling2D((2, 1)),
         ms.Reshape((-1, 3)),
         ms.Conv1D(3, 2, padding="causal", kernel_initializer="he_normal", kernel_regularizer="l2"),
-        ms.MaxPooling1D(2, 1, "same"),
+        ms.ZeroPadding1D((1, 0)),
+        ms.MaxPooling1D(2, 1),
         ms.AveragePooling1D(2, 1, "same"),
         ms.Dense(6, activation="softplus", kernel_initializer="he_normal"),
         ms.Reshape((-1, 1, 6)),

@@ -162,6 +162,8 @@ TABLE = [
         for name in ("MaxPooling1D", "AveragePooling1D")
         for padding in ("valid", "same")
     ),
+    (ms.ZeroPadding1D((2, 1)), "ZeroPadding1D", {"padding": (2, 1)}, (10, 2)),
+    (ms.Cropping2D(((1, 2), 1)), "Cropping2D", {"cropping": ((1, 2), (1, 1))}, (9, 8, 3)),
     (ms.GlobalMaxPooling1D(), "GlobalMaxPooling1D", {}, (10, 2)),
     (ms.GlobalAveragePooling1D(), "GlobalAveragePooling1D", {}, (10, 2)),
     (

@@ -7,6 +7,7 @@ from bridge.judge.layers import (
     batch_normalization,
     conv2d,
     conv2d_transpose,
+    cropping2d,
     dense,
     depthwise_conv2d,
     leaky_relu,
@@ -43,6 +44,8 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
     specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
+    specs.Cropping2D: JudgedLayer(reshaping.MovingRule(), cropping2d.draw, ("image",)),
+    specs.ZeroPadding1D: JudgedLayer(reshaping.MovingRule(), over_steps.draw_zero_padding, ("steps",)),
     specs.AveragePooling2D: JudgedLayer(
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),

@@ -9,7 +9,7 @@ from bridge.judge.layers.form import Some, draw_activation, draw_weighted
 from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding, Rule
 from core_numpy.contract import Array
 from core_numpy.layers.over_steps import OverSteps, of_steps, rows_of, with_row, without_row
-from model_spec import Conv1D
+from model_spec import Conv1D, ZeroPadding1D
 from model_spec.layers.pooling1d import Pooling1D
 from model_spec.shapes import Shape, window_extent
 
@@ -74,3 +74,8 @@ def drawing(kind: type[Pooling1D]) -> Callable[[Some, Shape], Pooling1D]:
         return kind(size, None if some.boolean() else some.integer(1, 3), padding)
 
     return draw
+
+
+def draw_zero_padding(some: Some, shape: Shape) -> ZeroPadding1D:
+    """Up to two steps on each side."""
+    return ZeroPadding1D((some.integer(0, 2), some.integer(0, 2)))
