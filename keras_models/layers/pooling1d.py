@@ -27,10 +27,10 @@ def global_pooling1d(keras_kind: Any, kind: type[GlobalPooling1D]) -> KerasForm:
     """A pooling over all steps; a mask of steps never comes from the layers that are read."""
 
     def build(layer: Any, seeds: Seeds, common: Common) -> Any:
-        return keras_kind(data_format="channels_last", **common)
+        return keras_kind(data_format="channels_last", keepdims=layer.keepdims, **common)
 
     def read(layer: Any, common: Common) -> LayerSpec:
-        only(layer, keepdims=False, data_format="channels_last")
-        return kind(**common)
+        only(layer, data_format="channels_last")
+        return kind(bool(layer.keepdims), **common)
 
     return KerasForm((keras_kind,), build, read)

@@ -40,7 +40,7 @@ _OF_AN_OBJECT = {"module", "class_name", "config", "registered_name", "shared_ob
 OF_A_LAYER = _OF_AN_OBJECT | {"build_config", "name", "inbound_nodes"}
 
 _OPTIONS = {item.name for layer in LAYERS.values() for item in dataclasses.fields(layer)} | {
-    *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims", "activity_regularizer"),
+    *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "interpolation", "activity_regularizer"),
     *("max_value", "negative_slope", "threshold", "alpha", "synchronized", "renorm", "renorm_momentum"),
 }
 """Options of Keras' layers that the readers know: those that a specification has, and those held against one value."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_spec.layers.base import LayerSpec
 from model_spec.layers.over_steps import OverSteps, one_integer
 from model_spec.layers.pooling import (
     AveragePooling2D,
@@ -15,7 +14,7 @@ from model_spec.layers.pooling import (
     MaxPooling2D,
     Pooling2D,
 )
-from model_spec.validation import one_of
+from model_spec.validation import boolean, one_of
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,24 @@ class AveragePooling1D(Pooling1D):
     over_images = AveragePooling2D
 
 
+@dataclass(frozen=True)
 class GlobalPooling1D(OverSteps):
-    """The common part of the global poolings. Shapes: (steps, channels) -> (channels,)."""
+    """The common part of the global poolings.
+
+    Shapes: (steps, channels) -> (channels,), or (1, channels) with ``keepdims``.
+    """
 
     over_images: ClassVar[type[GlobalPooling2D]]
 
+    keepdims: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        boolean("keepdims", self.keepdims)
+
     @property
-    def on_images(self) -> LayerSpec:
-        return self.over_images()
+    def on_images(self) -> GlobalPooling2D:
+        return self.over_images(self.keepdims)
 
 
 class GlobalAveragePooling1D(GlobalPooling1D):

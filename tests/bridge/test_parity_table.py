@@ -162,6 +162,14 @@ CONVOLUTIONS = [
         line(kind(), shape=STEPS, data=data)
         for kind, data in product((MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D), DATA)
     ),
+    *(
+        line(kind(keepdims=True), Conv2D(2, 1, activation="tanh"), shape=IMAGE, data=data)
+        for kind, data in product((GlobalMaxPooling2D, GlobalAveragePooling2D), DATA)
+    ),
+    *(
+        line(kind(keepdims=True), Conv1D(2, 1, activation="tanh"), shape=STEPS, data=data)
+        for kind, data in product((GlobalMaxPooling1D, GlobalAveragePooling1D), DATA)
+    ),
     line(
         Conv1D(4, 3, activation="relu"),
         MaxPooling1D(2),

@@ -175,6 +175,10 @@ CASES = [
         Case(f"cropping-{cropping}", ms.Cropping2D(cropping), (5, 4, 2))
         for cropping in (0, 1, (2, 0), ((1, 0), (0, 2)))
     ),
+    Case("global-max-keepdims", ms.GlobalMaxPooling2D(True), (4, 5, 3)),
+    Case("global-average-keepdims", ms.GlobalAveragePooling2D(True), (4, 5, 3)),
+    Case("global-max-1d-keepdims", ms.GlobalMaxPooling1D(True), (5, 3)),
+    Case("global-average-1d-keepdims", ms.GlobalAveragePooling1D(True), (5, 3)),
     Case("global-max-1d", ms.GlobalMaxPooling1D(), (5, 3)),
     Case("global-average-1d", ms.GlobalAveragePooling1D(), (5, 3)),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
