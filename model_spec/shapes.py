@@ -57,6 +57,20 @@ def output_size(
     return (size + added - window_extent(window, dilation)) // stride + 1
 
 
+def transposed_size(size: int, window: int, stride: int, padding: str, output_padding: int | None = None) -> int:
+    """Cells of an axis on which ``size`` windows stand, as Keras chooses among those that :func:`output_size` allows.
+
+    ``padding`` is "valid" or "same"; ``output_padding`` counts from the smallest axis (keras/src/backend/common/
+    backend_utils.py, ``_get_output_shape_given_tf_padding``).
+
+    >>> transposed_size(14, 3, 2, "same"), transposed_size(14, 3, 2, "valid"), transposed_size(14, 3, 2, "same", 0)
+    (28, 29, 27)
+    """
+    if padding == "same":
+        return size * stride if output_padding is None else (size - 1) * stride + window % 2 + output_padding
+    return (size - 1) * stride + window + (max(stride - window, 0) if output_padding is None else output_padding)
+
+
 def same_padding(size: int, window: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
     """Cells added (before, after) an axis by ``padding="same"``; the odd cell goes after.
 
@@ -130,6 +144,21 @@ def image_shape(input_shape: Shape) -> tuple[int, int, int]:
         )
     height, width, channels = input_shape
     return height, width, channels
+
+
+def steps_shape(input_shape: Shape) -> tuple[int, int]:
+    """Return the shape as (steps, channels), or say that a sequence was expected.
+
+    >>> steps_shape((128, 9))
+    (128, 9)
+    """
+    if len(input_shape) != 2:
+        raise ValueError(
+            f"a sequence (steps, channels) was expected, got shape {input_shape}; "
+            f"add a Reshape in front, or give the input its channel axis, e.g. (128, 1)"
+        )
+    steps, channels = input_shape
+    return steps, channels
 
 
 def element_count(shape: Shape) -> int:

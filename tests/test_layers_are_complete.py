@@ -143,21 +143,21 @@ def cropping(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
         exec(compile(code, path, "exec"), vars(module))
         made[path.partition("/")[0]] = module
-    kind = made["model_spec"].Cropping2D
+    kind = made["model_spec"].Cropping1D
     monkeypatch.setitem(LAYERS, kind.__name__, kind)
-    monkeypatch.setitem(from_scratch.LAYERS, kind, made["core_numpy"].Cropping2D)
-    form = KerasForm((keras.layers.Cropping2D,), made["keras_models"].build, made["keras_models"].read)
+    monkeypatch.setitem(from_scratch.LAYERS, kind, made["core_numpy"].Cropping1D)
+    form = KerasForm((keras.layers.Cropping1D,), made["keras_models"].build, made["keras_models"].read)
     monkeypatch.setitem(in_keras.LAYERS, kind, form)
-    line = judged.JudgedLayer(judged.reshaping.MovingRule(), made["bridge"].draw, ("image",))
+    line = judged.JudgedLayer(judged.reshaping.MovingRule(), made["bridge"].draw, ("steps",))
     monkeypatch.setitem(judged.LAYERS, kind, line)
     return kind
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_guide_adds_a_layer_that_agrees_with_keras(cropping, dtype):
-    spec = ModelSpec("cropped", (7, 6, 2), (cropping((2, 1)), Flatten(), Dense(3, activation="softmax")))
+    spec = ModelSpec("cropped", (7, 2), (cropping(2), Flatten(), Dense(3, activation="softmax")))
     ours, theirs = NumpyModel(spec, seed=1, dtype=dtype), KerasModel(spec, seed=1, dtype=dtype)
-    x = np.random.default_rng(0).normal(size=(4, 7, 6, 2))
+    x = np.random.default_rng(0).normal(size=(4, 7, 2))
     report = bridge.compare_models(ours, theirs, x, np.array([0, 1, 2, 0]))
     assert report.passed, str(report)
     assert "gradient of x" in {row.tensor for row in report.rows}
@@ -166,8 +166,8 @@ def test_the_guide_adds_a_layer_that_agrees_with_keras(cropping, dtype):
 
 def test_the_guide_s_layer_is_drawn_and_its_reader_refuses(cropping):
     assert cropping in drawn_at_random()
-    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Cropping2D(((1, 0), (1, 1)))])
-    with pytest.raises(ValueError, match=r"cropping=\(\(1, 0\), \(1, 1\)\) is not supported"):
+    model = keras.Sequential([keras.Input((6, 1)), keras.layers.Cropping1D((1, 0))])
+    with pytest.raises(ValueError, match=r"cropping=\(1, 0\) is not supported"):
         read(model)
 
 

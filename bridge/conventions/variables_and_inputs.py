@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -165,7 +166,8 @@ def cells(given: Given) -> dict[str, float]:
     counts: dict[str, float] = {}
     window = getattr(spec, "kernel_size", None) or getattr(spec, "pool_size", None)
     if window is not None:
-        counts[f"the {window[0] * window[1]} cells of a window"] = window[0] * window[1]
+        count = math.prod(np.atleast_1d(window).tolist())
+        counts[f"the {count} cells of a window"] = count
     if len(shape) == 3:
         counts[f"the {shape[0]} x {shape[1]} positions of an image"] = shape[0] * shape[1]
         counts[f"the {len(given.x)} x {shape[0]} x {shape[1]} positions of the batch"] = (

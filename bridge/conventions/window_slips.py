@@ -117,10 +117,10 @@ def _other_pooling(given: Given, found: Outcome) -> tuple[str, Given] | None:
         other = specs.MaxPooling2D(spec.pool_size, spec.strides, spec.padding, name=spec.name)
         return "it takes the maximum in place of the mean", given.with_layer(LAYERS[type(other)](other))
     if isinstance(spec, specs.GlobalAveragePooling2D):
-        other = specs.GlobalMaxPooling2D(name=spec.name)
+        other = specs.GlobalMaxPooling2D(spec.keepdims, name=spec.name)
         return "it takes the maximum in place of the mean", given.with_layer(LAYERS[type(other)](other))
     if isinstance(spec, specs.GlobalMaxPooling2D):
-        other = specs.GlobalAveragePooling2D(name=spec.name)
+        other = specs.GlobalAveragePooling2D(spec.keepdims, name=spec.name)
         return "it takes the mean in place of the maximum", given.with_layer(LAYERS[type(other)](other))
     return None
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conversion.named_arrays import alike, by_name
-from model_spec import Conv2D, Dense, DepthwiseConv2D, ModelSpec, Reshape
+from model_spec import Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, ModelSpec, Reshape
 from model_spec.layers import Flatten, LayerSpec
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
@@ -120,8 +120,8 @@ def _turned(
     layer: LayerSpec, own: dict[str, Array], layout: str, is_image: bool, flattened: Shape | None
 ) -> dict[str, Array]:
     """One layer's variables in Keras' layout; ``flattened`` is the image whose features its input holds, or None."""
-    if isinstance(layer, Conv2D) and own["kernel"].ndim == 4:
-        # (filters, channels, h, w) -> (h, w, channels, filters)
+    if isinstance(layer, (Conv2D, Conv2DTranspose)) and own["kernel"].ndim == 4:
+        # (filters, channels, h, w) -> (h, w, channels, filters); both the other way round for a transposed one
         own = {**own, "kernel": own["kernel"].transpose(2, 3, 1, 0)}
     elif isinstance(layer, DepthwiseConv2D) and own["kernel"].ndim == 4:
         # (c * depth_multiplier, 1, h, w) -> (h, w, 1, c * depth_multiplier) -> (h, w, c, depth_multiplier)

@@ -19,7 +19,9 @@ from model_spec.validation import positive_integer
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-_SIDE, _CHANNELS, _FEATURES, _CLASSES = 10, 3, 12, (2, 6)
+_SIDE, _STEPS, _CHANNELS, _FEATURES, _CLASSES = 10, 16, 3, 12, (2, 6)
+_PLACES = {1: "row", 2: "steps", 3: "image"}
+_ENDS = {"image": "end", "steps": "end of steps"}
 _Drawing = Callable[["Draw", Shape], LayerSpec]
 _OUTPUT_LAYERS = 3  # a transition from image to row, the Dense, and perhaps an Activation of its own
 
@@ -80,8 +82,11 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
     shape: Shape
     # Drawn so that it shrinks well: every layer fits an image, so an image is the simplest input; a layer goes together
     # with the number drawn before it; and a zero ends the layers, even where there is room for no other
-    if some.of((True, False)):
+    kind = some.of(("image", "row", "image", "row", "steps"))
+    if kind == "image":
         shape = (some.integer(1, _SIDE), some.integer(1, _SIDE), some.integer(1, _CHANNELS))
+    elif kind == "steps":
+        shape = (some.integer(1, _STEPS), some.integer(1, _CHANNELS))
     else:
         shape = (some.integer(1, _FEATURES),)
     start = shape
@@ -94,7 +99,7 @@ def _draw_spec(some: Draw, max_layers: int) -> ModelSpec:
             growing.branch(some, room)
         else:
             growing.add(some)
-    if len(growing.shapes[-1]) == 3:
+    if len(growing.shapes[-1]) > 1:
         growing.append(_draw_end(some, growing.shapes[-1]))
     for layer in _draw_output(some):
         growing.append(layer)
@@ -121,7 +126,7 @@ class _Growing:
         """Draw a layer that reads a value, by default the last one."""
         at = len(self.layers) if source is None else source
         shape = self.shapes[at]
-        self.append(some.of(_drawn_on("image" if len(shape) == 3 else "row"))(some, shape), at)
+        self.append(some.of(_drawn_on(_PLACES[len(shape)]))(some, shape), at)
 
     def branch(self, some: Draw, room: int) -> None:
         """Draw two branches from the last value, and a merge of them; where their shapes do not fit, one branch alone.
@@ -188,15 +193,15 @@ def _drawn_on(place: str) -> list[_Drawing]:
     """What is drawn in a place, a layer as often as its line in the table names the place."""
     drawn: list[_Drawing] = []
     for layer in LAYERS.values():
-        if place == "image" and "end" in layer.places and _draw_end not in drawn:
+        if _ENDS.get(place) in layer.places and _draw_end not in drawn:
             drawn.append(_draw_end)
         drawn += [layer.draw] * layer.places.count(place)
     return drawn
 
 
 def _draw_end(some: Draw, shape: Shape) -> LayerSpec:
-    """A layer that makes a row of an image."""
-    return some.of(_drawn_on("end"))(some, shape)
+    """A layer that makes a row of an image or of steps."""
+    return some.of(_drawn_on(_ENDS[_PLACES[len(shape)]]))(some, shape)
 
 
 def _draw_output(some: Draw) -> list[LayerSpec]:

@@ -224,7 +224,7 @@ def _block(steps: Sequence[Step], at: int, source: Block, context: BuildContext)
             return pooling.MaxPooling(layer, source, context)
         case AveragePooling2D():
             return pooling.AveragePooling(layer, source, context)
-        case GlobalAveragePooling2D():
+        case GlobalAveragePooling2D() if not layer.spec.keepdims:
             return pooling.GlobalAveragePooling(layer, source, context)
         case Dropout():
             return elementwise.Dropout(layer, source, context)

@@ -7,7 +7,10 @@ from typing import Any
 from keras_models.layers import (
     activation,
     batch_normalization,
+    conv1d,
     conv2d,
+    conv2d_transpose,
+    cropping2d,
     dense,
     depthwise_conv2d,
     dropout,
@@ -17,11 +20,14 @@ from keras_models.layers import (
     prelu,
     relu,
     reshaping,
+    separable_conv2d,
     up_sampling2d,
+    zero_padding1d,
 )
 from keras_models.layers.form import KerasForm
 from keras_models.layers.merging import build_concatenate, merge, read_concatenate
 from keras_models.layers.pooling import global_pooling, window_pooling
+from keras_models.layers.pooling1d import global_pooling1d, window_pooling1d
 from keras_models.layers.training_only import FORM as TRAINING_ONLY
 from keras_models.reading.options import refuse
 from keras_models.runtime import keras
@@ -33,10 +39,19 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
     specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
+    specs.SeparableConv2D: KerasForm((keras.layers.SeparableConv2D,), separable_conv2d.build, separable_conv2d.read),
+    specs.Conv2DTranspose: KerasForm((keras.layers.Conv2DTranspose,), conv2d_transpose.build, conv2d_transpose.read),
+    specs.Conv1D: KerasForm((keras.layers.Conv1D,), conv1d.build, conv1d.read),
+    specs.MaxPooling1D: window_pooling1d(keras.layers.MaxPooling1D, specs.MaxPooling1D),
+    specs.AveragePooling1D: window_pooling1d(keras.layers.AveragePooling1D, specs.AveragePooling1D),
+    specs.GlobalAveragePooling1D: global_pooling1d(keras.layers.GlobalAveragePooling1D, specs.GlobalAveragePooling1D),
+    specs.GlobalMaxPooling1D: global_pooling1d(keras.layers.GlobalMaxPooling1D, specs.GlobalMaxPooling1D),
     specs.MaxPooling2D: window_pooling(keras.layers.MaxPooling2D, specs.MaxPooling2D),
     specs.AveragePooling2D: window_pooling(keras.layers.AveragePooling2D, specs.AveragePooling2D),
     specs.GlobalAveragePooling2D: global_pooling(keras.layers.GlobalAveragePooling2D, specs.GlobalAveragePooling2D),
     specs.GlobalMaxPooling2D: global_pooling(keras.layers.GlobalMaxPooling2D, specs.GlobalMaxPooling2D),
+    specs.Cropping2D: KerasForm((keras.layers.Cropping2D,), cropping2d.build, cropping2d.read),
+    specs.ZeroPadding1D: KerasForm((keras.layers.ZeroPadding1D,), zero_padding1d.build, zero_padding1d.read),
     specs.ZeroPadding2D: KerasForm(
         (keras.layers.ZeroPadding2D,), reshaping.build_zero_padding, reshaping.read_zero_padding
     ),

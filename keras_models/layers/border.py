@@ -44,7 +44,7 @@ def after_border(padding: Any) -> str:
 def border(layer: specs.LayerSpec, dtype: str) -> Any | None:
     """The Keras layer that pads in front of this one, or None; called "<name>_border"."""
     padding = getattr(layer, "padding", "valid")
-    if isinstance(layer, specs.ZeroPadding2D) or isinstance(padding, str):
+    if isinstance(layer, (specs.ZeroPadding1D, specs.ZeroPadding2D)) or isinstance(padding, str):
         return None
     common = {"name": f"{layer.name}_border", "dtype": dtype}
     if isinstance(layer, specs.MaxPooling2D):

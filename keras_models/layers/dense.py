@@ -10,9 +10,11 @@ from keras_models.reading.options import activation_of, only
 from keras_models.runtime import keras
 from model_spec import layers as specs
 
+_Weighted = specs.Dense | specs.Conv1D | specs.Conv2D | specs.Conv2DTranspose
 
-def weighted(layer: specs.Dense | specs.Conv2D, seeds: Seeds, dtype: str) -> dict[str, Any]:
-    """The arguments Dense and Conv2D share, for Keras."""
+
+def weighted(layer: _Weighted, seeds: Seeds, dtype: str) -> dict[str, Any]:
+    """The arguments that Dense and these convolutions share, for Keras."""
     options = variable_options(layer, seeds, dtype)
     return {"activation": keras_activation(str(layer.activation)), "use_bias": layer.use_bias, **options}
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from keras_models.layers.border import after_border
 from keras_models.layers.form import Common, KerasForm, Seeds
-from keras_models.reading.options import only
 from model_spec.layers import LayerSpec
-from model_spec.layers.pooling import Pooling2D
+from model_spec.layers.pooling import GlobalPooling2D, Pooling2D
 
 
 def window_pooling(keras_kind: Any, kind: type[Pooling2D]) -> KerasForm:
@@ -24,14 +23,13 @@ def window_pooling(keras_kind: Any, kind: type[Pooling2D]) -> KerasForm:
     return KerasForm((keras_kind,), build, read)
 
 
-def global_pooling(keras_kind: Any, kind: type[LayerSpec]) -> KerasForm:
+def global_pooling(keras_kind: Any, kind: type[GlobalPooling2D]) -> KerasForm:
     """A pooling over the whole image."""
 
     def build(layer: Any, seeds: Seeds, common: Common) -> Any:
-        return keras_kind(data_format="channels_last", **common)
+        return keras_kind(data_format="channels_last", keepdims=layer.keepdims, **common)
 
     def read(layer: Any, common: Common) -> LayerSpec:
-        only(layer, keepdims=False)
-        return kind(**common)
+        return kind(bool(layer.keepdims), **common)
 
     return KerasForm((keras_kind,), build, read)

@@ -19,6 +19,13 @@ Array = np.ndarray
 
 FIRST, LAST = "channels_first", "channels_last"
 
+_CONVOLUTIONS = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Conv2DTranspose,
+)
+
 
 @dataclass
 class Order:
@@ -82,9 +89,10 @@ class Order:
             raise refuse(layer, "this layer on channels-first images", "put a Flatten in front of it")
         if self.is_turned and isinstance(layer, keras.layers.LayerNormalization):
             raise refuse(layer, "this layer on channels-first images", "build it on channels-last images")
-        if self.is_turned and isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
+        if self.is_turned and isinstance(layer, _CONVOLUTIONS) and layer.use_bias:
             # keras/src/backend/tensorflow/numpy.py, add: a bias as long as the last axis goes along the last axis
-            if layer.filters == layer.compute_output_shape((None, *self.shape))[-1]:
+            _, filters, _, columns = layer.compute_output_shape((None, *self.shape))
+            if filters == columns:
                 raise refuse(
                     layer,
                     "a bias for as many channels-first filters as there are columns, which Keras adds to the columns,",

@@ -80,7 +80,7 @@ class Concatenate(Merge):
             raise ValueError(
                 f"axis {self.axis} is none of an input of shape {input_shape[0]}; choose 1 to {axes} or -1"
             )
-        if len({(*shape[:at], None, *shape[at + 1 :]) for shape in input_shape}) > 1:
+        if len({(len(shape), *shape[:at], None, *shape[at + 1 :]) for shape in input_shape}) > 1:
             raise ValueError(
                 f"its inputs have shapes {' and '.join(map(str, input_shape))}, which may differ along axis "
                 f"{self.axis} only; bring the other axes to one size"

@@ -7,7 +7,7 @@ from typing import Any
 
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
-from model_spec.validation import integer_pair, padding_of_windows
+from model_spec.validation import boolean, integer_pair, padding_of_windows
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,22 @@ class AveragePooling2D(Pooling2D):
     """
 
 
+@dataclass(frozen=True)
 class GlobalPooling2D(LayerSpec):
-    """The common part of the global poolings. Shapes: (height, width, channels) -> (channels,)."""
+    """The common part of the global poolings.
+
+    Shapes: (height, width, channels) -> (channels,), or (1, 1, channels) with ``keepdims``.
+    """
+
+    keepdims: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        boolean("keepdims", self.keepdims)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return (image_shape(input_shape)[2],)
+        _, _, channels = image_shape(input_shape)
+        return (1, 1, channels) if self.keepdims else (channels,)
 
 
 class GlobalAveragePooling2D(GlobalPooling2D):

@@ -127,3 +127,12 @@ def test_depthwise_kernels_are_turned(multiplier):
     kernel = from_channels_first(spec, [given, np.zeros(3 * multiplier)])["depthwise_conv2d/kernel"]
     for output in range(3 * multiplier):
         assert np.array_equal(kernel[:, :, output // multiplier, output % multiplier], given[output, 0])
+
+
+def test_kernels_of_transposed_convolutions_are_turned():
+    # 2 channels and 2 filters: both layouts of the kernel have one shape
+    spec = ms.ModelSpec("transposed", (3, 3, 2), (ms.Conv2DTranspose(2, 2, 2),))
+    given = np.random.default_rng(0).normal(size=(2, 2, 2, 2))
+    kernel = from_channels_first(spec, [given, np.zeros(2)])["conv2d_transpose/kernel"]
+    for channel, output in np.ndindex(2, 2):
+        assert np.array_equal(kernel[:, :, output, channel], given[channel, output])

@@ -18,19 +18,26 @@ from model_spec import (
     Activation,
     Add,
     Average,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
+    Conv1D,
     Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
     DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     LayerNormalization,
     LeakyReLU,
     Maximum,
+    MaxPooling1D,
     MaxPooling2D,
     Minimum,
     ModelSpec,
@@ -39,8 +46,10 @@ from model_spec import (
     ReLU,
     Rescaling,
     Reshape,
+    SeparableConv2D,
     Subtract,
     UpSampling2D,
+    ZeroPadding1D,
     ZeroPadding2D,
 )
 from model_spec.activations import ACTIVATIONS
@@ -109,7 +118,7 @@ def line(*layers, shape, **options):
     return Case(layers, shape, **options)
 
 
-IMAGE, SMALL, ROW = (7, 5, 2), (5, 4, 3), (6,)
+IMAGE, SMALL, STEPS, ROW = (7, 5, 2), (5, 4, 3), (9, 3), (6,)
 DATA = ("normal", "integers", "background")
 
 CONVOLUTIONS = [
@@ -137,6 +146,82 @@ CONVOLUTIONS = [
         line(DepthwiseConv2D(2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
         for rate, padding in product((2, (3, 1)), ("valid", "same"))
     ),
+    *(
+        line(Conv1D(3, size, stride, padding), shape=STEPS, batch=2)
+        for size, stride, padding in product((2, 3), (1, 2), ("valid", "same", "causal"))
+    ),
+    *(
+        line(Conv1D(3, 2, padding=padding, dilation_rate=rate, activation="tanh"), shape=STEPS)
+        for padding, rate in product(("valid", "same", "causal"), (2, 3))
+    ),
+    *(line(ZeroPadding1D(padding), Conv1D(2, 2), shape=STEPS) for padding in (0, 2, (1, 0))),
+    *(line(ZeroPadding1D(), shape=STEPS, data=data) for data in DATA),
+    *(line(Cropping2D(cropping), Conv2D(2, 2), shape=IMAGE) for cropping in (0, 1, (2, 1), ((1, 0), (0, 2)))),
+    *(line(Cropping2D(((1, 2), (0, 1))), shape=IMAGE, data=data) for data in DATA),
+    line(Conv1D(3, 1, use_bias=False), shape=(5, 1)),
+    line(Conv1D(3, 3, trainable=False), Conv1D(2, 2, activation="relu"), shape=STEPS),
+    line(Conv1D(2, 2, kernel_regularizer=L2(0.1), bias_regularizer=L1(0.2)), shape=STEPS, loss=MeanSquaredError()),
+    *(line(Conv1D(3, 3, padding="causal"), shape=STEPS, data=data) for data in DATA[1:]),
+    *(
+        line(kind(size, stride, padding), shape=STEPS)
+        for kind, size, stride, padding in product(
+            (MaxPooling1D, AveragePooling1D), (2, 3), (None, 1, 2), ("valid", "same")
+        )
+    ),
+    *(
+        line(kind(), shape=STEPS, data=data)
+        for kind, data in product((MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D), DATA)
+    ),
+    *(
+        line(kind(keepdims=True), Conv2D(2, 1, activation="tanh"), shape=IMAGE, data=data)
+        for kind, data in product((GlobalMaxPooling2D, GlobalAveragePooling2D), DATA)
+    ),
+    *(
+        line(kind(keepdims=True), Conv1D(2, 1, activation="tanh"), shape=STEPS, data=data)
+        for kind, data in product((GlobalMaxPooling1D, GlobalAveragePooling1D), DATA)
+    ),
+    line(
+        Conv1D(4, 3, activation="relu"),
+        MaxPooling1D(2),
+        BatchNormalization(),
+        Conv1D(4, 2, padding="causal"),
+        GlobalAveragePooling1D(),
+        shape=(16, 3),
+    ),
+    *(
+        line(SeparableConv2D(3, kernel, stride, padding, depth_multiplier=multiplier), shape=IMAGE, batch=2)
+        for kernel, stride, padding, multiplier in product((2, (4, 3)), (1, 2), ("valid", "same", 1), (1, 3))
+    ),
+    *(
+        line(SeparableConv2D(2, 2, dilation_rate=rate, padding=padding, activation="tanh"), shape=(9, 8, 2))
+        for rate, padding in product((2, (3, 1)), ("valid", "same"))
+    ),
+    line(SeparableConv2D(2, 3, use_bias=False), shape=(6, 6, 1)),
+    line(SeparableConv2D(2, 1), shape=(6, 6, 3)),
+    line(SeparableConv2D(3, 3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
+    line(
+        SeparableConv2D(2, 2, depthwise_regularizer=L2(0.1), pointwise_regularizer=L1(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(SeparableConv2D(3, 3, padding="same"), shape=IMAGE, data=data) for data in DATA[1:]),
+    *(
+        line(Conv2DTranspose(3, kernel, strides, padding), shape=SMALL, batch=2)
+        for kernel, strides, padding in product((2, 3, (4, 2)), (1, 2, (3, 1)), ("valid", "same"))
+    ),
+    *(line(Conv2DTranspose(3, 1, padding=padding), shape=SMALL, batch=2) for padding in ("valid", "same")),
+    *(
+        line(Conv2DTranspose(2, 3, 2, padding, chosen, activation="tanh"), shape=SMALL)
+        for padding, chosen in product(("valid", "same"), (0, 1, (1, 0)))
+    ),
+    line(Conv2DTranspose(1, 3, use_bias=False), shape=(1, 1, 1), batch=1),
+    line(Conv2DTranspose(2, 2, 2, trainable=False), Conv2D(4, 2, 2, activation="relu"), shape=SMALL),
+    line(
+        Conv2DTranspose(2, 2, kernel_regularizer=L2(0.1), bias_regularizer=L1(0.2)),
+        shape=SMALL,
+        loss=MeanSquaredError(),
+    ),
+    *(line(Conv2DTranspose(3, 3, 2, "same"), shape=SMALL, data=data) for data in DATA[1:]),
     line(DepthwiseConv2D(3, use_bias=False), shape=(6, 6, 1)),
     line(DepthwiseConv2D(3, padding="same", trainable=False), Conv2D(4, 1, activation="relu"), shape=SMALL),
     line(

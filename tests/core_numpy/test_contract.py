@@ -90,6 +90,97 @@ CASES = [
         for padding in ("valid", "same", ((1, 0), (0, 2)))
         for multiplier in (1, 3)
     ),
+    *(
+        Case(f"transpose-{kernel}-{strides}-{padding}", ms.Conv2DTranspose(2, kernel, strides, padding), (4, 3, 2))
+        for kernel in (1, 2, (2, 3))
+        for strides in (1, 2, (1, 3))
+        for padding in ("valid", "same")
+    ),
+    *(
+        Case(f"transpose-{padding}-{chosen}", ms.Conv2DTranspose(2, 3, 2, padding, chosen, "tanh"), (3, 4, 3))
+        for padding in ("valid", "same")
+        for chosen in (0, (1, 0))
+    ),
+    Case("transpose-frozen", ms.Conv2DTranspose(4, 3, use_bias=False, trainable=False), (3, 3, 2)),
+    Case(
+        "transpose-options",
+        ms.Conv2DTranspose(
+            2,
+            2,
+            kernel_initializer="he_normal",
+            bias_initializer="ones",
+            kernel_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        (3, 3, 2),
+    ),
+    *(
+        Case(
+            f"separable-{kernel}-{stride}-{padding}-{multiplier}",
+            ms.SeparableConv2D(4, kernel, stride, padding, depth_multiplier=multiplier),
+            IMAGE,
+        )
+        for kernel in (1, (2, 3))
+        for stride in (1, 2)
+        for padding in ("valid", "same", ((1, 0), (0, 2)))
+        for multiplier in (1, 3)
+    ),
+    Case("separable-dilation", ms.SeparableConv2D(2, 2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
+    Case("separable-frozen", ms.SeparableConv2D(2, 2, padding="same", use_bias=False, trainable=False), IMAGE),
+    Case(
+        "separable-options",
+        ms.SeparableConv2D(
+            2,
+            2,
+            depthwise_initializer="he_normal",
+            pointwise_initializer="he_uniform",
+            bias_initializer="ones",
+            depthwise_regularizer="l2",
+            pointwise_regularizer="l1",
+            bias_regularizer="l1",
+        ),
+        IMAGE,
+    ),
+    *(
+        Case(f"conv1d-{size}-{stride}-{padding}", ms.Conv1D(3, size, stride, padding), (6, 2))
+        for size in (1, 3)
+        for stride in (1, 2)
+        for padding in ("valid", "same", "causal")
+    ),
+    *(
+        Case(f"conv1d-dilation-{padding}", ms.Conv1D(2, 2, 1, padding, 2, "tanh"), (6, 3))
+        for padding in ("valid", "same", "causal")
+    ),
+    Case("conv1d-frozen", ms.Conv1D(2, 2, use_bias=False, trainable=False), (5, 2)),
+    Case(
+        "conv1d-options",
+        ms.Conv1D(
+            2,
+            2,
+            kernel_initializer="he_normal",
+            bias_initializer="ones",
+            kernel_regularizer="l2",
+            bias_regularizer="l1",
+        ),
+        (5, 2),
+    ),
+    *(
+        Case(f"{kind.__name__}-{size}-{strides}-{padding}", kind(size, strides, padding), (7, 2))
+        for kind in (ms.MaxPooling1D, ms.AveragePooling1D)
+        for size, strides in ((2, None), (3, 2), (3, 1))
+        for padding in ("valid", "same")
+    ),
+    *(Case(f"padding-1d-{padding}", ms.ZeroPadding1D(padding), (4, 2)) for padding in (0, 2, (1, 0))),
+    *(
+        Case(f"cropping-{cropping}", ms.Cropping2D(cropping), (5, 4, 2))
+        for cropping in (0, 1, (2, 0), ((1, 0), (0, 2)))
+    ),
+    Case("global-max-keepdims", ms.GlobalMaxPooling2D(True), (4, 5, 3)),
+    Case("global-average-keepdims", ms.GlobalAveragePooling2D(True), (4, 5, 3)),
+    Case("global-max-1d-keepdims", ms.GlobalMaxPooling1D(True), (5, 3)),
+    Case("global-average-1d-keepdims", ms.GlobalAveragePooling1D(True), (5, 3)),
+    Case("global-max-1d", ms.GlobalMaxPooling1D(), (5, 3)),
+    Case("global-average-1d", ms.GlobalAveragePooling1D(), (5, 3)),
     Case("depthwise-dilation", ms.DepthwiseConv2D(2, dilation_rate=(2, 3), activation="tanh"), (6, 5, 3)),
     Case("depthwise-frozen", ms.DepthwiseConv2D(2, padding="same", use_bias=False, trainable=False), IMAGE),
     Case(

@@ -56,6 +56,26 @@ READ = [
     (layers.GlobalMaxPooling2D(), ms.GlobalMaxPooling2D()),
     (layers.Conv2D(2, 3, activation=layers.ReLU()), ms.Conv2D(2, 3, activation="relu")),
     (layers.Conv2D(2, 3, dilation_rate=2, use_bias=False), ms.Conv2D(2, 3, dilation_rate=2, use_bias=False)),
+    (layers.Conv1D(4, 3, padding="causal", dilation_rate=2), ms.Conv1D(4, 3, padding="causal", dilation_rate=2)),
+    (layers.Conv1D(4, 3, 2, "same", kernel_regularizer="l2"), ms.Conv1D(4, 3, 2, "same", kernel_regularizer="l2")),
+    (layers.ZeroPadding1D((1, 0)), ms.ZeroPadding1D((1, 0))),
+    (layers.Cropping2D(1), ms.Cropping2D(1)),
+    (layers.Cropping2D(((1, 0), (2, 1))), ms.Cropping2D(((1, 0), (2, 1)))),
+    (layers.MaxPooling1D(3, 2, "same"), ms.MaxPooling1D(3, 2, "same")),
+    (layers.AveragePooling1D(2), ms.AveragePooling1D()),
+    (layers.GlobalMaxPooling2D(keepdims=True), ms.GlobalMaxPooling2D(keepdims=True)),
+    (layers.GlobalAveragePooling1D(keepdims=True), ms.GlobalAveragePooling1D(keepdims=True)),
+    (layers.GlobalMaxPooling1D(), ms.GlobalMaxPooling1D()),
+    (layers.GlobalAveragePooling1D(), ms.GlobalAveragePooling1D()),
+    (
+        layers.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
+        ms.SeparableConv2D(4, 3, 2, "same", depth_multiplier=2, use_bias=False, pointwise_regularizer="l2"),
+    ),
+    (layers.Conv2DTranspose(2, 3, 2, "same"), ms.Conv2DTranspose(2, 3, 2, "same")),
+    (
+        layers.Conv2DTranspose(2, 3, 2, output_padding=1, activation="relu", use_bias=False, kernel_regularizer="l2"),
+        ms.Conv2DTranspose(2, 3, 2, output_padding=1, activation="relu", use_bias=False, kernel_regularizer="l2"),
+    ),
     (layers.DepthwiseConv2D(3, 2, "same", 2, use_bias=False), ms.DepthwiseConv2D(3, 2, "same", 2, use_bias=False)),
     (
         layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu6", depthwise_regularizer="l2"),
@@ -79,9 +99,14 @@ READ = [
 ]
 
 
+def on_its_input(layer):
+    """A model of this layer alone, on steps or on images."""
+    return sequential(layer, shape=(8, 2) if "1D" in type(layer).__name__ else (8, 8, 1))
+
+
 @pytest.mark.parametrize(("layer", "expected"), READ, ids=lambda value: getattr(value, "name", None))
 def test_layers_and_options(layer, expected):
-    found = read(sequential(layer)).spec.layers[0]
+    found = read(on_its_input(layer)).spec.layers[0]
     if expected is None:
         expected = ms.Dense(2, kernel_initializer=ms.initializers.RandomNormal(0, 0.5))
     assert found.describe() == expected.describe()
@@ -163,9 +188,20 @@ def test_slopes_behind_a_channels_first_flatten_change_places():
 
 
 REFUSED = [
-    (lambda: sequential(layers.SeparableConv2D(2, 3)), "SeparableConv2D.*supported are Dense"),
+    (lambda: sequential(layers.GroupNormalization(2)), "GroupNormalization.*supported are Dense"),
     (lambda: sequential(Doubled(2)), "Doubled"),
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
+    (lambda: sequential(layers.Conv1D(2, 3, groups=2), shape=(8, 2)), "groups=2"),
+    (
+        lambda: sequential(layers.Conv1D(2, 3, data_format="channels_first"), shape=(8, 9)),
+        "data_format='channels_first'",
+    ),
+    (
+        lambda: sequential(layers.MaxPooling1D(data_format="channels_first"), shape=(8, 9)),
+        "data_format='channels_first'",
+    ),
+    (lambda: sequential(layers.GlobalMaxPooling1D("channels_first"), shape=(8, 9)), "data_format='channels_first'"),
+    (lambda: sequential(layers.Conv2DTranspose(2, 3, dilation_rate=2), shape=(8, 8, 2)), r"dilation_rate=\(2, 2\)"),
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
     (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
@@ -178,7 +214,6 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation=layers.ELU(alpha=2.0))), "alpha=2.0"),
     (lambda: sequential(layers.Softmax(axis=1)), "axis=1"),
     (lambda: sequential(layers.RandomCrop(4, 4)), "RandomCrop"),
-    (lambda: sequential(layers.GlobalMaxPooling2D(keepdims=True)), "keepdims=True"),
     (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
     (lambda: sequential(layers.Dropout(0.2, noise_shape=(3, None, 1, 1))), "noise_shape"),
@@ -260,8 +295,17 @@ def test_numbers_are_those_keras_computes_with():
     np.testing.assert_array_equal(read(model).predict(x), x * float(np.float32(0.1)))
 
 
-def test_keras_adds_a_bias_to_the_columns_where_there_are_as_many():
-    layer = layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros")
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Conv2D(6, 1, data_format="channels_first", kernel_initializer="zeros"),
+        layers.Conv2DTranspose(6, 1, data_format="channels_first", kernel_initializer="zeros"),
+        layers.SeparableConv2D(6, 1, data_format="channels_first", pointwise_initializer="zeros"),
+        layers.DepthwiseConv2D(1, depth_multiplier=6, data_format="channels_first", depthwise_initializer="zeros"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_keras_adds_a_bias_to_the_columns_where_there_are_as_many(layer):
     model = sequential(layer, layers.Flatten(), shape=(1, 4, 6))
     bias = np.arange(6, dtype="float32")
     layer.bias.assign(bias)

@@ -36,7 +36,7 @@ def assert_equal(found, expected):
 def test_all_layers_and_options(ending, tmp_path):
     with without_tracing_warnings():
         for number, (layer, _) in enumerate(test_read.READ):
-            model = test_read.sequential(layer)
+            model = test_read.on_its_input(layer)
             path = save(model, tmp_path / f"{number}.{ending}")
             assert_equal(read(path), read(model))
 

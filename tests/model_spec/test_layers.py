@@ -12,8 +12,12 @@ from model_spec.layers.base import snake_case
 # What Keras wants to be given; AveragePooling2D and Rescaling have defaults here.
 REQUIRED = {
     "Dense": {"units": 3},
+    "Conv1D": {"filters": 3, "kernel_size": 2},
     "Conv2D": {"filters": 3, "kernel_size": 2},
     "DepthwiseConv2D": {"kernel_size": 2},
+    "SeparableConv2D": {"filters": 3, "kernel_size": 2},
+    "Conv2DTranspose": {"filters": 3, "kernel_size": 2},
+    "AveragePooling1D": {"pool_size": 2},
     "AveragePooling2D": {"pool_size": (2, 2)},
     "Reshape": {"target_shape": (3,)},
     "Rescaling": {"scale": 1.0},
@@ -53,6 +57,9 @@ def test_defaults_are_those_of_keras():
             value, expected = getattr(ours, item.name), theirs[item.name]
             if "initializer" in item.name:
                 value, expected = type(value).__name__, expected["class_name"]
+            if isinstance(value, int) and isinstance(expected, (list, tuple)):
+                # Keras keeps the one number of a layer over steps as a tuple
+                (expected,) = expected
             assert value == (tuple(expected) if isinstance(expected, list) else expected), f"{name}.{item.name}"
             compared += 1
     assert compared > 40
@@ -87,6 +94,20 @@ def test_automatic_names_are_those_of_keras(name):
         (lambda: ms.Conv2D(2, (3, 0)), r"kernel_size\[1\] must be an integer of at least 1, got 0"),
         (lambda: ms.Conv2D(2, 3, padding="full"), "padding must be one of same, valid, got 'full'"),
         (lambda: ms.Conv2D(2, 3, strides=2, dilation_rate=2), "cannot both exceed 1.*set one of them to 1"),
+        (lambda: ms.ZeroPadding1D((1, 2, 3)), r"padding must be an integer or a pair .*got \(1, 2, 3\)"),
+        (lambda: ms.ZeroPadding1D((1, -1)), r"padding\[1\] must be an integer of at least 0, got -1"),
+        (lambda: ms.Cropping2D(-1), r"cropping\[0\] must be an integer of at least 0, got -1"),
+        (lambda: ms.Cropping2D(((3, 2), 0)).output_shape((5, 4, 1)), "leaves nothing of 5x4; crop less"),
+        (lambda: ms.Conv1D(2, (3, 3)), r"kernel_size must be an integer of at least 1, got \(3, 3\)"),
+        (lambda: ms.Conv1D(2, 3, padding="full"), "padding must be one of causal, same, valid, got 'full'"),
+        (lambda: ms.Conv1D(2, 3, 2, dilation_rate=2), "cannot both exceed 1.*set one of them to 1"),
+        (lambda: ms.MaxPooling1D(padding="causal"), "padding must be one of same, valid, got 'causal'"),
+        (lambda: ms.SeparableConv2D(2, 3, (1, 2)), "strides must be the same for height and width"),
+        (lambda: ms.Conv2DTranspose(2, 3, padding=1), "padding must be one of same, valid, got 1"),
+        (lambda: ms.Conv2DTranspose(2, 3, 2, output_padding=2), r"below strides, got \(2, 2\) and \(2, 2\)"),
+        (lambda: ms.Conv2DTranspose(2, 3, 2, output_padding=(1,)), r"None, an integer or a pair .*got \(1,\)"),
+        (lambda: ms.Conv2DTranspose(2, 3, 2, output_padding=-1), r"output_padding\[0\] must be .* at least 0, got -1"),
+        (lambda: ms.Conv2DTranspose(2, 2, 2, "same", 0), r"at least 1 where a kernel of even size .*got \(0, 0\)"),
         (lambda: ms.MaxPooling2D(0), r"pool_size\[0\] must be an integer of at least 1, got 0"),
         (lambda: ms.Dropout(1.0), "rate must be a finite number and at least 0 and below 1, got 1.0"),
         (lambda: ms.Dropout(-0.1), "rate must be .* at least 0 .*got -0.1"),
@@ -114,6 +135,11 @@ def test_automatic_names_are_those_of_keras(name):
 def test_bad_options_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_concatenated_values_have_equally_many_axes():
+    with pytest.raises(ValueError, match=r"its inputs have shapes \(5, 3\) and \(5,\)"):
+        ms.Concatenate().output_shape(((5, 3), (5,)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Window, stride and padding arithmetic: hand numbers, properties, and the installed Keras' own shapes."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from model_spec.shapes import (
     padding_amount,
     padding_that_keeps_size,
     same_padding,
+    transposed_size,
     window_extent,
     windowed_shape,
 )
@@ -54,6 +57,19 @@ def test_same_padding_by_hand(size, window, stride, dilation, expected):
     assert padding_amount(size, window, stride, "valid", dilation) == (0, 0)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("window", [1, 2, 3, 5])
+def test_transposed_sizes_are_keras_and_hold_as_many_windows(window, padding):
+    keras = pytest.importorskip("keras")
+    for size, stride in product((1, 4), (1, 2, 3)):
+        least = int(padding == "same" and window % 2 == 0)
+        for chosen in (None, *range(least, stride)):
+            layer = keras.layers.Conv2DTranspose(1, window, stride, padding, chosen)
+            found = transposed_size(size, window, stride, padding, chosen)
+            assert found == layer.compute_output_shape((None, size, size, 1))[1], (size, stride, chosen)
+            assert output_size(found, window, stride, padding) == size, (size, stride, chosen)
+
+
 def test_extents_and_counts():
     assert (window_extent(3), window_extent(3, 2), window_extent(1, 5)) == (3, 5, 1)
     assert (element_count((28, 28, 1)), element_count((7,))) == (784, 7)
@@ -71,6 +87,11 @@ def test_a_window_that_does_not_fit_is_refused_with_the_fix():
     with pytest.raises(ValueError, match=r"spanning \(5, 5\) does not fit into \(4, 9\); use a smaller window"):
         windowed_shape((4, 9, 1), (3, 3), (1, 1), "valid", (2, 2))
     assert windowed_shape((4, 9, 1), (3, 3), (1, 1), "same", (2, 2)) == (4, 9)
+
+
+def test_an_image_is_no_sequence():
+    with pytest.raises(ValueError, match=r"sequence \(steps, channels\) was expected, got shape \(8, 8, 1\)"):
+        ms.Conv1D(2, 3).output_shape((8, 8, 1))
 
 
 def test_a_row_is_no_image():
@@ -118,6 +139,43 @@ TABLE = [
         ms.Conv2D(4, 3, dilation_rate=2),
         "Conv2D",
         {"filters": 4, "kernel_size": 3, "dilation_rate": 2},
+        (9, 8, 2),
+    ),
+    (
+        ms.DepthwiseConv2D(3, depth_multiplier=2),
+        "DepthwiseConv2D",
+        {"kernel_size": 3, "depth_multiplier": 2},
+        (9, 8, 2),
+    ),
+    *(
+        (
+            ms.Conv1D(4, 3, stride, padding, dilation),
+            "Conv1D",
+            {"filters": 4, "kernel_size": 3, "strides": stride, "padding": padding, "dilation_rate": dilation},
+            (10, 2),
+        )
+        for stride, dilation in ((1, 1), (2, 1), (1, 2))
+        for padding in ("valid", "same", "causal")
+    ),
+    *(
+        (getattr(ms, name)(3, 2, padding), name, {"pool_size": 3, "strides": 2, "padding": padding}, (10, 2))
+        for name in ("MaxPooling1D", "AveragePooling1D")
+        for padding in ("valid", "same")
+    ),
+    (ms.ZeroPadding1D((2, 1)), "ZeroPadding1D", {"padding": (2, 1)}, (10, 2)),
+    (ms.Cropping2D(((1, 2), 1)), "Cropping2D", {"cropping": ((1, 2), (1, 1))}, (9, 8, 3)),
+    (ms.GlobalMaxPooling1D(), "GlobalMaxPooling1D", {}, (10, 2)),
+    (ms.GlobalAveragePooling1D(), "GlobalAveragePooling1D", {}, (10, 2)),
+    (
+        ms.SeparableConv2D(4, 3, depth_multiplier=2, padding="same"),
+        "SeparableConv2D",
+        {"filters": 4, "kernel_size": 3, "depth_multiplier": 2, "padding": "same"},
+        (9, 8, 2),
+    ),
+    (
+        ms.Conv2DTranspose(4, (3, 2), 2),
+        "Conv2DTranspose",
+        {"filters": 4, "kernel_size": (3, 2), "strides": 2},
         (9, 8, 2),
     ),
     (ms.MaxPooling2D(), "MaxPooling2D", {}, (9, 8, 3)),

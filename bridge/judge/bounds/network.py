@@ -81,8 +81,8 @@ def conserved(rounding: Rounding, cotangent: Cotangent, cells: int) -> Expected:
 
 
 def channel_sums(gradient: Array) -> Array:
-    """The float64 sum over each channel of each image, (n, h, w, c) -> (n, c)."""
-    return np.asarray(np.asarray(gradient, np.float64).sum(axis=(1, 2)))
+    """The float64 sum over each channel of each image or sequence, (n, ..., c) -> (n, c)."""
+    return np.asarray(np.asarray(gradient, np.float64).sum(axis=tuple(range(1, gradient.ndim - 1))))
 
 
 def value_name(step: Step) -> str:

@@ -6,16 +6,20 @@ from bridge.judge.layers import (
     activation,
     batch_normalization,
     conv2d,
+    conv2d_transpose,
+    cropping2d,
     dense,
     depthwise_conv2d,
     elu,
     layer_normalization,
     leaky_relu,
     merging,
+    over_steps,
     pooling,
     prelu,
     relu,
     reshaping,
+    separable_conv2d,
     up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
@@ -35,8 +39,8 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
     specs.ReLU: JudgedLayer(relu.ReLURule(), relu.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
-    specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row")),
-    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end",)),
+    specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row", "steps")),
+    specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end", "end of steps")),
     specs.GlobalAveragePooling2D: JudgedLayer(
         pooling.GlobalAveragePoolingRule(), lambda some, shape: specs.GlobalAveragePooling2D(), ("end",)
     ),
@@ -46,6 +50,8 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
     specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
+    specs.Cropping2D: JudgedLayer(reshaping.MovingRule(), cropping2d.draw, ("image",)),
+    specs.ZeroPadding1D: JudgedLayer(reshaping.MovingRule(), over_steps.draw_zero_padding, ("steps",)),
     specs.AveragePooling2D: JudgedLayer(
         pooling.AveragePoolingRule(), pooling.drawing(specs.AveragePooling2D), ("image",) * 2
     ),
@@ -53,7 +59,30 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
     specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
     specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
+    specs.SeparableConv2D: JudgedLayer(separable_conv2d.SeparableRule(), separable_conv2d.draw, ("image",)),
+    specs.GlobalAveragePooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.GlobalAveragePoolingRule()),
+        lambda some, shape: specs.GlobalAveragePooling1D(),
+        ("end of steps",),
+    ),
+    specs.GlobalMaxPooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.GlobalMaxPoolingRule()),
+        lambda some, shape: specs.GlobalMaxPooling1D(),
+        ("end of steps",),
+        routes_gradient=True,
+    ),
+    specs.AveragePooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.AveragePoolingRule()), over_steps.drawing(specs.AveragePooling1D), ("steps",)
+    ),
+    specs.MaxPooling1D: JudgedLayer(
+        over_steps.OverStepsRule(pooling.MaxPoolingRule()),
+        over_steps.drawing(specs.MaxPooling1D),
+        ("steps",),
+        routes_gradient=True,
+    ),
+    specs.Conv1D: JudgedLayer(over_steps.OverStepsRule(LinearRule()), over_steps.draw_convolution, ("steps",) * 2),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),

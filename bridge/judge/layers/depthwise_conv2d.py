@@ -71,6 +71,9 @@ def draw(some: Some, shape: Shape) -> DepthwiseConv2D:
     stride = some.integer(1, 3) if kind == "strided" else 1
     dilation = (some.integer(1, 3), some.integer(1, 3)) if kind == "dilated" else (1, 1)
     window, padding = draw_window(some, shape, dilation)
+    if window == (1, 1):
+        # Of one channel it is a Conv2D to TensorFlow, and crashes as ``conv2d.draw`` tells
+        stride = 1
     multiplier = some.integer(1, 2)
     return DepthwiseConv2D(
         window,

@@ -40,15 +40,15 @@ class JudgedLayer:
     Attributes:
         rule: how it carries and adds rounding errors.
         draw: gives a small, valid layer for an input of this shape, without the batch axis.
-        places: where it is drawn: on an "image", on a "row", as the "end" of images, which makes a row of one, or to
-            "merge" branches. A place that is named twice gets it twice as often.
+        places: where it is drawn: on an "image", on a "row", on "steps", as the "end" of images or the "end of steps",
+            which makes a row of them, or to "merge" branches. A place that is named twice gets it twice as often.
         routes_gradient: True where it routes each gradient to some cells of its input, in a tie to one or another; a
             channel's sum stays what it was.
     """
 
     rule: Rule
     draw: Callable[[Some, Shape], LayerSpec]
-    places: tuple[str, ...] = ("image", "row")
+    places: tuple[str, ...] = ("image", "row", "steps")
     routes_gradient: bool = False
 
 

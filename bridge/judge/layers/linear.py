@@ -43,29 +43,30 @@ class LinearRule:
             kink_dx, kinks = np.zeros_like(dx), {name: np.zeros_like(value) for name, value in carried.items()}
         _, from_x = layer.backward(squared, of_variance, np.square(dy), need_dx=False)
         rows, gradients = cache.rows, dy.reshape(-1, dy.shape[-1])
-        repeats = _Repeats.of(rows, of_variance.rows, gradients)
+        repeats = Repeats.of(rows, of_variance.rows, gradients)
         collected = {
             "kernel": rounding.running_sum(
-                squares["kernel"], _partial_sums(rows, gradients).reshape(kernel.shape), repeats.drifting
+                squares["kernel"], partial_products(rows, gradients).reshape(kernel.shape), repeats.drifting
             ),
             "bias": rounding.column_sum(gradients, ColumnGroups.of(gradients).drifting(gradients)),
         }
         variances = {}
         for name in trace.params:
             grouped = repeats.carried(name, cotangent.variance)
-            variances[name] = _greater(carried[name], grouped) + collected[name]
-            kinks[name] = _greater(kinks[name], repeats.carried(name, cotangent.kink))
-        variances["kernel"] = variances["kernel"] + _greater(from_x["kernel"], repeats.from_x())
+            variances[name] = greater(carried[name], grouped) + collected[name]
+            kinks[name] = greater(kinks[name], repeats.carried(name, cotangent.kink))
+        variances["kernel"] = variances["kernel"] + greater(from_x["kernel"], repeats.from_x())
         # dx sums over every filter and window cell
         local = rounding.sum_of(np.asarray(squares_dx), dx, kernel.size // kernel.shape[-2])
         return BackwardError(np.asarray(carried_dx) + local, np.asarray(kink_dx), variances, kinks)
 
 
-def _greater(independent: Array, grouped: Array | None) -> Array:
+def greater(independent: Array, grouped: Array | None) -> Array:
+    """The greater of the variance of independent errors and that of errors which are equal in groups, if any are."""
     return independent if grouped is None else np.maximum(independent, grouped.reshape(independent.shape))
 
 
-def _partial_sums(rows: Array, gradients: Array) -> Array:
+def partial_products(rows: Array, gradients: Array) -> Array:
     """Mean square of the partial sums of ``rows.T @ gradients``, looked at now and then; (inputs, units)."""
     looks = min(len(rows), _LOOKS)
     running = np.zeros((rows.shape[1], gradients.shape[1]))
@@ -78,7 +79,7 @@ def _partial_sums(rows: Array, gradients: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Repeats:
+class Repeats:
     """Positions with equal inputs, with equal gradients, and with both.
 
     Attributes:
@@ -96,7 +97,7 @@ class _Repeats:
     drifting: float
 
     @classmethod
-    def of(cls, x: Array, x_variance: Array, dy: Array) -> _Repeats:
+    def of(cls, x: Array, x_variance: Array, dy: Array) -> Repeats:
         of_x, of_dy = RowGroups.of(x), RowGroups.of(dy)
         added = x.any(axis=1) & dy.any(axis=1)
         drifting = RowGroups.of(x[added], dy[added]).drifting

@@ -90,8 +90,8 @@ class GlobalAveragePoolingRule:
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         cells = trace.x.shape[1] * trace.x.shape[2]
         # (n, c) -> (n, h, w, c)
-        carried = np.broadcast_to(cotangent.variance[:, None, None, :] / cells**2, dx.shape)
-        kink = np.broadcast_to(cotangent.kink[:, None, None, :] / cells**2, dx.shape)
+        carried = np.broadcast_to(_of_images(cotangent.variance) / cells**2, dx.shape)
+        kink = np.broadcast_to(_of_images(cotangent.kink) / cells**2, dx.shape)
         return BackwardError(carried + 2 * rounding.unit * np.square(dx), kink)
 
 
@@ -99,19 +99,23 @@ class GlobalMaxPoolingRule:
     """y = max(x) over the image; exact equals share the gradient."""
 
     def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
-        near = trace.y[:, None, None, :] - trace.x < SAFETY * np.sqrt(2 * trace.x_variance)
-        return np.where(near, trace.x_variance, 0).max(axis=(1, 2))
+        near = _of_images(trace.y) - trace.x < SAFETY * np.sqrt(2 * trace.x_variance)
+        return np.asarray(np.where(near, trace.x_variance, 0).max(axis=(1, 2)).reshape(trace.y.shape))
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
-        # (n, c) -> (n, 1, 1, c)
-        y, dy, kink = (value[:, None, None, :] for value in (trace.y, cotangent.value, cotangent.kink))
-        reach = SAFETY * np.sqrt(trace.x_variance + trace.y_variance[:, None, None, :])
+        y, dy, kink = (_of_images(value) for value in (trace.y, cotangent.value, cotangent.kink))
+        reach = SAFETY * np.sqrt(trace.x_variance + _of_images(trace.y_variance))
         near = y - trace.x <= reach
         tied = near & (near.sum(axis=(1, 2), keepdims=True) > 1)
         possible = np.where(tied, np.square(dy), 0) + np.where(near, kink, 0)
-        share = np.where(near, cotangent.variance[:, None, None, :], 0)
+        share = np.where(near, _of_images(cotangent.variance), 0)
         uncertain = int(tied.any(axis=(1, 2)).sum())
         return BackwardError(share + rounding.unit * np.square(dx), possible, uncertain=uncertain)
+
+
+def _of_images(pooled: Array) -> Array:
+    """One value a channel, (n, c) or (n, 1, 1, c), as (n, 1, 1, c)."""
+    return pooled.reshape(len(pooled), 1, 1, -1)
 
 
 def drawing(kind: type[Pooling2D]) -> Callable[[Some, Shape], Pooling2D]:

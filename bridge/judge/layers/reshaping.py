@@ -42,9 +42,11 @@ class ScalingRule:
 
 
 def draw_reshape(some: Some, shape: Shape) -> Reshape:
-    """The same values as another image, two axes of which swap lengths or join, or as a row; a row as an image."""
+    """The same values in another shape: axes swap lengths or join, a row becomes an image or steps, or all a row."""
     if len(shape) == 1:
-        return Reshape(some.of(((shape[0], 1, 1), (1, 1, shape[0]), (1, -1, 1))))
+        return Reshape(some.of(((shape[0], 1, 1), (1, 1, shape[0]), (1, -1, 1), (-1, 1))))
+    if len(shape) == 2:
+        return Reshape(some.of((shape[::-1], (1, *shape), (*shape, 1), (-1,))))
     height, width, channels = shape
     return Reshape(
         some.of(((width, height, channels), (height, channels, width), (height * width, 1, channels), (-1,)))

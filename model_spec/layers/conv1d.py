@@ -1,0 +1,69 @@
+"""Conv1D: one small kernel slides over the steps of a sequence and every position gets the same weighted sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model_spec import initializers, regularizers
+from model_spec.activations import ACTIVATIONS
+from model_spec.layers.conv2d import Conv2D
+from model_spec.layers.over_steps import OverSteps, one_integer
+from model_spec.shapes import window_extent
+from model_spec.validation import boolean, one_of, positive_integer
+
+
+@dataclass(frozen=True)
+class Conv1D(OverSteps):
+    """1-D cross-correlation, as ``keras.layers.Conv1D`` (channels last).
+
+    Shapes: input (steps, channels), kernel (kernel size, channels, filters), bias (filters,), output (new steps,
+    filters). ``padding`` is "valid", "same", or "causal": zeros in front alone, so that no output sees a later step
+    (keras/src/layers/convolutional/base_conv.py, ``_compute_causal_padding``).
+    """
+
+    filters: int
+    kernel_size: int
+    strides: int = 1
+    padding: str = "valid"
+    dilation_rate: int = 1
+    activation: str | None = "linear"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(
+            filters=positive_integer("filters", self.filters),
+            kernel_size=one_integer("kernel_size", self.kernel_size),
+            strides=one_integer("strides", self.strides),
+            padding=one_of("padding", self.padding, ("valid", "same", "causal")),
+            dilation_rate=one_integer("dilation_rate", self.dilation_rate),
+            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            use_bias=boolean("use_bias", self.use_bias),
+            kernel_initializer=initializers.get(self.kernel_initializer),
+            bias_initializer=initializers.get(self.bias_initializer),
+            kernel_regularizer=regularizers.get(self.kernel_regularizer),
+            bias_regularizer=regularizers.get(self.bias_regularizer),
+        )
+        if self.strides > 1 and self.dilation_rate > 1:
+            raise ValueError(
+                f"strides and dilation_rate cannot both exceed 1 (Keras refuses it), got strides={self.strides} "
+                f"and dilation_rate={self.dilation_rate}; set one of them to 1"
+            )
+
+    @property
+    def on_images(self) -> Conv2D:
+        before = window_extent(self.kernel_size, self.dilation_rate) - 1
+        return Conv2D(
+            self.filters,
+            (1, self.kernel_size),
+            (1, self.strides),
+            ((0, 0), (before, 0)) if self.padding == "causal" else self.padding,
+            (1, self.dilation_rate),
+            self.activation,
+            self.use_bias,
+        )

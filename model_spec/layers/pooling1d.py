@@ -1,0 +1,85 @@
+"""Pooling over steps: each window of a sequence, or all of it, becomes one number, its maximum or its mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model_spec.layers.over_steps import OverSteps, one_integer
+from model_spec.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    GlobalPooling2D,
+    MaxPooling2D,
+    Pooling2D,
+)
+from model_spec.validation import boolean, one_of
+
+
+@dataclass(frozen=True)
+class Pooling1D(OverSteps):
+    """The common part of the window poolings. Shapes: (steps, channels) -> (new steps, channels)."""
+
+    over_images: ClassVar[type[Pooling2D]]
+
+    pool_size: int = 2
+    strides: int | None = None
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pool_size = one_integer("pool_size", self.pool_size)
+        self._set(
+            pool_size=pool_size,
+            strides=pool_size if self.strides is None else one_integer("strides", self.strides),
+            padding=one_of("padding", self.padding, ("valid", "same")),
+        )
+
+    @property
+    def on_images(self) -> Pooling2D:
+        return self.over_images((1, self.pool_size), (1, self.strides), self.padding)
+
+
+class MaxPooling1D(Pooling1D):
+    """The largest value of each window, as ``keras.layers.MaxPooling1D``; the first of equals takes the gradient."""
+
+    over_images = MaxPooling2D
+
+
+class AveragePooling1D(Pooling1D):
+    """The mean of each window, as ``keras.layers.AveragePooling1D``; "same" counts real steps only."""
+
+    over_images = AveragePooling2D
+
+
+@dataclass(frozen=True)
+class GlobalPooling1D(OverSteps):
+    """The common part of the global poolings.
+
+    Shapes: (steps, channels) -> (channels,), or (1, channels) with ``keepdims``.
+    """
+
+    over_images: ClassVar[type[GlobalPooling2D]]
+
+    keepdims: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        boolean("keepdims", self.keepdims)
+
+    @property
+    def on_images(self) -> GlobalPooling2D:
+        return self.over_images(self.keepdims)
+
+
+class GlobalAveragePooling1D(GlobalPooling1D):
+    """The mean of each channel over all steps, as ``keras.layers.GlobalAveragePooling1D``."""
+
+    over_images = GlobalAveragePooling2D
+
+
+class GlobalMaxPooling1D(GlobalPooling1D):
+    """The largest value of each channel, as ``keras.layers.GlobalMaxPooling1D``; equals share the gradient evenly."""
+
+    over_images = GlobalMaxPooling2D
