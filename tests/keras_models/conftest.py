@@ -37,7 +37,7 @@ from model_spec import (
 
 @pytest.fixture(scope="session")
 def every_layer():
-    """A network with every layer but GlobalMaxPooling2D, a frozen layer and penalties included."""
+    """A network with every layer but three global poolings, a frozen layer and penalties included."""
     return ModelSpec(
         "every layer",
         (6, 6, 2),

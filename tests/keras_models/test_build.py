@@ -11,7 +11,18 @@ from keras_models import layers as keras_forms
 from keras_models.activations import step
 from keras_models.initializers import keras_initializer, keras_regularizer
 from keras_models.losses import HalfSumSquaredError
-from model_spec import Dense, Dropout, GlobalMaxPooling2D, LayerSpec, ModelSpec, initializers, regularizers, zoo
+from model_spec import (
+    Dense,
+    Dropout,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    LayerSpec,
+    ModelSpec,
+    initializers,
+    regularizers,
+    zoo,
+)
 from model_spec.activations import ACTIVATIONS
 from model_spec.layers import LAYERS
 from model_spec.streams import layer_seed
@@ -37,8 +48,10 @@ def test_zoo(name):
 
 def test_every_layer(every_layer):
     check_same_structure(every_layer)
-    check_same_structure(ModelSpec("rest", (3, 3, 2), (GlobalMaxPooling2D(),)))
-    used = {type(layer) for layer in every_layer.layers} | {GlobalMaxPooling2D}
+    ends = {GlobalMaxPooling2D: (3, 3, 2), GlobalMaxPooling1D: (3, 2), GlobalAveragePooling1D: (3, 2)}
+    for kind, shape in ends.items():
+        check_same_structure(ModelSpec("end", shape, (kind(),)))
+    used = {type(layer) for layer in every_layer.layers} | set(ends)
     # Merges, which make a functional model, have their tests in test_branches.py
     assert set(LAYERS.values()) == set(keras_forms.LAYERS)
     assert used == {kind for kind in LAYERS.values() if not kind.merges}

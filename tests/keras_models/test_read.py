@@ -188,7 +188,7 @@ def test_slopes_behind_a_channels_first_flatten_change_places():
 
 
 REFUSED = [
-    (lambda: sequential(layers.GroupNormalization(2)), "GroupNormalization.*supported are Dense"),
+    (lambda: sequential(layers.GroupNormalization(1)), "GroupNormalization.*supported are Dense"),
     (lambda: sequential(Doubled(2)), "Doubled"),
     (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
     (lambda: sequential(layers.Conv1D(2, 3, groups=2), shape=(8, 2)), "groups=2"),
