@@ -28,6 +28,7 @@ from model_spec import EarlyStopping, ModelSpec, TrainingSpec, to_dict, to_json,
 from model_spec.experiment import Experiment, load_experiment
 from model_spec.validation import positive_integer
 from model_spec.verdict import Verdict, combine
+from model_spec.zoo_extended import CLASSIFIERS
 
 Array = np.ndarray
 
@@ -186,14 +187,18 @@ def find_models(names: list[str], data: Data) -> list[ModelSpec]:
     return [experiment.spec for experiment in find_experiments(names, data)]
 
 
-def find_experiments(names: list[str], data: Data) -> list[Experiment]:
-    """The networks of :func:`find_models`, each with the training that its file asks for."""
+def find_experiments(names: list[str], data: Data, extended: bool = False) -> list[Experiment]:
+    """The networks of :func:`find_models`, each with the training that its file asks for.
+
+    ``extended`` adds those of ``model_spec.zoo_extended`` to "all".
+    """
+    everything = (*zoo.MAIN, *CLASSIFIERS) if extended else zoo.MAIN
     found = []
     for name in names or ["all"]:
         if _is_file(name):
             found.append(load_experiment(name))
             continue
-        for known in zoo.MAIN if name == "all" else (name,):
+        for known in everything if name == "all" else (name,):
             found.append(Experiment(zoo.build(known, data.input_shape, data.classes), {}, {}))
     for spec, _, _ in found:
         if spec.input_shape != data.input_shape:

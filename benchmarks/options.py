@@ -42,6 +42,12 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         "models", nargs="*", default=["all"], help="names (crosscheck list), all (mlp cnn lenet), .toml files"
     )
     command.add_argument(
+        "--zoo",
+        default="courses",
+        choices=["courses", "extended"],
+        help="extended: all means also resnet8, inception_block, mobilenet_small and har_conv1d",
+    )
+    command.add_argument(
         "--data",
         help="digits (the default), mnist, fashion_mnist, iris, wine, breast_cancer, or a path (docs/own_data.md)",
     )

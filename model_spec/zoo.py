@@ -18,6 +18,7 @@ from model_spec.layers import (
 from model_spec.model import ModelSpec
 from model_spec.names import nearest
 from model_spec.shapes import Shape
+from model_spec.zoo_extended import CLASSIFIERS
 
 
 def mlp(
@@ -91,13 +92,16 @@ MAIN = ("mlp", "cnn", "lenet")
 """The architectures of the main job, "all" on the command line."""
 
 ZOO: dict[str, Callable[..., ModelSpec]] = {"mlp": mlp, "cnn": cnn, "lenet": lenet, "bn_cnn": bn_cnn}
-"""Architectures by name; each takes ``input_shape`` and ``classes``."""
+"""The courses' architectures by name; each takes ``input_shape`` and ``classes``. See also ``zoo_extended``."""
 
 
 def build(name: str, input_shape: Shape = (28, 28, 1), classes: int = 10) -> ModelSpec:
     """Return the architecture of that name for this input and number of classes."""
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name](input_shape=input_shape, classes=classes)
     if name not in ZOO:
+        known = (*ZOO, *CLASSIFIERS)
         raise ValueError(
-            f"unknown architecture {name!r}{nearest(name, ZOO)}; known are {', '.join(ZOO)}, or give a .toml file"
+            f"unknown architecture {name!r}{nearest(name, known)}; known are {', '.join(known)}, or give a .toml file"
         )
     return ZOO[name](input_shape=input_shape, classes=classes)

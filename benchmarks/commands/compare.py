@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     if options.fault:
         plant(options.fault)  # an unknown one is refused before the work
     data = load_data(options)
-    experiments = job.find_experiments(options.models, data)
+    experiments = job.find_experiments(options.models, data, options.zoo == "extended")
     runs = [(experiment.spec, training_of(experiment, data, options)) for experiment in experiments]
     threads = prepare(options)
     results, directories = [], []

@@ -15,9 +15,10 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.tables import Table
     from bridge.selftest.faults import FAULTS
     from model_spec import zoo
+    from model_spec.zoo_extended import CLASSIFIERS
 
     lists = {
-        "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in zoo.ZOO.items()},
+        "networks": {name: (build.__doc__ or "").splitlines()[0] for name, build in (zoo.ZOO | CLASSIFIERS).items()},
         "data": {name: "" for name in (*datasets.DATASETS, *BUNDLED)},
         "faults": {fault.name: f"{fault.description} ({fault.shows})" for fault in FAULTS.values()},
     }

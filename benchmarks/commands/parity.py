@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.accuracy import blas_threads
 
     data = load_data(options)
-    specs = job.find_models(options.models, data)
+    specs = [found.spec for found in job.find_experiments(options.models, data, options.zoo == "extended")]
     threads = prepare(options)
     prepare_model = bridge.plant(options.fault) if options.fault else None
     if options.steps:

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume is None:
         data = load_data(options)
-        experiments = job.find_experiments(options.models, data)
+        experiments = job.find_experiments(options.models, data, options.zoo == "extended")
         runs = [(experiment.spec, training_of(experiment, data, options), None) for experiment in experiments]
     else:
         runs = [(*_take_up(options), options.resume)]

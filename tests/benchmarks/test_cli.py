@@ -58,7 +58,7 @@ def test_list_names_everything(capsys):
     text = capsys.readouterr().out
     assert all(name in text for name in [*zoo.ZOO, "mnist", *FAULTS])
     assert main(["list", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["networks"]) == set(zoo.ZOO)
+    assert set(json.loads(capsys.readouterr().out)["networks"]) == set(zoo.ZOO | zoo.CLASSIFIERS)
 
 
 @pytest.mark.parametrize(
