@@ -57,7 +57,7 @@ CASES = {
     ),
     "unknown option": (
         lambda model: model.fit(X, Y, TrainingSpec(), verbose=0, epoch=3),
-        "unknown training option epoch; known are batch_size, early_stopping, epochs",
+        "unknown training option epoch (did you mean 'epochs'?); known are batch_size, early_stopping, epochs",
     ),
     "unknown loss": (lambda model: model.loss_and_gradients(X, Y, loss="typo"), "unknown loss 'typo'; use one of"),
     "no validation data": (
@@ -264,7 +264,10 @@ def test_what_is_not_an_error(kind):
 def test_bad_training_runs_are_refused_when_they_are_written():
     for wrong, expected in [
         (lambda: TrainingSpec(batch_size=0), "batch_size must be an integer of at least 1, got 0"),
-        (lambda: TrainingSpec(optimizer="adamm"), "unknown optimizer 'adamm'; use one of sgd, adagrad"),
+        (
+            lambda: TrainingSpec(optimizer="adamm"),
+            r"unknown optimizer 'adamm' \(did you mean 'adam'\?\); use one of sgd, adagrad",
+        ),
         (lambda: Adam(learning_rate=-1), "learning_rate must be a finite number above 0, got -1"),
         (lambda: EarlyStopping(patience=-1), "patience|at least 0, got -1"),
     ]:

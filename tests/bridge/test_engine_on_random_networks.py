@@ -52,6 +52,8 @@ def test_the_fast_tier_equals_the_reference(spec, examples, seed):
     np.testing.assert_allclose(ours.predict(x), reference.predict(x), rtol=1e-9, atol=1e-9)
 
 
+# A network with exp may leave float32 in training; its bits must be the same all the way
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 @settings(max_examples=300)
 @given(specs(), some.sampled_from(EXAMPLES), some.integers(0, 10**6))
 def test_one_thread_and_two_give_the_same_bits(spec, examples, seed):
@@ -65,5 +67,7 @@ def test_one_thread_and_two_give_the_same_bits(spec, examples, seed):
         model = fast(spec, "float32", threads)
         model.start_training(TrainingSpec(optimizer=SGD(0.01), loss="mean_squared_error"))
         losses = [model.train_on_batch(x, y) for _ in range(2)]
-        bits.append((losses, [value.tobytes() for value in model.get_weights()], model.predict(x).tobytes()))
+        bits.append(
+            (np.array(losses).tobytes(), [value.tobytes() for value in model.get_weights()], model.predict(x).tobytes())
+        )
     assert bits[0] == bits[1]

@@ -282,6 +282,8 @@ def test_layers_that_do_not_matter_are_left_out(seed):
         drawn.append(case)
 
     def has_pooling(case):
+        if len(case.spec.input_shape) < 3:  # images made of rows need a Reshape in front
+            return False
         return any(type(layer).__name__ == "MaxPooling2D" for layer in case.spec.layers)
 
     collect()

@@ -21,7 +21,7 @@ def test_fit_takes_single_options(kind):
     written = kind(SPEC, seed=1).fit(X, Y, TrainingSpec(epochs=3, batch_size=16), verbose=0)
     assert asked.history == written.history
     assert len(asked.history["loss"]) == 3
-    with pytest.raises(ValueError, match="unknown training option epoch; known are batch_size"):
+    with pytest.raises(ValueError, match="unknown training option epoch .*; known are batch_size"):
         kind(SPEC).fit(X, Y, epoch=2)
     with pytest.raises(ValueError, match=r"got 'adam'; write TrainingSpec\(epochs=3\), or give its fields by name"):
         kind(SPEC).fit(X, Y, "adam")

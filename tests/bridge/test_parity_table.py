@@ -164,8 +164,8 @@ CONVOLUTIONS = [
     *(line(Conv1D(3, 3, padding="causal"), shape=STEPS, data=data) for data in DATA[1:]),
     *(
         line(kind(size, stride, padding), shape=STEPS)
-        for kind, size, stride, padding in product(
-            (MaxPooling1D, AveragePooling1D), (2, 3), (None, 1, 2), ("valid", "same")
+        for kind, (size, stride), padding in product(
+            (MaxPooling1D, AveragePooling1D), ((2, 1), (2, 3), (3, None), (3, 1), (3, 2)), ("valid", "same")
         )
     ),
     *(

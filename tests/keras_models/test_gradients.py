@@ -67,6 +67,11 @@ def test_float32_stays_float32(every_layer, images):
     assert {value.dtype.name for value in (*found.parameters.values(), found.inputs)} == {"float32"}
 
 
+SQUARED = ("conv2d/kernel", "conv2d_transpose/kernel", "p_re_lu/alpha")
+ABSOLUTE = ("depthwise_conv2d/kernel", "separable_conv2d/pointwise_kernel", "conv1d/kernel")
+"""What every_layer has penalties on, of 0.01 each."""
+
+
 def test_loss_equals_evaluate_and_includes_penalties(every_layer, images, randomized):
     model = randomized(KerasModel(every_layer, dtype="float64"))
     loss = model.loss_and_gradients(*images).loss
@@ -74,8 +79,8 @@ def test_loss_equals_evaluate_and_includes_penalties(every_layer, images, random
     probabilities = model.predict(images[0])
     plain = -np.log(probabilities[np.arange(5), images[1]]).mean()
     weights = model.weights
-    penalties = 0.01 * sum((weights[name] ** 2).sum() for name in ("conv2d/kernel", "p_re_lu/alpha"))
-    penalties += 0.01 * np.abs(weights["depthwise_conv2d/kernel"]).sum()
+    penalties = 0.01 * sum((weights[name] ** 2).sum() for name in SQUARED)
+    penalties += 0.01 * sum(np.abs(weights[name]).sum() for name in ABSOLUTE)
     np.testing.assert_allclose(loss - plain, penalties, rtol=1e-9)
 
 

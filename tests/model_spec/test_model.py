@@ -53,7 +53,9 @@ def test_zoo_by_name():
     assert zoo.mlp((784,)).layers[0] == ms.Dense(16, activation="sigmoid", name="dense")
     assert zoo.mlp().parameter_count == 784 * 16 + 16 + 16 * 10 + 10
     assert zoo.cnn().parameter_count == 9 * 8 + 8 + 28 * 28 * 8 * 10 + 10
-    with pytest.raises(ValueError, match="unknown architecture 'vgg'; known are mlp, cnn, lenet, bn_cnn, resnet8, inception_block"):
+    with pytest.raises(
+        ValueError, match="unknown architecture 'vgg'; known are mlp, cnn, lenet, bn_cnn, resnet8, inception_block"
+    ):
         zoo.build("vgg")
 
 
