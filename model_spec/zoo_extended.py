@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from model_spec.layers import (
     Activation,
@@ -56,7 +57,7 @@ def resnet8(input_shape: Shape = (32, 32, 3), classes: int = 10) -> ModelSpec:
 
 def inception_block(input_shape: Shape = (28, 28, 1), classes: int = 10) -> ModelSpec:
     """One block of four branches that are put side by side (Szegedy et al., 2015, figure 2b)."""
-    same = {"padding": "same", "activation": "relu"}
+    same: dict[str, Any] = {"padding": "same", "activation": "relu"}
     branches: tuple[LayerSpec, ...] = (
         Conv2D(8, 1, **same, name="one", inputs="stem"),
         Conv2D(4, 1, **same, name="three_in", inputs="stem"),

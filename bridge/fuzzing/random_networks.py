@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.judge.layers import LAYERS
 from bridge.judge.layers.form import draw_weighted
-from model_spec import Activation, Concatenate, Dense, LayerSpec, ModelSpec
+from model_spec import Activation, Concatenate, Dense, LayerSpec, ModelSpec, Subtract
 from model_spec.graph import with_inputs_named
 from model_spec.shapes import Shape
 from model_spec.validation import positive_integer
@@ -149,7 +149,13 @@ class _Growing:
         self._cut(max(second, ends[0][-1]))
         order = (ends[0][-1], second) if some.boolean() else (second, ends[0][-1])
         shapes = tuple(self.shapes[at] for at in order)
-        self.append(_draw_merge(some, shapes), *order)
+        merges = [
+            # What a branch without effect leaves of x - x is zero, which proves nothing
+            kind
+            for kind in _merges_of(shapes)
+            if begin not in order or not isinstance(kind[0], Subtract)
+        ]
+        self.append(some.of(some.of(merges)), *order)
 
     def _fit(self, first: int, second: int) -> bool:
         return bool(_merges_of((self.shapes[first], self.shapes[second])))
@@ -182,11 +188,6 @@ def _takes(merge: LayerSpec, shapes: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _draw_merge(some: Draw, shapes: tuple[Shape, ...]) -> LayerSpec:
-    merge: LayerSpec = some.of(some.of(_merges_of(shapes)))
-    return merge
 
 
 def _drawn_on(place: str) -> list[_Drawing]:
