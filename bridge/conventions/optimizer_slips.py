@@ -166,9 +166,11 @@ class Course:
         constants = self.constants()
         values = np.array([*(float(getattr(constants, name)) for name in names[:-1]), start])
         for _ in range(25):
+            # NumPy's numbers overflow to infinity where Python's raise
             for name, value in zip(names, values, strict=True):
-                setattr(constants, name, float(value))
-            here = run(constants)
+                setattr(constants, name, np.float64(value))
+            with np.errstate(all="ignore"):
+                here = run(constants)
             if not np.isfinite(here).all():
                 return None
             if self.error(here) < _ROUNDING / 100:
@@ -176,9 +178,12 @@ class Course:
             slopes = []
             for name, value in zip(names, values, strict=True):
                 by = 1e-6 * max(abs(value), 1e-3 if name != "epsilon" else abs(value))
-                setattr(constants, name, float(value + by))
-                slopes.append((run(constants) - here) / by)
-                setattr(constants, name, float(value))
+                setattr(constants, name, np.float64(value + by))
+                with np.errstate(all="ignore"):
+                    slopes.append((run(constants) - here) / by)
+                setattr(constants, name, np.float64(value))
+            if not np.isfinite(slopes).all():
+                return None
             change = np.linalg.lstsq(np.stack(slopes, axis=1), self.found - here, rcond=None)[0]
             if not np.isfinite(change).all():
                 return None

@@ -177,6 +177,12 @@ class _Check:
             t: Array = random.integers(0, self.outputs, self.batch)
         elif isinstance(self.rule, rules.BinaryCrossentropy):
             t = random.integers(0, 2, y.shape).astype(np.float64)
+        elif isinstance(self.rule, (rules.Hinge, rules.SquaredHinge)):
+            t = random.choice([-1.0, 1.0], y.shape)
+        elif isinstance(self.rule, rules.CategoricalHinge):
+            t = np.eye(self.outputs)[random.integers(0, self.outputs, self.batch)]
+        elif isinstance(self.rule, rules.KLDivergence):
+            y, t = softmax(y), softmax(random.standard_normal(y.shape)).astype(np.float32).astype(np.float64)
         else:
             t = random.standard_normal(y.shape).astype(np.float32).astype(np.float64)
         if self.logits or not isinstance(self.rule, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy)):

@@ -119,6 +119,16 @@ RIGHT = {
         "mse",
         {},
     ),
+    "KL divergence of shares": (
+        lambda: lambda p, t: ((t * np.log(t / p)).sum() / len(t), -t / p / len(t)),
+        "kl_divergence",
+        {},
+    ),
+    "hinge of signs": (
+        lambda: lambda y, t: (np.maximum(1 - t * y, 0).mean(), np.where(t * y < 1, -t, 0) / y.size),
+        "hinge",
+        {},
+    ),
     "a pair of functions": (
         lambda: (
             lambda y_pred, y_true: ((y_pred - y_true) ** 2).mean(),

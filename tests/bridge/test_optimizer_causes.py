@@ -116,3 +116,23 @@ def test_the_right_ones_pass():
         (adagrad(), 0.1, Adagrad(0.1)),
     ):
         assert check_optimizer(Steps(formula, first), claim).passed
+
+
+class CorrectedMomentStored:
+    """Adam that keeps the corrected moment: no constants explain it, and the search for them diverges."""
+
+    def __init__(self):
+        self.t, self.m, self.v = 0, {}, {}
+
+    def update(self, params, grads):
+        self.t += 1
+        for name, g in grads.items():
+            self.m[name] = 0.9 * self.m.get(name, 0) + 0.1 * g
+            self.v[name] = 0.999 * self.v.get(name, 0) + 0.001 * g**2
+            self.m[name] = self.m[name] / (1 - 0.9**self.t)
+            params[name] -= 0.001 * self.m[name] / (np.sqrt(self.v[name] / (1 - 0.999**self.t)) + 1e-7)
+
+
+def test_a_search_that_diverges_ends_in_a_verdict():
+    report = check_optimizer(CorrectedMomentStored(), Adam(0.001))
+    assert report.verdict == "DIFFER"
