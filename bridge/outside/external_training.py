@@ -119,5 +119,13 @@ def external_training(
         optimizer: as :func:`bridge.check_optimizer` takes it, made with the run's learning rate; it gets dicts or lists
             of all parameters. None takes the run's own.
         call: a function of (optimizer, parameters, gradients) that takes one step, for every other style.
+
+    Raises:
+        ValueError: the model is neither; bare layers become one by ``model_from_layers``.
     """
+    if not isinstance(model, (ForeignModel, NumpyModel)):
+        raise ValueError(
+            f"model must be a NumpyModel or what bridge.model_from_layers gives, got {type(model).__name__}; "
+            f"write external_training(model_from_layers(layers, spec), optimizer)"
+        )
     return ForeignTraining(model, optimizer, call)

@@ -81,3 +81,8 @@ def test_what_does_not_fit_is_refused():
         bridge.compare_training(SPEC, X, Y, training, 1, dtype="float32", model=model)
     with pytest.raises(ValueError, match="resync needs the state of both optimizers"):
         bridge.compare_training(SPEC, X, Y, training, 1, resync=True, model=model)
+
+
+def test_bare_layers_are_told_the_way():
+    with pytest.raises(ValueError, match=r"got list; write external_training\(model_from_layers"):
+        bridge.external_training(layers(), SPEC)
