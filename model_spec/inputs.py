@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def floating_dtype(dtype: Any) -> np.dtype:
 
 def numeric(name: str, value: Any) -> Array:
     """Return the value as an array of bools, integers or floats; refuse anything else."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    # Who has a masked array has loaded numpy.ma, which takes 10 ms
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
         raise ValueError(f"{name} has masked values, which would be taken for numbers; fill them with {name}.filled(0)")
     try:
         array = np.asarray(value)
