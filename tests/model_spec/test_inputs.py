@@ -224,3 +224,10 @@ def test_weights_of_another_network_list_every_difference():
         assert part in str(caught.value)
     with pytest.raises(ValueError, match="1 weight arrays were given, this network has 4: dense/kernel, dense/bias"):
         inputs.check_weights([np.ones(2)], expected, "float32")
+
+
+def test_masked_values_are_refused_and_empty_masks_taken():
+    x = np.ones((2, 4))
+    with pytest.raises(ValueError, match="x has masked values"):
+        inputs.check_x(np.ma.masked_array(x, mask=x > 0), (4,), "float32")
+    np.testing.assert_array_equal(inputs.check_x(np.ma.masked_array(x), (4,), "float32"), x)
