@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import bridge
-from benchmarks import datasets, environment, own_data
+from benchmarks import datasets, environment
 from benchmarks.accuracy import (
     AccuracyComparison,
     accuracy_verdict,
@@ -149,11 +149,7 @@ def load_data(name: str, limit: int | None = None) -> Data:
     """Load a data set by name or path; ``limit`` keeps the first rows of the training part."""
     if name in datasets.DATASETS:
         return Data(name, *datasets.examples(name, limit=limit))
-    try:
-        own = own_data.read(name)
-    except ValueError:
-        datasets.load(name)  # an unknown name is told what there is
-        raise
+    own = datasets.load_own(name)
     return Data(name, datasets.ready(own.train, limit), datasets.ready(own.test), own.notes, own.class_names)
 
 

@@ -50,14 +50,23 @@ def load(
         return _digits()
     if name == "class_data":
         return class_data()
+    own = load_own(str(name))
+    return own.train, own.test
+
+
+def load_own(name: str) -> own_data.OwnData:
+    """Data of the user's own or a table of scikit-learn's, with what was done to its rows.
+
+    Raises:
+        ValueError: as :func:`benchmarks.own_data.read`; a word that is no path is told what names there are.
+    """
     if name not in BUNDLED and not Path(name).expanduser().exists() and not Path(name).suffix:
         known = (*DATASETS, *BUNDLED)
         raise ValueError(
             f"unknown data set {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
             f"or give the path of {FORMS}"
         )
-    own = own_data.read(str(name))
-    return own.train, own.test
+    return own_data.read(name)
 
 
 def images(

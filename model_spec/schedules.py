@@ -32,35 +32,27 @@ class PiecewiseConstantDecay(Schedule):
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(Schedule):
+class _DecayByRate(Schedule):
+    """The options of decays by a rate for every ``decay_steps`` steps, or at their end alone (``staircase``)."""
+
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool = False
+
+    def __post_init__(self) -> None:
+        positive_real("initial_learning_rate", self.initial_learning_rate)
+        positive_integer("decay_steps", self.decay_steps)
+        positive_real("decay_rate", self.decay_rate)
+        boolean("staircase", self.staircase)
+
+
+class ExponentialDecay(_DecayByRate):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``; the exponent is floored with ``staircase``."""
 
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool = False
 
-    def __post_init__(self) -> None:
-        positive_real("initial_learning_rate", self.initial_learning_rate)
-        positive_integer("decay_steps", self.decay_steps)
-        positive_real("decay_rate", self.decay_rate)
-        boolean("staircase", self.staircase)
-
-
-@dataclass(frozen=True)
-class InverseTimeDecay(Schedule):
+class InverseTimeDecay(_DecayByRate):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``; the share is floored with ``staircase``."""
-
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool = False
-
-    def __post_init__(self) -> None:
-        positive_real("initial_learning_rate", self.initial_learning_rate)
-        positive_integer("decay_steps", self.decay_steps)
-        positive_real("decay_rate", self.decay_rate)
-        boolean("staircase", self.staircase)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs/bring_your_own.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
@@ -16,7 +18,12 @@ def test_check_layer_example_prints_what_the_page_says(capsys):
 
 
 def test_functions_as_a_layer():
-    exec(compile(EXAMPLES[1], "from_functions example", "exec"), {})
+    names = {}
+    exec(compile(EXAMPLES[1], "from_functions example", "exec"), names)
+    assert names["check_layer"](names["layer"], names["Dense"](5), (6,)).verdict == "AGREE"
+    fault = EXAMPLES[1].replace("dy.sum(axis=0)", "dy.mean(axis=0)")
+    with pytest.raises(AssertionError):
+        exec(compile(fault, "from_functions example with a fault", "exec"), {})
 
 
 def test_check_loss_example_prints_what_the_page_says(capsys):
