@@ -111,7 +111,7 @@ def why_not_fast(network: Network) -> str | None:
     if not network.spec.is_chain:
         return "its layers branch, and plans run layers that stand in a line"
     for step in network.steps:
-        if type(step.layer) not in LAYERS.values():
+        if type(step.layer) is not LAYERS.get(type(step.layer.spec).__name__):
             return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"
     last = network.steps[-1].layer
     if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from model_spec.layers.conv2d_transpose import Conv2DTranspose
-from model_spec.layers.over_steps import OverSteps
 from model_spec.names import shown
 from model_spec.shapes import Shape, axis_padding, element_count, padding_amount
 
@@ -107,10 +105,10 @@ def _windows(layer: LayerSpec, before: Shape, after: Shape) -> int:
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
         return 0
-    if isinstance(layer, OverSteps):
-        return _windows(layer.on_images, (1, *before), (1, *after))
-    if isinstance(layer, Conv2DTranspose):
-        # Its windows stand on the output, one for each cell of the input
+    on_images = getattr(layer, "on_images", None)
+    if on_images is not None:
+        return _windows(on_images, (1, *before), (1, *after))
+    if layer.windows_on_output:
         before, after = after, before
     strides, padding = layer.strides, layer.padding  # type: ignore[attr-defined]
     dilation = getattr(layer, "dilation_rate", (1, 1))

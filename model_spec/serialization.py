@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,25 @@ SCHEMA_VERSION = 1
 BESIDE_A_MODEL = ("training", "data")
 """Tables that a file may hold beside its model; see ``model_spec.experiment``."""
 
-_OF_MODELS: dict[str, type] = {
-    **LAYERS,
+_OF_LAYERS: dict[str, type] = {
     **{rule.__name__: rule for rule in initializers.INITIALIZERS.values()},
     **{rule.__name__: rule for rule in regularizers.REGULARIZERS.values()},
 }
-"""The parts of a model; those of a training run are loaded when one is read."""
+"""The options of layers that are tables themselves."""
 
 
-def _classes_with(kind: str) -> dict[str, type]:
-    """All classes by name; those of models alone where ``kind`` is one of them."""
-    if kind in _OF_MODELS:
-        return _OF_MODELS
+def _classes_with(kind: str) -> Mapping[str, type]:
+    """Classes by name, ``kind`` among them if there is one; those of a training run are loaded when one is read."""
+    if kind in LAYERS:
+        return LAYERS
+    if kind in _OF_LAYERS:
+        return _OF_LAYERS
     from model_spec import losses, optimizers, schedules
     from model_spec.training import EarlyStopping, TrainingSpec
 
     return {
-        **_OF_MODELS,
+        **LAYERS,
+        **_OF_LAYERS,
         **optimizers.OPTIMIZERS,
         **schedules.SCHEDULES,
         **{rule.__name__: rule for rule in losses.LOSSES.values()},

@@ -62,7 +62,7 @@ def places():
     reference = (PROJECT / "docs/reference.md").read_text(encoding="utf-8")
     return {
         "model_spec/__init__.py, __all__": lambda kind: kind.__name__ in model_spec.__all__,
-        "core_numpy/layers/__init__.py, LAYERS": lambda kind: kind in from_scratch.LAYERS,
+        "core_numpy/layers/__init__.py, LAYERS": lambda kind: kind.__name__ in from_scratch.LAYERS,
         "keras_models/layers/__init__.py, LAYERS": lambda kind: kind in in_keras.LAYERS,
         "bridge/judge/layers/__init__.py, LAYERS": lambda kind: kind in judged.LAYERS,
         "docs/reference.md, a row": lambda kind: re.search(rf"^\|.*`{kind.__name__}\b", reference, re.MULTILINE),
@@ -144,8 +144,9 @@ def cropping(monkeypatch):
         exec(compile(code, path, "exec"), vars(module))
         made[path.partition("/")[0]] = module
     kind = made["model_spec"].Cropping1D
-    monkeypatch.setitem(LAYERS, kind.__name__, kind)
-    monkeypatch.setitem(from_scratch.LAYERS, kind, made["core_numpy"].Cropping1D)
+    for table in (LAYERS, from_scratch.LAYERS):
+        assert f'"{kind.__name__}": "cropping1d",' in GUIDE
+        monkeypatch.setitem(table.where, kind.__name__, "cropping1d")
     form = KerasForm((keras.layers.Cropping1D,), made["keras_models"].build, made["keras_models"].read)
     monkeypatch.setitem(in_keras.LAYERS, kind, form)
     line = judged.JudgedLayer(judged.reshaping.MovingRule(), made["bridge"].draw, ("steps",))

@@ -11,7 +11,7 @@ import numpy as np
 from bridge.conventions.backward_slips import Back, Grads, behind
 from bridge.conventions.outcome import Change, Given, Outcome
 from core_numpy.contract import Array, Context, Layer, Variables
-from core_numpy.layers import LAYERS
+from core_numpy.layers import build_layer
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
@@ -112,16 +112,16 @@ def _other_pooling(given: Given, found: Outcome) -> tuple[str, Given] | None:
     spec: Any = given.layer.spec
     if isinstance(spec, specs.MaxPooling2D):
         other: Any = specs.AveragePooling2D(spec.pool_size, spec.strides, spec.padding, name=spec.name)
-        return "it takes the mean in place of the maximum", given.with_layer(LAYERS[type(other)](other))
+        return "it takes the mean in place of the maximum", given.with_layer(build_layer(other))
     if isinstance(spec, specs.AveragePooling2D):
         other = specs.MaxPooling2D(spec.pool_size, spec.strides, spec.padding, name=spec.name)
-        return "it takes the maximum in place of the mean", given.with_layer(LAYERS[type(other)](other))
+        return "it takes the maximum in place of the mean", given.with_layer(build_layer(other))
     if isinstance(spec, specs.GlobalAveragePooling2D):
         other = specs.GlobalMaxPooling2D(spec.keepdims, name=spec.name)
-        return "it takes the maximum in place of the mean", given.with_layer(LAYERS[type(other)](other))
+        return "it takes the maximum in place of the mean", given.with_layer(build_layer(other))
     if isinstance(spec, specs.GlobalMaxPooling2D):
         other = specs.GlobalAveragePooling2D(spec.keepdims, name=spec.name)
-        return "it takes the mean in place of the maximum", given.with_layer(LAYERS[type(other)](other))
+        return "it takes the mean in place of the maximum", given.with_layer(build_layer(other))
     return None
 
 

@@ -55,6 +55,6 @@ def how_it_should_be(layer: specs.LayerSpec, tensor: str) -> list[str]:
         pair = FUNCTIONS[str(activation)]
         function = pair.forward if tensor == "y" else pair.backward
     else:
-        kind: Any = LAYERS[type(layer)]
+        kind: Any = LAYERS[type(layer).__name__]
         function = kind.forward if tensor == "y" else kind.backward
     return [*lines, "the reference:", *(f"    {line}" for line in inspect.getsource(function).rstrip().splitlines())]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core_numpy.contract import Layer
-from core_numpy.layers import LAYERS
+from core_numpy.layers import build_layer
 from core_numpy.layers.activation import Activation
 from model_spec import ModelSpec
 from model_spec import layers as specs
@@ -59,18 +59,13 @@ def lower(spec: ModelSpec) -> tuple[Step, ...]:
     # Where the output of each layer of the specification stands among the values of the steps
     ends = [0]
     for index, layer in enumerate(spec.layers):
-        if type(layer) not in LAYERS:
-            raise ValueError(
-                f"layer {index} {layer.name!r}: core_numpy has no {type(layer).__name__}; "
-                f"it has {', '.join(kind.__name__ for kind in LAYERS)}"
-            )
         name, sources = str(layer.name), tuple(ends[at] for at in spec.sources[index])
         activation = getattr(layer, "activation", "linear")
         if isinstance(layer, specs.Activation) or activation == "linear":
-            steps.append(Step(LAYERS[type(layer)](layer), name, index, sources))
+            steps.append(Step(build_layer(layer), name, index, sources))
         else:
             linear = dataclasses.replace(layer, activation="linear")  # type: ignore[call-arg]
-            steps.append(Step(LAYERS[type(layer)](linear), name, index, sources, ends_layer=False))
+            steps.append(Step(build_layer(linear), name, index, sources, ends_layer=False))
             split_off = Activation(specs.Activation(activation))
             steps.append(Step(split_off, name, index, (len(steps),), is_activation=True))
         ends.append(len(steps))

@@ -26,6 +26,8 @@ class LayerSpec:
 
     merges: ClassVar[bool] = False
     """True for layers that take several inputs."""
+    windows_on_output: ClassVar[bool] = False
+    """True where the windows stand on the output, one for each cell of the input, as in a transposed convolution."""
 
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)

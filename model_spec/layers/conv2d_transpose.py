@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from model_spec import initializers, regularizers
 from model_spec.activations import ACTIVATIONS
@@ -22,6 +22,8 @@ class Conv2DTranspose(LayerSpec):
     makes the input; as several sizes are, ``output_padding``, below ``strides``, chooses one. None is Keras' choice:
     ``size * stride`` under "same", and under "valid" the smallest in which every cell's kernel and stride have room.
     """
+
+    windows_on_output: ClassVar[bool] = True
 
     filters: int
     kernel_size: Pair

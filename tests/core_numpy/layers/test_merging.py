@@ -9,7 +9,7 @@ import pytest
 import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.contract import Context
-from core_numpy.layers import LAYERS as FROM_SCRATCH
+from core_numpy.layers import build_layer
 from core_numpy.network import Network
 from model_spec.layers import LAYERS
 
@@ -39,7 +39,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.lay
 
 def built(case, dtype="float64", seed=0):
     random = np.random.default_rng(seed)
-    layer = FROM_SCRATCH[type(case.layer)](case.layer)
+    layer = build_layer(case.layer)
     # Evenly spaced in random order: no two values tie
     sizes = [3 * int(np.prod(shape)) for shape in case.shapes]
     values = np.split(random.permutation(np.linspace(-2, 2.1, sum(sizes))), np.cumsum(sizes)[:-1])
