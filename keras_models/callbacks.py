@@ -96,8 +96,8 @@ def keras_early_stopping(stopping: EarlyStopping, progress: Progress | None = No
     )
 
 
-class StepLimit(keras.callbacks.Callback):
-    """Ends the run after the last batch of an epoch that ``steps`` cuts short.
+class BatchOrder(keras.callbacks.Callback):
+    """Draws the order of each epoch's batches, and ends the run after the last batch of an epoch that is cut short.
 
     Keras fixes the number of batches once a run, but leaves its batch loop when ``stop_training`` is set; validation
     and ``on_epoch_end`` of that epoch still happen.
@@ -106,6 +106,10 @@ class StepLimit(keras.callbacks.Callback):
     def __init__(self, batches: OrderedBatches) -> None:
         super().__init__()
         self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw the order before Keras reads the epoch's first batch."""
+        self._batches.begin_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop where this epoch's batches end before Keras expects it."""

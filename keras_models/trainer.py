@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_models import callbacks as adapters
-from keras_models.batches import OrderedBatches
+from keras_models.batches import OrderedBatches, validation_batches
 from keras_models.losses import weights_for
 from model_spec import Callback, TrainingSpec, losses
 from model_spec.checkpoints import Progress
@@ -58,9 +58,10 @@ def fit(
     """
     epochs, history = epoch_count(training, len(data.x)), progress.history
     weights = weights_for(losses.get(training.loss), data.sample_weight, owner.spec.output_shape)
-    batches = OrderedBatches(training, data, weights, progress.epochs)
+    batches = OrderedBatches(training, data, weights)
+    validation = None if data.validation is None else validation_batches(data.validation, VALIDATION_BATCH_SIZE)
     stopper, earlier = None, history.seconds
-    stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.StepLimit(batches)]
+    stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.BatchOrder(batches)]
     if training.early_stopping is not None:
         stopper = adapters.keras_early_stopping(training.early_stopping, progress)
         stages.append(stopper)
@@ -72,13 +73,12 @@ def fit(
     try:
         with frozen_model_accepted():
             model.fit(
-                batches,
+                batches.as_dataset(),
                 initial_epoch=epochs if progress.ended else progress.epochs,
                 epochs=epochs,
                 verbose=0,
                 callbacks=stages,
-                validation_data=data.validation,
-                validation_batch_size=VALIDATION_BATCH_SIZE,
+                validation_data=validation,
                 shuffle=False,
             )
     except KeyboardInterrupt:
