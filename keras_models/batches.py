@@ -1,8 +1,8 @@
 """The data as Keras' fit reads it: training batches in exactly the order model_spec.streams says.
 
-Both are ``tf.data`` pipelines without autotuning, which ``fit`` turns on for arrays: its thread looks again after up to a
-minute, and an iterator that is thrown away waits for it (seen in TensorFlow 2.21: 18 to 56 s where Python collected the
-iterator of an earlier training).
+Both are ``tf.data`` pipelines without autotuning, which ``fit`` turns on for arrays: its thread looks again after up to
+a minute, and an iterator that is thrown away waits for it (seen in TensorFlow 2.21: 18 to 56 s where Python collected
+the iterator of an earlier training).
 """
 
 from __future__ import annotations
