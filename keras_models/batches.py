@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from keras_models.runtime import tensorflow as tf
 from model_spec import TrainingSpec
 from model_spec.fitting import FitData
 from model_spec.streams import batch_indices
