@@ -14,8 +14,9 @@ Array = np.ndarray
 
 EXACT, ROUNDING, TIE, CONVENTION, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "CONVENTION", "BUG", "VACUOUS"
 DIVERGED = "DIVERGED"
-SHARED_REACH = 1000.0
-"""Errors shared by n terms make a sum at most sqrt(n) times as uncertain; no sum here has a million terms."""
+LARGEST_CORRELATION = 1000.0
+"""The most that errors shared by the terms of a sum can add to its bound: sqrt(n) for n terms, of which no sum here has
+a million."""
 
 AGREEING = (EXACT, ROUNDING, TIE)
 
@@ -116,7 +117,7 @@ def judge(first: Any, second: Any, expected: Expected, place: Place, tensor: str
     # What a tie explains asks for no other explanation
     unexplained = np.where(difference <= allowed + KINK_SAFETY * np.sqrt(expected.kink), 0, difference / allowed)
     largest = float(np.max(unexplained, initial=0)) if np.isfinite(difference).all() else np.inf
-    if 1 < largest < SHARED_REACH:
+    if 1 < largest < LARGEST_CORRELATION:
         # Larger than independent errors explain: do errors that many positions share?
         expected = expected.with_correlations()
         allowed = bound(expected, place.dtype)

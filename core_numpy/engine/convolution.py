@@ -50,7 +50,7 @@ class FusedEpilogue(Block):
     gradient on to the convolution, which calls :meth:`backward_strip`.
     """
 
-    rows_each = 1
+    rows_per_output_row = 1
     """Rows of the convolution's output that make one row of the epilogue's."""
 
     def forward_strip(self, strip: Strip) -> None:
@@ -73,10 +73,10 @@ class Convolution(Block):
     """y = sum(x k) + bias over windows; strides are free, dilation along the height only.
 
     Args:
-        rows_each: rows that one row of a pooling behind it needs, 1 without; strips are whole multiples of it.
+        rows_per_output_row: rows that one row of a pooling behind it needs, 1 without; strips are multiples of it.
     """
 
-    def __init__(self, layer: Layer, source: Block, context: BuildContext, rows_each: int = 1) -> None:
+    def __init__(self, layer: Layer, source: Block, context: BuildContext, rows_per_output_row: int = 1) -> None:
         super().__init__(layer, source, context)
         spec = layer.spec
         height, width, channels, examples = source.y.shape
@@ -92,17 +92,17 @@ class Convolution(Block):
         self.kernel_shape = (*self.windows.window, channels, filters)
         self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
         self.epilogues: list[FusedEpilogue] = []
-        self.strips = self._cut(rows_each, source.whole.shape[1])
+        self.strips = self._cut(rows_per_output_row, source.whole.shape[1])
         # A pooling takes every strip at once; without one the strips make up the output
-        self.is_pooled = rows_each > 1
+        self.feeds_pooling = rows_per_output_row > 1
         most = self.strips[0].count
-        example = (most if self.is_pooled else self.rows, self.columns, filters)
-        self.y, self.whole = (context.buffer(example),) * 2 if self.is_pooled else context.bordered(example)
+        example = (most if self.feeds_pooling else self.rows, self.columns, filters)
+        self.y, self.whole = (context.buffer(example),) * 2 if self.feeds_pooling else context.bordered(example)
         self._build_panel(source, most)
         if context.training:
             self._build_backward(most)
 
-    def _cut(self, rows_each: int, padded_width: int) -> list[Strip]:
+    def _cut(self, rows_per_output_row: int, padded_width: int) -> list[Strip]:
         """Strips of the rows that are used: a pooling may leave the last ones out."""
         tall, wide, channels, filters = self.kernel_shape
         # Panel, output, gradient turned around and gradient spread, a row each
@@ -110,8 +110,8 @@ class Convolution(Block):
         # The kernel's gradient at every position does not shrink with the examples
         products = self.columns * wide * (tall * channels + 1) * filters if self.context.training else 0
         row_bytes = (numbers * self.context.examples + products) * self.context.dtype.itemsize
-        each = max(STRIP_BYTES // row_bytes // rows_each, 1) * rows_each
-        used = self.rows // rows_each * rows_each
+        each = max(STRIP_BYTES // row_bytes // rows_per_output_row, 1) * rows_per_output_row
+        used = self.rows // rows_per_output_row * rows_per_output_row
         return [Strip(start, min(start + each, used)) for start in range(0, used, each)]
 
     def _build_panel(self, source: Block, most: int) -> None:
@@ -195,7 +195,7 @@ class Convolution(Block):
     def forward(self) -> None:
         for strip in self.strips:
             self._fill_panel(strip)
-            out = self.y[: strip.count] if self.is_pooled else self.y[strip.start : strip.stop]
+            out = self.y[: strip.count] if self.feeds_pooling else self.y[strip.start : strip.stop]
             # (filters, k) @ (strip, out w, k, n) -> (strip, out w, filters, n)
             np.matmul(self.packed, self.seen[: strip.count], out=out)
             for epilogue in self.epilogues:
@@ -218,7 +218,7 @@ class Convolution(Block):
 
     def _strips_of(self, dy: Array) -> Iterator[tuple[Strip, Array]]:
         """Each strip with its gradient, pulled back through the epilogues."""
-        each = max([1, *(epilogue.rows_each for epilogue in self.epilogues)])
+        each = max([1, *(epilogue.rows_per_output_row for epilogue in self.epilogues)])
         for strip in self.strips:
             gradient = dy[strip.start // each : strip.stop // each]
             for epilogue in reversed(self.epilogues):

@@ -20,7 +20,7 @@ class StripMaxPooling(FusedEpilogue):
         columns, filters = source.columns, source.kernel_shape[3]
         self.windows: Windows = layer.windows(np.empty((1, source.rows, columns, 0)))  # type: ignore[attr-defined]
         self.tall, self.wide = self.windows.window
-        self.rows_each = self.tall
+        self.rows_per_output_row = self.tall
         rows, self.columns = self.windows.output
         self.y, self.whole = context.bordered((rows, self.columns, filters))
         if context.training:
@@ -62,7 +62,7 @@ class StripRelu(FusedEpilogue):
         self.y, self.whole = source.y, source.whole
         self.convolution = convolution
         # Rows of a pooling in front stand for several of the convolution's
-        self.behind = max([1, *(epilogue.rows_each for epilogue in convolution.epilogues)])
+        self.behind = max([1, *(epilogue.rows_per_output_row for epilogue in convolution.epilogues)])
         self.zeros = zeros_beside(self.y[0])
         if context.training:
             most = convolution.strips[0].count // self.behind

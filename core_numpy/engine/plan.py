@@ -211,7 +211,7 @@ def _block(steps: Sequence[Step], at: int, source: Block, context: BuildContext)
         case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
             follows = steps[at + 1].layer if at + 1 < len(steps) else None
             return Convolution(layer, source, context, _pooled_rows(layer, follows, source))
-        case MaxPooling2D() if isinstance(source, Convolution) and source.is_pooled:
+        case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:
             return StripMaxPooling(layer, source, context)
         case Activation() if layer.spec.activation == "relu" and _is_in_strips(source, context):
             convolution = source if isinstance(source, Convolution) else source.source
