@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.progress import is_terminal
@@ -44,24 +41,6 @@ def show(*parts: str | Table | object) -> None:
     for part in parts:
         print(part)
     sys.stdout.flush()
-
-
-@contextmanager
-def without_import_chatter() -> Iterator[None]:
-    """Keep off the terminal what C++ libraries print while they are imported; TensorFlow cannot be told in time.
-
-    Python's own messages and errors are not touched: only file descriptor 2 is turned away meanwhile.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def comparison_parts(result: Comparison) -> list[str | Table]:

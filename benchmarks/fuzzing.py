@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.console import without_import_chatter
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.summary import FuzzSummary
 from bridge.fuzzing.task_runner import run_tasks
@@ -44,8 +43,8 @@ def prepare_process() -> None:
     """Called first in every process of a campaign: one thread, nothing printed, Ctrl-C left to the main process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with without_import_chatter():
-        import keras_models
+    import keras_models
+
     keras_models.set_threads(1)
 
 

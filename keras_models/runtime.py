@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,11 +27,35 @@ def _prepare_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+@contextmanager
+def _without_import_chatter() -> Iterator[None]:
+    """Keep off standard error what TensorFlow's libraries print while they are loaded, whatever their log level.
+
+    Python's own messages and errors are not touched: only file descriptor 2 is turned away meanwhile.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without standard error
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 _prepare_environment()
 
 try:
-    import keras
-    import tensorflow
+    with _without_import_chatter():
+        import keras
+        import tensorflow
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] not in {"keras", "tensorflow"}:
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import INTERRUPTED, exit_code, load_keras, progress, write_record
+from benchmarks.commands.common import INTERRUPTED, exit_code, progress, write_record
 from model_spec.verdict import combine, json_text
 
 
@@ -12,7 +12,6 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import calibration, console
 
-    load_keras()
     with progress(options) as show:
         result = calibration.run(options.count, options.seed, options.trainings, options.jobs, options.output, show)
     text = "\n".join(result.lines())

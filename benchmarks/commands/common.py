@@ -45,20 +45,10 @@ def prepare(options: argparse.Namespace) -> int:
     """Set the number of threads of both backends before they start; return it."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = int(options.threads or usable or 1)
-    from benchmarks.console import without_import_chatter
+    import keras_models
 
-    with without_import_chatter():
-        import keras_models
     keras_models.set_threads(threads)
     return threads
-
-
-def load_keras() -> None:
-    """Import Keras and TensorFlow without what they print."""
-    from benchmarks.console import without_import_chatter
-
-    with without_import_chatter():
-        import keras_models  # noqa: F401
 
 
 def load_data(options: argparse.Namespace) -> Data:

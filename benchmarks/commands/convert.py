@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import exit_code, load_keras
+from benchmarks.commands.common import exit_code
 from model_spec.verdict import json_text
 
 
@@ -14,7 +14,6 @@ def run(options: argparse.Namespace) -> int:
     from bridge import conversion
 
     samples = None if options.data is None else load_array(options.data)
-    load_keras()
     certificate = conversion.convert(options.source, options.target, samples, options.seed)
     if options.json:
         print(json_text(certificate.to_dict()))

@@ -7,7 +7,6 @@ import argparse
 from benchmarks.commands.common import (
     INTERRUPTED,
     exit_code,
-    load_keras,
     progress,
     write_record,
 )
@@ -23,8 +22,6 @@ def run(options: argparse.Namespace) -> int:
         return _conversions(options)
     if options.fault:
         plant(options.fault)  # an unknown one is refused before the work
-    if options.jobs == 1:
-        load_keras()
     with progress(options) as show:
         result = fuzzing.run(
             options.count,
@@ -62,8 +59,6 @@ def _conversions(options: argparse.Namespace) -> int:
     from benchmarks import console, fuzzing
     from bridge.fuzzing import conversions
 
-    if options.jobs == 1:
-        load_keras()
     with progress(options) as show:
         campaign = conversions.run(
             options.count,

@@ -34,9 +34,7 @@ def run(options: argparse.Namespace) -> int:
             if not options.json:
                 console.show(f"seed {seed}: {reports[-1]}\n")
             if options.noise_floor and not options.json:
-                with console.without_import_chatter():
-                    floor = bridge.noise_floor(spec, x, y, seed)
-                console.show(f"{floor}\n")
+                console.show(f"{bridge.noise_floor(spec, x, y, seed)}\n")
     if options.json:
         print(json_text([report.to_dict() for report in reports]))
     else:

@@ -10,7 +10,6 @@ from model_spec.verdict import Verdict, json_text
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import console
     from bridge import plant
     from bridge.fuzzing.saved_cases import SavedCase
     from model_spec.whole_files import write_whole
@@ -20,8 +19,6 @@ def run(options: argparse.Namespace) -> int:
         write_whole(options.pytest, saved.as_pytest())
         print(f"written: {options.pytest}")
         return AGREE
-    with console.without_import_chatter():
-        import keras_models  # noqa: F401
     report, finding = saved.replay(arrays, plant(saved.fault) if saved.fault else None)
     # Dead parts of a network drawn at random are no finding; where nothing at all was compared, nothing was shown
     verdict = Verdict.NOTHING_COMPARED if report is not None and not any(row.agrees for row in report.rows) else None

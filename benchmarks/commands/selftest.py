@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import AGREE, DIFFER, load_keras, progress
+from benchmarks.commands.common import AGREE, DIFFER, progress
 from model_spec.verdict import json_text
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console
-
-    load_keras()
     from bridge import selftest as judging
 
     with progress(options) as show:

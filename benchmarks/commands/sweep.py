@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.commands.common import INTERRUPTED, OF_TRAINING, exit_code, load_keras, progress
+from benchmarks.commands.common import INTERRUPTED, OF_TRAINING, exit_code, progress
 from model_spec.verdict import json_text
 
 
@@ -12,7 +12,6 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, sweep
 
-    load_keras()
     training = {name: getattr(options, name) for name in OF_TRAINING}
     cells = sweep.cells_of(options.models, options.data, options.backends, options.seeds, training, options.limit)
     with progress(options) as show:

@@ -57,12 +57,10 @@ def _stated(record: DataSlice | Variant, without: tuple[str, ...] = ()) -> dict[
 
 def prepare_process(threads: int) -> None:
     """Called first in every process of a campaign: its threads, nothing printed, Ctrl-C left to the main process."""
-    from benchmarks.console import without_import_chatter
+    import keras_models
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with without_import_chatter():
-        import keras_models
     keras_models.set_threads(threads)
 
 
