@@ -11,7 +11,7 @@ from crosscheck.ours import need_ours
 
 __version__ = "0.2.0"
 
-_WHERE = {
+PUBLIC = {
     "bridge": (
         "Certificate KerasClassifier LayerReport LossReport NoiseFloor NumpyClassifier OptimizerReport ParityReport "
         "TrainingParityReport check_layer check_loss check_optimizer compare compare_models compare_training convert "
@@ -27,12 +27,12 @@ _WHERE = {
 }
 """The package of each public name. Layers and optimizers are in ``model_spec``, under their Keras names."""
 
-__all__ = ["__version__", *sorted(" ".join(_WHERE.values()).split())]
+__all__ = ["__version__", *sorted(" ".join(PUBLIC.values()).split())]
 
 
 def __getattr__(name: str) -> object:
     """Load the package a public name comes from, and keep the name."""
-    for package, names in _WHERE.items():
+    for package, names in PUBLIC.items():
         if name in names.split():
             need_ours(package)
             value: object = getattr(import_module(package), name)

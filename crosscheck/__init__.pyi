@@ -1,3 +1,4 @@
+PUBLIC: dict[str, str]
 from bridge import Certificate as Certificate
 from bridge import KerasClassifier as KerasClassifier
 from bridge import LayerReport as LayerReport

@@ -33,7 +33,7 @@ def test_the_stub_names_what_there_is(package):
 @pytest.mark.parametrize("name", [name for name in cc.__all__ if name != "__version__"])
 def test_every_name_leads_somewhere(name):
     assert getattr(cc, name) is getattr(
-        __import__(next(p for p, names in cc._WHERE.items() if name in names.split())), name
+        __import__(next(p for p, names in cc.PUBLIC.items() if name in names.split())), name
     )
 
 
