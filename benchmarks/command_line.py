@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from benchmarks.commands.common import CANNOT_COMPARE
+
+OF_ALL_COMMANDS = ("--json", "--quiet")
+"""Options that may stand in front of the command, too."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,7 +44,9 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse a line; an unknown option is answered by its own command, which knows what it has."""
-    options, unknown = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    in_front = list(takewhile(OF_ALL_COMMANDS.__contains__, words))
+    options, unknown = parser.parse_known_args([*words[len(in_front) :], *in_front])
     if unknown:
         command = subcommands(parser).get(options.command, parser)
         known = [name for action in command._actions for name in action.option_strings]

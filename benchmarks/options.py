@@ -237,6 +237,12 @@ def _fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--record", type=_path, metavar="FILE", help="with --conversions: write the result there too")
 
 
+def _open_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "path", type=_path, nargs="?", default=Path("runs"), help="a page, a run, or a directory of runs"
+    )
+
+
 def _case_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", type=_path, help="a .json case written by fuzz")
     command.add_argument("--pytest", type=_path, metavar="FILE", help="write a pytest file, compare nothing")
@@ -362,6 +368,8 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         "data my_images --picture my_images.png",
         (_data_options,),
     ),
+    "open": ("the newest report in the browser, or that of a directory", "open runs", (_open_options,)),
+    "schema": ("the JSON schema of a network's file, for editors", "schema > crosscheck.schema.json", ()),
     "list": ("what there is: networks, data sets, faults", "list --json", ()),
 }
 """Every command: what it does, an example without the program's name, and its options."""

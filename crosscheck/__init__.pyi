@@ -1,4 +1,3 @@
-PUBLIC: dict[str, str]
 from bridge import Certificate as Certificate
 from bridge import KerasClassifier as KerasClassifier
 from bridge import LayerReport as LayerReport
@@ -52,4 +51,5 @@ from model_spec import to_json as to_json
 from model_spec import zoo as zoo
 
 __version__: str
+PUBLIC: dict[str, str]
 __all__: list[str]

@@ -14,8 +14,8 @@ from model_spec.names import nearest, printable, shown
 from model_spec.serialization import from_dict, model_from_dict, read_table
 from model_spec.training import EarlyStopping, TrainingSpec
 
-_OF_TRAINING = (*(item.name for item in dataclasses.fields(TrainingSpec)), "learning_rate")
-_OF_DATA = ("path", "limit")
+OF_TRAINING = (*(item.name for item in dataclasses.fields(TrainingSpec)), "learning_rate")
+OF_DATA = ("path", "limit")
 
 
 class Experiment(NamedTuple):
@@ -46,9 +46,7 @@ def load_experiment(path: str | Path, bounds: Limits | None = limits.DEFAULT) ->
     entry = read_table(path)
     try:
         spec = model_from_dict(entry, bounds)
-        training, data = (
-            _table(entry, name, known) for name, known in (("training", _OF_TRAINING), ("data", _OF_DATA))
-        )
+        training, data = (_table(entry, name, known) for name, known in (("training", OF_TRAINING), ("data", OF_DATA)))
         with_table(TrainingSpec(), training)
         if not isinstance(data.get("path", ""), str):
             raise ValueError(f"data: path must be a text, got {shown(data['path'])}")

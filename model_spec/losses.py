@@ -115,7 +115,7 @@ LOSSES: dict[str, type[Loss]] = {
     "categorical_hinge": CategoricalHinge,
 }
 
-_KERAS_NAMES: dict[str, type[Loss]] = {
+KERAS_NAMES: dict[str, type[Loss]] = {
     "CategoricalCrossentropy": CategoricalCrossentropy,
     "SparseCategoricalCrossentropy": CategoricalCrossentropy,
     "BinaryCrossentropy": BinaryCrossentropy,
@@ -145,10 +145,10 @@ def get(identifier: Any) -> Loss:
         return CategoricalCrossentropy()
     if isinstance(identifier, Loss):
         return identifier
-    kind = LOSSES.get(identifier) or _KERAS_NAMES.get(identifier) if isinstance(identifier, str) else None
+    kind = LOSSES.get(identifier) or KERAS_NAMES.get(identifier) if isinstance(identifier, str) else None
     if kind is not None:
         return kind()
-    near = nearest(identifier, (*LOSSES, *_KERAS_NAMES))
+    near = nearest(identifier, (*LOSSES, *KERAS_NAMES))
     raise ValueError(
         f"unknown loss {identifier!r}{near}; use one of {', '.join(LOSSES)} or an object of model_spec.losses"
     )

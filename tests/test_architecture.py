@@ -34,7 +34,7 @@ RULES = {
         frozenset({"model_spec", "core_numpy", "bridge", "numpy"}),
         frozenset(
             {"keras_models", "keras", "tensorflow", "sklearn", "scipy", "matplotlib", "jinja2", "joblib", "distributed"}
-            | {"rich", "threadpoolctl"}
+            | {"rich", "threadpoolctl", "argcomplete"}
         ),
     ),
 }

@@ -34,6 +34,8 @@ CRASHED = 70
 
 INTERRUPTED = 130
 """Control-C, as shells have it."""
+CLOSED_PIPE = 141
+"""What was printed is read by nobody any more, as in ``crosscheck list | head -1``; as shells have it."""
 
 
 def exit_code(verdict: Verdict) -> int:
@@ -45,6 +47,10 @@ def prepare(options: argparse.Namespace) -> int:
     """Set the number of threads of both backends before they start; return it."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = int(options.threads or usable or 1)
+    if usable and threads > usable:
+        print(
+            f"note: {threads} threads on {usable} cores take turns: speeds will be those of {usable}", file=sys.stderr
+        )
     import keras_models
 
     keras_models.set_threads(threads)
@@ -90,9 +96,26 @@ def run_directory(parent: Path, name: str) -> Path:
         directory = parent / (name if number == 1 else f"{name}-{number}")
         try:
             directory.mkdir()
-            return directory
         except FileExistsError:
             number += 1
+        else:
+            _point_at(parent / LATEST, directory)
+            return directory
+
+
+LATEST = "latest"
+"""A link beside the runs, to the newest of them."""
+
+
+def _point_at(link: Path, directory: Path) -> None:
+    """Make the link; where a system has none, or a file stands there, there is no link."""
+    temporary = link.with_name(f".{directory.name}.link")
+    try:
+        if link.is_symlink() or not link.exists():
+            temporary.symlink_to(directory.name, target_is_directory=True)
+            temporary.replace(link)
+    except OSError:
+        temporary.unlink(missing_ok=True)
 
 
 _FOLDERS, _FILES = ("output", "directory"), ("record", "target", "pytest")

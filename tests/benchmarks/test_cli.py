@@ -1,11 +1,14 @@
 """The command: what it prints, what it writes, and its exit codes."""
 
+import argparse
 import json
+import os
 import re
 import runpy
 import subprocess
 import sys
 import time
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 import keras_models
 from benchmarks import calibration
 from benchmarks.cli import CANNOT_COMPARE, INTERRUPTED, main
-from benchmarks.commands import parity
+from benchmarks.commands import common, parity
 from bridge import plant
 from bridge.fuzzing.fuzz import Case
 from bridge.fuzzing.saved_cases import SavedCase
@@ -286,3 +289,49 @@ def test_selftest_is_exit_code_1_where_the_judge_is_wrong(monkeypatch, capsys):
     monkeypatch.setitem(running.TASKS, "fault", lambda name, workbench: entry | {"compared": 0, "largest": 0.0})
     assert main(["selftest", "--only", "missing-bias", "--quiet"]) == 1
     assert "not caught: unseen" in capsys.readouterr().out
+
+
+def test_a_closed_pipe_is_quiet(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from benchmarks.cli import main; sys.exit(main())"
+    for arguments in (["list"], ["schema"]):
+        command = [sys.executable, "-W", "error", "-c", code, *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 141
+
+
+def test_options_of_all_commands_may_stand_in_front(capsys):
+    assert main(["--json", "list"]) == 0
+    assert "networks" in json.loads(capsys.readouterr().out)
+
+
+def test_more_threads_than_cores_are_said(capsys, monkeypatch):
+    monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for threads, said in ((usable + 1, f"note: {usable + 1} threads on {usable} cores"), (usable, "")):
+        common.prepare(argparse.Namespace(threads=threads))
+        assert capsys.readouterr().err.startswith(said) if said else capsys.readouterr().err == ""
+
+
+def test_latest_leads_to_the_newest_run_and_open_opens_it(tmp_path, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    assert main(["open", str(tmp_path)]) == 2
+    assert "no report in" in capsys.readouterr().err
+    for _ in range(2):
+        directory = common.run_directory(tmp_path, "mlp")
+        (directory / "report.html").write_text("")
+    assert (tmp_path / "latest").resolve() == tmp_path / "mlp-2"
+    assert main(["open", str(tmp_path)]) == main(["open", str(tmp_path / "mlp")]) == 0
+    time.sleep(0.01)
+    (tmp_path / "side_by_side.html").write_text("")
+    assert main(["open", str(tmp_path)]) == 0
+    names = [Path(address).relative_to(tmp_path.resolve().as_uri()).as_posix() for address in opened]
+    assert names == ["mlp-2/report.html", "mlp/report.html", "side_by_side.html"]
+
+
+def test_a_file_called_latest_stays(tmp_path):
+    (tmp_path / "latest").write_text("mine")
+    common.run_directory(tmp_path, "mlp")
+    assert (tmp_path / "latest").read_text() == "mine"

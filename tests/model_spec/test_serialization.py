@@ -1,13 +1,17 @@
 """Specifications survive JSON and TOML, and a wrong file says what is wrong in it."""
 
 import json
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 import model_spec as ms
-from model_spec import initializers, regularizers, schedules, zoo
+from model_spec import initializers, regularizers, schedules, zoo, zoo_extended
 from model_spec.layers import LAYERS
 from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy
+from model_spec.schema import json_schema
 from model_spec.serialization import from_dict
 
 EVERY_LAYER = ms.ModelSpec(
@@ -207,3 +211,37 @@ def test_files_that_are_no_models(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
             ms.load_model(path)
+
+
+@pytest.fixture(scope="module")
+def schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    found = json_schema()
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)
+
+
+EXTENDED = [getattr(zoo_extended, name)() for name in ("resnet8", "inception_block", "har_conv1d", "autoencoder")]
+
+
+@pytest.mark.parametrize("spec", [zoo.lenet(), EVERY_LAYER, *EXTENDED], ids=lambda spec: spec.name)
+def test_the_schema_takes_what_is_written(schema, spec):
+    # Through text, as a file has it: JSON knows no tuples
+    assert not list(schema.iter_errors(json.loads(ms.to_json(spec))))
+
+
+def test_the_schema_takes_the_example_of_the_page_and_refuses_slips(schema):
+    page = (Path(__file__).parents[2] / "docs/own_data.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert not list(schema.iter_errors(tomllib.loads(example)))
+    for right, slip in (
+        ("units", "unit"),
+        ('"Dense"', '"Dens"'),
+        ("units = 32", 'units = 32, bias_initializer = "zero"'),
+        ("epochs", "epoch"),
+        ('"sgd"', '"sdg"'),
+        ("patience", "patients"),
+        ("limit", "limits"),
+        ("input_shape", "shape"),
+    ):
+        assert list(schema.iter_errors(tomllib.loads(example.replace(right, slip, 1)))), slip
