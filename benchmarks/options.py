@@ -369,7 +369,7 @@ _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], N
         (_data_options,),
     ),
     "open": ("the newest report in the browser, or that of a directory", "open runs", (_open_options,)),
-    "schema": ("the JSON schema of a network's file, for editors", "schema > crosscheck.schema.json", ()),
+    "schema": ("the JSON schema of a network's file, for editors", "schema", ()),
     "list": ("what there is: networks, data sets, faults", "list --json", ()),
 }
 """Every command: what it does, an example without the program's name, and its options."""
