@@ -21,7 +21,7 @@ class UnitNormalizationCache(NamedTuple):
 
 
 class UnitNormalization(Layer):
-    """``x / sqrt(sum(x**2))``; values of length 0 stay 0, and have no gradient (NaN), as in Keras on TensorFlow."""
+    """``x / sqrt(sum(x**2))``; values of length 0 stay 0, and dx is 1e12 dy there, as in Keras on TensorFlow."""
 
     spec: specs.UnitNormalization
 

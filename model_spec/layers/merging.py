@@ -13,18 +13,23 @@ from model_spec.shapes import Shape
 
 @dataclass(frozen=True)
 class Merge(LayerSpec):
-    """The base of all merges: ``inputs`` names two layers or more, whose shapes are the same."""
+    """The base of all merges: ``inputs`` names two layers or more, whose shapes are the same.
+
+    An axis of one value is repeated where another input has more, as NumPy broadcasts: (1, 1, channels) stands for
+    every place of an image.
+    """
 
     merges: ClassVar[bool] = True
 
     def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
         """The common shape of all inputs."""
-        if len(set(input_shape)) > 1:
+        sizes = [set(along) - {1} for along in zip(*input_shape, strict=False)]
+        if len(set(map(len, input_shape))) > 1 or any(len(along) > 1 for along in sizes):
             raise ValueError(
-                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which must be the same; "
-                f"bring them to one shape, with a 1x1 convolution for instance"
+                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which must be the same, or 1 along an "
+                f"axis; bring them to one shape, with a 1x1 convolution for instance"
             )
-        return input_shape[0]
+        return tuple(max(along, default=1) for along in sizes)
 
 
 class Add(Merge):

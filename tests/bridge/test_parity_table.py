@@ -577,6 +577,17 @@ MERGES = [
         line(Conv2D(2, kernel, padding=padding, name="side"), Concatenate(axis, inputs=MERGED[:2]), shape=IMAGE)
         for axis, kernel, padding in ((1, (2, 1), "valid"), (2, (1, 3), "valid"), (-2, (1, 3), "valid"), (3, 2, "same"))
     ),
+    # A value for each channel, and one for each place, beside an image
+    *(
+        line(
+            GlobalAveragePooling2D(True),
+            Dense(channels, activation="sigmoid", name="side"),
+            kind(inputs=("input", "side")),
+            shape=IMAGE,
+        )
+        for kind, channels in product((Add, Subtract, Multiply, Average, Maximum, Minimum), (2, 1))
+    ),
+    line(Dense(1, name="side"), Multiply(inputs=("side", "input")), Conv2D(3, 2), shape=IMAGE),
     # A tensor that one merge reads twice, and one whose error reaches the merge on three ways
     *(line(Dense(5, name="side"), kind(inputs=("side", "side")), shape=ROW) for kind in (Add, Multiply, Maximum)),
     *(

@@ -160,9 +160,9 @@ def dot():
     return keras.Model(inputs, layers.Dot(axes=1)([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
 
 
-def broadcast():
+def other_ranks():
     inputs = keras.Input((4, 3))
-    return keras.Model(inputs, layers.Multiply()([inputs, layers.Dense(1)(inputs)]))
+    return keras.Model(inputs, layers.Multiply()([inputs, layers.GlobalAveragePooling1D()(inputs)]))
 
 
 def shared():
@@ -247,7 +247,7 @@ REFUSED = [
     (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
     (dot, "takes 2 inputs; supported with several are Add"),
-    (broadcast, r"shapes \(4, 3\) and \(4, 1\), which must be the same"),
+    (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
     (shared, "more than once"),
     (two_outputs, "2 outputs"),
     (bare_operation, "operation .*Relu.*supported are layers"),

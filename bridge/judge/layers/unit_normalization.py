@@ -13,6 +13,9 @@ from core_numpy.layers.unit_normalization import LARGEST_INVERSE, UnitNormalizat
 from model_spec import Activation, UnitNormalization
 from model_spec.shapes import Shape, element_count
 
+_MANY = 24
+"""Values that are not all 0 by chance."""
+
 
 class _Values(Columns):
     """One layer's values, a column for each group."""
@@ -92,7 +95,7 @@ class UnitNormalizationRule:
 
 
 def draw(some: Some, shape: Shape) -> UnitNormalization | Activation:
-    """Over the channels, or over whole examples; not over single values, of which only the sign is left."""
-    whole = tuple(range(1, len(shape) + 1)) if len(shape) > 1 else 1
-    axes = [axis for axis, size in ((-1, shape[-1]), (whole, element_count(shape))) if size > 1]
-    return UnitNormalization(some.of(axes)) if axes else Activation("linear")
+    """Over whole examples of many values: where all of them are 0, XLA's gradient is NaN (0 times infinity)."""
+    if element_count(shape) < _MANY:
+        return Activation("linear")
+    return UnitNormalization(tuple(range(1, len(shape) + 1)))
