@@ -585,7 +585,7 @@ MERGES = [
             kind(inputs=("input", "side")),
             shape=IMAGE,
         )
-        for kind, channels in product((Add, Subtract, Multiply, Average, Maximum, Minimum), (2, 1))
+        for kind, channels in product((Subtract, Multiply, Maximum, Minimum), (2, 1))
     ),
     line(Dense(1, name="side"), Multiply(inputs=("side", "input")), Conv2D(3, 2), shape=IMAGE),
     # A tensor that one merge reads twice, and one whose error reaches the merge on three ways

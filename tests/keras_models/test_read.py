@@ -160,6 +160,11 @@ def dot():
     return keras.Model(inputs, layers.Dot(axes=1)([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
 
 
+def repeated_sum():
+    inputs = keras.Input((4, 3))
+    return keras.Model(inputs, layers.Add()([inputs, layers.Dense(1)(inputs)]))
+
+
 def other_ranks():
     inputs = keras.Input((4, 3))
     return keras.Model(inputs, layers.Multiply()([inputs, layers.GlobalAveragePooling1D()(inputs)]))
@@ -247,6 +252,7 @@ REFUSED = [
     (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
     (dot, "takes 2 inputs; supported with several are Add"),
+    (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
     (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
     (shared, "more than once"),
     (two_outputs, "2 outputs"),

@@ -98,11 +98,11 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Conv1D: JudgedLayer(
         over_steps.OverStepsRule(in_groups.InGroupsRule()), over_steps.draw_convolution, ("steps",) * 2
     ),
-    specs.Add: JudgedLayer(merging.LINEAR, merging.drawing(specs.Add), ("merge",)),
+    specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
     specs.Subtract: JudgedLayer(merging.LINEAR, merging.drawing(specs.Subtract), ("merge",)),
     specs.Multiply: JudgedLayer(merging.PRODUCT, merging.drawing(specs.Multiply), ("merge",)),
-    specs.Average: JudgedLayer(merging.LINEAR, merging.drawing(specs.Average), ("merge",)),
+    specs.Average: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Average), ("merge",)),
     specs.Maximum: JudgedLayer(merging.EXTREME, merging.drawing(specs.Maximum), ("merge",)),
     specs.Minimum: JudgedLayer(merging.EXTREME, merging.drawing(specs.Minimum), ("merge",)),
 }
