@@ -28,7 +28,7 @@ def random_weights(spec: ModelSpec, seed: int) -> dict[str, Array]:
     """Values for every variable that leave none at a special value: no zero bias, no gamma of one.
 
     Kernels are normal with variance 2 / fan_in, so that activations neither vanish nor explode; biases and beta are
-    normal with deviation 0.2 and 0.5, gamma lies around one, moving variances in 0.5 to 2. float64, rounded to
+    normal with deviation 0.2 and 0.5, gamma lies around one, variances in 0.5 to 2. float64, rounded to
     float32 so that both precisions can hold them.
     """
     random = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ def random_weights(spec: ModelSpec, seed: int) -> dict[str, Array]:
             value = random.normal(0, np.sqrt(2 / element_count(shape[:-1])), shape)
         elif variable == "gamma":
             value = random.uniform(0.5, 1.5, shape) * random.choice([-1, 1], shape)
-        elif variable == "moving_variance":
+        elif variable.endswith("variance"):
             value = random.uniform(0.5, 2, shape)
         elif variable == "bias":
             value = random.normal(0, 0.2, shape)

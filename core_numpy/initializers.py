@@ -26,8 +26,8 @@ def fans(shape: Shape) -> tuple[int, int]:
     >>> fans((784, 16)), fans((3, 3, 1, 8)), fans((10,))
     ((784, 16), (9, 72), (10, 10))
     """
-    if len(shape) == 1:
-        return shape[0], shape[0]
+    if len(shape) < 2:
+        return (*shape, 1)[0], (*shape, 1)[0]
     window = element_count(shape[:-2])
     return shape[-2] * window, shape[-1] * window
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core_numpy.contract import Array, Context, MaskSources, Variables
-from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import Step, lower
 from model_spec import ModelSpec
 
@@ -85,7 +84,7 @@ class Network(NamedTuple):
         while end > 1 and values[end] is values[end - 1]:
             end -= 1
         last = self.steps[end - 1].layer
-        name = last.spec.activation if isinstance(last, Activation) else None
+        name = getattr(last.spec, "activation", None) if last.spec.is_function else None
         return name, len(self.steps) - end + 1
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_models.runtime import keras
+from model_spec import LayerSpec
 
 
 @keras.saving.register_keras_serializable(package="keras_models")
@@ -13,6 +14,9 @@ def step(x: Any) -> Any:
     return keras.ops.cast(x > 0, x.dtype)
 
 
-def keras_activation(name: str) -> Any:
-    """Return what Keras takes as ``activation=``: its own name of the function, or :func:`step`."""
-    return step if name == "step" else name
+def keras_activation(value: Any, dtype: str) -> Any:
+    """Return what Keras takes as ``activation=``: its own name of the function, :func:`step`, or a layer of its own."""
+    if isinstance(value, LayerSpec):
+        options = {name: option for name, option in vars(value).items() if name not in ("name", "trainable", "inputs")}
+        return getattr(keras.layers, type(value).__name__)(**options, dtype=dtype)
+    return step if value == "step" else value

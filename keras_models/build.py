@@ -9,6 +9,7 @@ from keras_models.layers import build_layer
 from keras_models.layers.border import border
 from keras_models.layers.merging import MERGES
 from keras_models.runtime import floatx, keras
+from keras_models.weight_files import layer_variables
 from model_spec import ModelSpec
 
 
@@ -36,7 +37,11 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
             model = keras.Sequential([entry, *layers], name=f"model_{name}")
         else:
             model = keras.Model(entry, values[-1], name=f"model_{name}")
-    found = {f"{layer.name}/{variable.name}": tuple(variable.shape) for layer in layers for variable in layer.weights}
+    found = {
+        f"{layer.name}/{variable.name}": tuple(variable.shape)
+        for layer in layers
+        for variable in layer_variables(layer)
+    }
     if list(found.items()) != list(spec.variable_shapes.items()):
         raise ValueError(
             f"Keras built other variables than model {spec.name!r} says: {found} instead of {spec.variable_shapes}; "

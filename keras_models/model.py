@@ -14,6 +14,7 @@ import numpy as np
 from keras_models import gradients, trainer, weight_files
 from keras_models import training_state as states
 from keras_models.build import build_model
+from keras_models.layers.normalization import adopt_statistics
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
@@ -128,6 +129,7 @@ class KerasModel(KerasNames):
         with self._changing():
             for name, variable in self._variables.items():
                 variable.assign(checked[name])
+            adopt_statistics(self.keras_model)
 
     def save_weights(self, path: str | Path) -> None:
         """Write the weights to a ``.weights.h5`` file, whole or not at all."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_models.layers import training_only
+from keras_models.layers import training_only, variables_of
 from keras_models.layers.merging import MERGES
 from keras_models.model import KerasModel
 from keras_models.reading import files
@@ -83,7 +83,7 @@ class ReadModel:
         for at, ((layer, sources), name) in enumerate(zip(calls, names, strict=True)):
             order = orders[sources[0]]
             specs.append(read_in_place(layer, at, names, sources, order.is_turned))
-            own = {variable.name: np.array(variable.numpy()) for variable in layer.weights}
+            own = variables_of(layer)
             variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
             is_merge = isinstance(layer, MERGES)
             orders.append(

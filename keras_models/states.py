@@ -25,12 +25,13 @@ def set_dropout_call(layer: Any, call: int) -> None:
 
 
 def moving_statistics(model: Any) -> dict[str, Any]:
-    """The Keras variables {"batch_normalization/moving_mean": variable, ...}."""
+    """The Keras variables {"batch_normalization/moving_mean": variable, ...}; those of a Normalization never move."""
     return {
         f"{layer.name}/{variable.name}": variable
         for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-        for variable in (layer.moving_mean, layer.moving_variance)
+        if isinstance(layer, (keras.layers.BatchNormalization, keras.layers.Normalization))
+        for variable in layer.weights
+        if variable.name.endswith(("mean", "variance"))
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.layers.normalization import adopt_statistics
 from keras_models.runtime import keras
 from keras_models.states import dropout_call, dropout_layers, moving_statistics, set_dropout_call
 from model_spec.inputs import check_weights
@@ -82,5 +83,6 @@ def set_training_state(model: Any, state: dict[str, Any], dtype: str) -> None:
     check_weights(state, shapes, dtype)
     for name, variable in variables.items():
         variable.assign(np.asarray(state[name]).astype(variable.dtype))
+    adopt_statistics(model)
     for name, layer in counters.items():
         set_dropout_call(layer, int(np.asarray(state[name])))

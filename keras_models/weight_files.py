@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from keras_models.reading import archive, hdf5
+from keras_models.runtime import keras
 from model_spec import untrusted
 from model_spec.names import printable
 
@@ -27,7 +28,16 @@ _BESIDE_WEIGHTS = 200_000
 
 def named_variables(model: Any) -> dict[str, Any]:
     """The Keras variables of a model without nested ones, {"conv2d/kernel": variable}."""
-    return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer.weights}
+    return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer_variables(layer)}
+
+
+def layer_variables(layer: Any) -> list[Any]:
+    """The Keras variables of one layer that it computes with.
+
+    Not the counter of a Normalization, which nothing reads (keras/src/layers/preprocessing/normalization.py).
+    """
+    is_normalization = isinstance(layer, keras.layers.Normalization)
+    return [variable for variable in layer.weights if not (is_normalization and variable.name == "count")]
 
 
 def check_path(path: str | Path) -> Path:

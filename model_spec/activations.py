@@ -1,4 +1,12 @@
-"""The names of the activation functions both backends know."""
+"""The activation functions both backends know: names, and what an ``activation`` option takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from model_spec.layers.base import LayerSpec
+from model_spec.validation import one_of
 
 ACTIVATIONS = (
     "linear",
@@ -19,6 +27,7 @@ ACTIVATIONS = (
     "mish",
     "softsign",
     "exponential",
+    "log_softmax",
 )
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -44,3 +53,27 @@ LEAKY_RELU_SLOPE = 0.20000000298023224
 
 ELU_ALPHA = 1.0
 """Limit left of zero is ``-ELU_ALPHA``, as in ``keras.activations.elu``."""
+
+
+def get(value: Any) -> Any:
+    """What a layer keeps as its ``activation``, from all that it takes.
+
+    Args:
+        value: a name; None, which is "linear"; or a layer that is a function, such as ``LeakyReLU(0.1)``, for the
+            slopes and limits that have no name of their own.
+
+    Returns:
+        The name, or the layer without a name of its own.
+
+    Raises:
+        ValueError: a name that there is not, or a layer that is no function of each value.
+    """
+    if not isinstance(value, LayerSpec):
+        return one_of("activation", value or "linear", ACTIVATIONS)
+    name = getattr(value, "activation", None)
+    if not value.is_function or value.inputs is not None or getattr(value, "axis", -1) != -1:
+        raise ValueError(
+            f"activation must be one of {', '.join(sorted(ACTIVATIONS))}, or a layer such as LeakyReLU(0.1), ELU(0.5) "
+            f"or ReLU(6.0) without inputs of its own, got {value.describe()}"
+        )
+    return dataclasses.replace(value, name=None, trainable=True) if name is None else name

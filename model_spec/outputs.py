@@ -8,13 +8,15 @@ from model_spec.layers import (
     GlobalMaxPooling2D,
     LayerSpec,
     MaxPooling2D,
+    Permute,
     Rescaling,
     Reshape,
+    Softmax,
     ZeroPadding2D,
 )
 from model_spec.model import ModelSpec
 
-_MIX_POSITIONS = (Flatten, Reshape, ZeroPadding2D, MaxPooling2D, GlobalMaxPooling2D)
+_MIX_POSITIONS = (Flatten, Permute, Reshape, ZeroPadding2D, MaxPooling2D, GlobalMaxPooling2D)
 
 
 def final_activation(spec: ModelSpec) -> str:
@@ -33,8 +35,11 @@ def final_activation(spec: ModelSpec) -> str:
             return "linear"
         activation = getattr(layer, "activation", None)
         if activation is not None and not (isinstance(layer, Activation) and activation == "linear"):
-            moved = activation == "softmax" and any(isinstance(other, _MIX_POSITIONS) for other in passed)
-            return "moved softmax" if moved else str(activation)
+            if isinstance(activation, LayerSpec):
+                return type(activation).__name__
+            along_another = isinstance(layer, Softmax) and layer.position(len(before) + 1) != len(before)
+            moved = along_another or any(isinstance(other, _MIX_POSITIONS) for other in passed)
+            return "moved softmax" if moved and activation == "softmax" else str(activation)
         if isinstance(layer, Rescaling) or layer.parameter_shapes(before) or layer.state_shapes(before):
             return "linear"
         passed.append(layer)

@@ -43,7 +43,8 @@ class FuzzSummary:
             self.vacuous += network["vacuous"]
             self.planted += network["planted"]
             for kind, figures in network["figures"].items():
-                self.ratios.setdefault(kind.partition(" ")[0], []).extend(figures)
+                # A saved infinity is the word for it
+                self.ratios.setdefault(kind.partition(" ")[0], []).extend(map(float, figures))
         for finding in result["findings"]:
             known = self.kinds.get(finding["kind"])
             # The first chunk's, so that the order of finishing does not matter

@@ -228,7 +228,8 @@ def _block(steps: Sequence[Step], at: int, source: Block, context: BuildContext)
             return pooling.GlobalAveragePooling(layer, source, context)
         case Dropout():
             return elementwise.Dropout(layer, source, context)
-        case Activation():
+        # Of a function along the last axis the values of an example do not lie beside each other
+        case Activation() if layer.spec.activation != "log_softmax":
             return ACTIVATIONS.get(layer.spec.activation, activations.Function)(layer, source, context)
         case Rescaling():
             return elementwise.Rescaling(layer, source, context)

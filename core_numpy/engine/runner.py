@@ -14,7 +14,6 @@ from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache, PlanKey
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
-from core_numpy.layers.activation import Activation
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
@@ -266,4 +265,4 @@ def chunk_size(network: Network, dtype: np.dtype) -> int:
 
 def _last_activation(network: Network) -> str | None:
     last = network.steps[-1].layer
-    return last.spec.activation if isinstance(last, Activation) else None
+    return getattr(last.spec, "activation", None) if last.spec.is_function else None

@@ -11,6 +11,7 @@ LAYERS: LazyTable[type[Layer]] = LazyTable(
     {
         "Dense": "dense",
         "Conv2D": "conv2d",
+        "GroupedConv2D": "grouped_conv2d",
         "DepthwiseConv2D": "depthwise_conv2d",
         "SeparableConv2D": "separable_conv2d",
         "Conv2DTranspose": "conv2d_transpose",
@@ -29,15 +30,21 @@ LAYERS: LazyTable[type[Layer]] = LazyTable(
         "UpSampling2D": "up_sampling2d",
         "Flatten": "reshaping.Reshape",
         "Reshape": "reshaping",
+        "Permute": "permute",
+        "RepeatVector": "repeat_vector",
         "Rescaling": "reshaping",
         "Dropout": "dropout",
         "BatchNormalization": "batch_normalization",
         "LayerNormalization": "layer_normalization",
+        "GroupNormalization": "group_normalization",
+        "UnitNormalization": "unit_normalization",
+        "Normalization": "normalization",
         "Activation": "activation",
         "PReLU": "prelu",
         "LeakyReLU": "leaky_relu",
         "ELU": "elu",
         "ReLU": "relu",
+        "Softmax": "softmax",
         "Add": "merging",
         "Subtract": "merging",
         "Multiply": "merging",
@@ -59,4 +66,6 @@ def build_layer(spec: specs.LayerSpec) -> Layer:
     name = type(spec).__name__
     if name not in LAYERS or specs.LAYERS.get(name) is not type(spec):
         raise ValueError(f"layer {spec.name!r}: core_numpy has no {name}; it has {', '.join(LAYERS)}")
+    if name == "Conv2D" and spec.groups > 1:  # type: ignore[attr-defined]
+        name = "GroupedConv2D"
     return LAYERS[name](spec)

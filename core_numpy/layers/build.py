@@ -9,7 +9,6 @@ from typing import Any
 
 from core_numpy.contract import Layer
 from core_numpy.layers import build_layer
-from core_numpy.layers.activation import Activation
 from model_spec import ModelSpec
 from model_spec import layers as specs
 
@@ -61,12 +60,12 @@ def lower(spec: ModelSpec) -> tuple[Step, ...]:
     for index, layer in enumerate(spec.layers):
         name, sources = str(layer.name), tuple(ends[at] for at in spec.sources[index])
         activation = getattr(layer, "activation", "linear")
-        if isinstance(layer, specs.Activation) or activation == "linear":
+        if layer.is_function or activation == "linear":
             steps.append(Step(build_layer(layer), name, index, sources))
         else:
             linear = dataclasses.replace(layer, activation="linear")  # type: ignore[call-arg]
             steps.append(Step(build_layer(linear), name, index, sources, ends_layer=False))
-            split_off = Activation(specs.Activation(activation))
+            split_off = build_layer(specs.Activation(activation) if isinstance(activation, str) else activation)
             steps.append(Step(split_off, name, index, (len(steps),), is_activation=True))
         ends.append(len(steps))
     return tuple(steps)

@@ -1,4 +1,4 @@
-"""Merges from scratch: several values of one shape made one, or laid behind one another; the gradients of all."""
+"""Merges from scratch: several values made one, or laid behind one another; the gradients of all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ class Merge(Layer):
     def backward(  # type: ignore[override]
         self, params: Variables, cache: Parts, dy: Array, need_dx: bool = True
     ) -> tuple[Parts | None, dict[str, Array]]:
-        return self.split(cache, dy) if need_dx else None, {}
+        if not need_dx:
+            return None, {}
+        if all(part.shape == dy.shape for part in cache):
+            return self.split(cache, dy), {}
+        parts = self.split([np.broadcast_to(part, dy.shape) for part in cache], dy)
+        return tuple(summed(part, x.shape) for part, x in zip(parts, cache, strict=True)), {}
 
     def merge(self, x: Sequence[Array]) -> Array:
         """The output."""
@@ -33,6 +38,12 @@ class Merge(Layer):
     def split(self, x: Sequence[Array], dy: Array) -> Parts:
         """The gradient of each input."""
         raise TypeError(f"{type(self).__name__} has no split; a layer must define it")
+
+
+def summed(dx: Array, shape: tuple[int, ...]) -> Array:
+    """The gradient of an input of this shape from that of the shape it was repeated to."""
+    axes = tuple(axis for axis, size in enumerate(shape) if size < dx.shape[axis])
+    return dx.sum(axis=axes, keepdims=True) if axes else dx
 
 
 class Add(Merge):

@@ -5,21 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core_numpy.contract import Array, Context, Layer, Variables
-from core_numpy.layers.conv2d import Conv2D
-from core_numpy.layers.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
-from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
-from core_numpy.layers.reshaping import ZeroPadding2D
-from model_spec import layers as specs
+from core_numpy.layers import build_layer
 from model_spec.layers.over_steps import OverSteps as Spec
-
-_OVER_IMAGES: dict[type[specs.LayerSpec], type[Layer]] = {
-    specs.Conv2D: Conv2D,
-    specs.MaxPooling2D: MaxPooling2D,
-    specs.AveragePooling2D: AveragePooling2D,
-    specs.GlobalAveragePooling2D: GlobalAveragePooling2D,
-    specs.GlobalMaxPooling2D: GlobalMaxPooling2D,
-    specs.ZeroPadding2D: ZeroPadding2D,
-}
 
 
 class OverSteps(Layer):
@@ -30,8 +17,7 @@ class OverSteps(Layer):
     @property
     def on_images(self) -> Layer:
         """The layer over images that computes the same."""
-        spec = self.spec.on_images
-        return _OVER_IMAGES[type(spec)](spec)
+        return build_layer(self.spec.on_images)
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         # (n, steps, c) -> (n, 1, steps, c) -> (n, 1, new steps, c), or (n, c) of a global pooling

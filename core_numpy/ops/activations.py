@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core_numpy.ops.softmax import softmax, softmax_backward
+from core_numpy.ops.softmax import log_softmax, softmax, softmax_backward
 from model_spec.activations import GELU_FACTOR, LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE
 
 Array = np.ndarray
@@ -199,6 +199,11 @@ def softmax_layer_backward(x: Array, y: Array, dy: Array) -> Array:
     return softmax_backward(y, dy)
 
 
+def log_softmax_backward(x: Array, y: Array, dy: Array) -> Array:
+    """dy - exp(y) sum(dy) over the last axis."""
+    return dy - np.exp(y) * dy.sum(axis=-1, keepdims=True)
+
+
 class ActivationFunction(NamedTuple):
     """A function beside its backward."""
 
@@ -225,4 +230,5 @@ FUNCTIONS: dict[str, ActivationFunction] = {
     "mish": ActivationFunction(mish, mish_backward),
     "softsign": ActivationFunction(softsign, softsign_backward),
     "exponential": ActivationFunction(np.exp, exponential_backward),
+    "log_softmax": ActivationFunction(log_softmax, log_softmax_backward),
 }

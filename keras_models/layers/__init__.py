@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keras_models.layers import (
     activation,
     batch_normalization,
@@ -15,12 +17,18 @@ from keras_models.layers import (
     depthwise_conv2d,
     dropout,
     elu,
+    group_normalization,
     layer_normalization,
     leaky_relu,
+    normalization,
+    permute,
     prelu,
     relu,
+    repeat_vector,
     reshaping,
     separable_conv2d,
+    softmax,
+    unit_normalization,
     up_sampling2d,
     zero_padding1d,
 )
@@ -71,6 +79,16 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.LeakyReLU: KerasForm((keras.layers.LeakyReLU,), leaky_relu.build, leaky_relu.read),
     specs.ReLU: KerasForm((keras.layers.ReLU,), relu.build, relu.read),
     specs.PReLU: KerasForm((keras.layers.PReLU,), prelu.build, prelu.read),
+    specs.Softmax: KerasForm((keras.layers.Softmax,), softmax.build, softmax.read),
+    specs.Normalization: KerasForm((keras.layers.Normalization,), normalization.build, normalization.read),
+    specs.Permute: KerasForm((keras.layers.Permute,), permute.build, permute.read),
+    specs.RepeatVector: KerasForm((keras.layers.RepeatVector,), repeat_vector.build, repeat_vector.read),
+    specs.UnitNormalization: KerasForm(
+        (keras.layers.UnitNormalization,), unit_normalization.build, unit_normalization.read
+    ),
+    specs.GroupNormalization: KerasForm(
+        (keras.layers.GroupNormalization,), group_normalization.build, group_normalization.read
+    ),
     specs.Add: merge(keras.layers.Add, specs.Add),
     specs.Subtract: merge(keras.layers.Subtract, specs.Subtract),
     specs.Multiply: merge(keras.layers.Multiply, specs.Multiply),
@@ -80,6 +98,13 @@ LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Concatenate: KerasForm((keras.layers.Concatenate,), build_concatenate, read_concatenate),
 }
 """How each layer of model_spec is built and read."""
+
+
+def variables_of(layer: Any) -> dict[str, np.ndarray]:
+    """Copies of a Keras layer's variables by name, as its specification has them."""
+    if isinstance(layer, keras.layers.Normalization):
+        return normalization.statistics(layer)
+    return {variable.name: np.array(variable.numpy()) for variable in layer.weights}
 
 
 def readable() -> dict[type, KerasForm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from keras_models.activations import keras_activation
@@ -23,9 +24,14 @@ KINDS = (
 
 def build(layer: specs.Activation, seeds: Seeds, common: Common) -> Any:
     """A ``keras.layers.Activation``."""
-    return keras.layers.Activation(keras_activation(layer.activation), **common)
+    return keras.layers.Activation(keras_activation(layer.activation, common["dtype"]), **common)
 
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """The function one of these layers computes."""
-    return specs.Activation(activation_of_layer(layer), **common)
+    found = activation_of_layer(layer)
+    return (
+        dataclasses.replace(found, **common)
+        if isinstance(found, specs.LayerSpec)
+        else specs.Activation(found, **common)
+    )

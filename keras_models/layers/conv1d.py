@@ -19,6 +19,7 @@ def build(layer: specs.Conv1D, seeds: Seeds, common: Common) -> Any:
         strides=layer.strides,
         padding=layer.padding,
         dilation_rate=layer.dilation_rate,
+        groups=layer.groups,
         data_format="channels_last",
         **weighted(layer, seeds, common["dtype"]),
         **common,
@@ -26,14 +27,15 @@ def build(layer: specs.Conv1D, seeds: Seeds, common: Common) -> Any:
 
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
-    """Its windows, function, first values and penalties; groups and channels-first sequences are refused."""
-    only(layer, groups=1, data_format="channels_last")
+    """Its windows, function, groups, first values and penalties; channels-first sequences are refused."""
+    only(layer, data_format="channels_last")
     return specs.Conv1D(
         layer.filters,
         layer.kernel_size[0],
         layer.strides[0],
         layer.padding,
         layer.dilation_rate[0],
+        groups=layer.groups,
         **read_weighted(layer, specs.Conv1D),
         **common,
     )

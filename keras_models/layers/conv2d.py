@@ -7,7 +7,6 @@ from typing import Any
 from keras_models.layers.border import after_border
 from keras_models.layers.dense import read_weighted, weighted
 from keras_models.layers.form import Common, Seeds
-from keras_models.reading.options import only
 from keras_models.runtime import keras
 from model_spec import layers as specs
 
@@ -20,6 +19,7 @@ def build(layer: specs.Conv2D, seeds: Seeds, common: Common) -> Any:
         strides=layer.strides,
         padding=after_border(layer.padding),
         dilation_rate=layer.dilation_rate,
+        groups=layer.groups,
         data_format="channels_last",
         **weighted(layer, seeds, common["dtype"]),
         **common,
@@ -27,14 +27,14 @@ def build(layer: specs.Conv2D, seeds: Seeds, common: Common) -> Any:
 
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
-    """Its windows, function, first values and penalties; convolutions in groups are refused."""
-    only(layer, groups=1)
+    """Its windows, function, groups, first values and penalties."""
     return specs.Conv2D(
         layer.filters,
         tuple(layer.kernel_size),
         tuple(layer.strides),
         layer.padding,
         tuple(layer.dilation_rate),
+        groups=layer.groups,
         **read_weighted(layer, specs.Conv2D),
         **common,
     )

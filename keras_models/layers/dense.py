@@ -16,7 +16,7 @@ _Weighted = specs.Dense | specs.Conv1D | specs.Conv2D | specs.Conv2DTranspose
 def weighted(layer: _Weighted, seeds: Seeds, dtype: str) -> dict[str, Any]:
     """The arguments that Dense and these convolutions share, for Keras."""
     options = variable_options(layer, seeds, dtype)
-    return {"activation": keras_activation(str(layer.activation)), "use_bias": layer.use_bias, **options}
+    return {"activation": keras_activation(layer.activation, dtype), "use_bias": layer.use_bias, **options}
 
 
 def read_weighted(layer: Any, kind: type[specs.LayerSpec]) -> dict[str, Any]:

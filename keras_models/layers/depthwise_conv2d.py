@@ -22,7 +22,7 @@ def build(layer: specs.DepthwiseConv2D, seeds: Seeds, common: Common) -> Any:
         depth_multiplier=layer.depth_multiplier,
         data_format="channels_last",
         dilation_rate=layer.dilation_rate,
-        activation=keras_activation(str(layer.activation)),
+        activation=keras_activation(layer.activation, common["dtype"]),
         use_bias=layer.use_bias,
         # Keras calls the kernel's options by another name than the kernel
         **{name.replace("kernel_", "depthwise_"): value for name, value in options.items()},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_models.layers import activation
 from keras_models.layers.form import Common, Seeds
 from keras_models.runtime import keras
 from model_spec import layers as specs
-from model_spec.activations import ELU_ALPHA
 
 
 def build(layer: specs.ELU, seeds: Seeds, common: Common) -> Any:
@@ -17,6 +17,4 @@ def build(layer: specs.ELU, seeds: Seeds, common: Common) -> Any:
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """Its alpha."""
-    if layer.alpha == ELU_ALPHA:
-        return specs.Activation("elu", **common)
-    return specs.ELU(float(layer.alpha), **common)
+    return activation.read(layer, common)

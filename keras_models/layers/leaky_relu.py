@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from keras_models.layers import activation
 from keras_models.layers.form import Common, Seeds
 from keras_models.runtime import keras
 from model_spec import layers as specs
-from model_spec.activations import LEAKY_RELU_SLOPE
 
 
 def build(layer: specs.LeakyReLU, seeds: Seeds, common: Common) -> Any:
@@ -19,6 +17,4 @@ def build(layer: specs.LeakyReLU, seeds: Seeds, common: Common) -> Any:
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """Its slope."""
-    if np.float32(layer.negative_slope) == np.float32(LEAKY_RELU_SLOPE):
-        return specs.Activation("leaky_relu", **common)
-    return specs.LeakyReLU(float(layer.negative_slope), **common)
+    return activation.read(layer, common)

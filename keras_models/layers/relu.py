@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_models.layers import activation
 from keras_models.layers.form import Common, Seeds
 from keras_models.runtime import keras
 from model_spec import layers as specs
@@ -16,7 +17,4 @@ def build(layer: specs.ReLU, seeds: Seeds, common: Common) -> Any:
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
     """Its three numbers."""
-    largest, slope, threshold = layer.max_value, float(layer.negative_slope), float(layer.threshold)
-    if largest in (None, 6) and slope == threshold == 0:
-        return specs.Activation("relu" if largest is None else "relu6", **common)
-    return specs.ReLU(None if largest is None else float(largest), slope, threshold, **common)
+    return activation.read(layer, common)

@@ -23,7 +23,7 @@ def build(layer: specs.SeparableConv2D, seeds: Seeds, common: Common) -> Any:
         data_format="channels_last",
         dilation_rate=layer.dilation_rate,
         depth_multiplier=layer.depth_multiplier,
-        activation=keras_activation(str(layer.activation)),
+        activation=keras_activation(layer.activation, common["dtype"]),
         use_bias=layer.use_bias,
         # Keras calls a kernel depthwise_kernel and its options depthwise_initializer and depthwise_regularizer
         **{name.replace("_kernel_", "_"): value for name, value in options.items()},

@@ -43,7 +43,7 @@ OF_A_LAYER = _OF_AN_OBJECT | {"build_config", "name", "inbound_nodes"}
 _OPTIONS = {item.name for layer in LAYERS.values() for item in dataclasses.fields(layer)} | {
     *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims"),
     *("max_value", "negative_slope", "threshold", "alpha", "synchronized", "renorm", "renorm_momentum"),
-    *("interpolation", "rms_scaling"),
+    *("interpolation", "rms_scaling", "mean", "variance", "invert"),
 }
 """Options of Keras' layers that the readers know: those that a specification has, and those held against one value."""
 

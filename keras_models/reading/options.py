@@ -10,7 +10,8 @@ import numpy as np
 from keras_models.activations import step
 from keras_models.runtime import keras
 from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
+from model_spec.activations import ACTIVATIONS, ELU_ALPHA, LEAKY_RELU_SLOPE
+from model_spec.layers import ELU, LeakyReLU, ReLU
 
 _FUNCTIONS: dict[Any, str] = {keras.activations.get(name): name for name in ACTIVATIONS if name != "step"} | {
     step: "step"
@@ -70,8 +71,8 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, (bool, int, float, str, tuple, list)) else type(value).__name__
 
 
-def activation_of(layer: Any, function: Any) -> str:
-    """The name of a layer's ``activation``: a function of Keras, or one of its activation layers given as one."""
+def activation_of(layer: Any, function: Any) -> Any:
+    """A layer's ``activation``: the name of a function of Keras, or what stands for a layer given as one."""
     if isinstance(function, keras.layers.Layer):
         return activation_of_layer(function)
     try:
@@ -81,24 +82,24 @@ def activation_of(layer: Any, function: Any) -> str:
         raise refuse(layer, f"activation {name}", f"supported are {', '.join(ACTIVATIONS)}") from None
 
 
-def activation_of_layer(layer: Any) -> str:
-    """The name of the function that one of Keras' activation layers computes."""
+def activation_of_layer(layer: Any) -> Any:
+    """The function that one of Keras' activation layers computes: its name, or a layer of model_spec with its options.
+
+    Numbers of which a function has a name are read as this name.
+    """
     kind = type(layer)
     if kind is keras.layers.Activation:
         return activation_of(layer, layer.activation)
     if kind is keras.layers.ReLU:
-        only(layer, negative_slope=0.0, threshold=0.0)
-        if layer.max_value == 6:
-            return "relu6"
-        only(layer, max_value=None)
-        return "relu"
+        largest, slope, threshold = layer.max_value, float(layer.negative_slope), float(layer.threshold)
+        if largest in (None, 6) and slope == threshold == 0:
+            return "relu" if largest is None else "relu6"
+        return ReLU(None if largest is None else float(largest), slope, threshold)
     if kind is keras.layers.LeakyReLU:
-        if np.float32(layer.negative_slope) != np.float32(LEAKY_RELU_SLOPE):
-            raise refuse(layer, f"negative_slope={layer.negative_slope}", "supported is negative_slope=0.2")
-        return "leaky_relu"
+        named = np.float32(layer.negative_slope) == np.float32(LEAKY_RELU_SLOPE)
+        return "leaky_relu" if named else LeakyReLU(float(layer.negative_slope))
     if kind is keras.layers.ELU:
-        only(layer, alpha=1.0)
-        return "elu"
+        return "elu" if layer.alpha == ELU_ALPHA else ELU(float(layer.alpha))
     if kind is keras.layers.Softmax:
         only(layer, axis=-1)
         return "softmax"

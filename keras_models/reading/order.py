@@ -27,6 +27,23 @@ _CONVOLUTIONS = (
 )
 
 
+_ALONG_AXES = (
+    keras.layers.LayerNormalization,
+    keras.layers.UnitNormalization,
+    keras.layers.Normalization,
+    keras.layers.Permute,
+)
+"""What works along axes that are counted; channels-first images have other axes in these places."""
+
+_IN_PLACES = (
+    keras.layers.Reshape,
+    keras.layers.Permute,
+    keras.layers.RepeatVector,
+    keras.layers.GroupNormalization,
+)
+"""What rests on the places of features beside each other."""
+
+
 @dataclass
 class Order:
     """Where the values stand after the layers so far.
@@ -80,14 +97,14 @@ class Order:
         Raises:
             ValueError: a layer that works along another axis than the channels.
         """
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if isinstance(layer, (keras.layers.BatchNormalization, keras.layers.GroupNormalization)):
             channels = 0 if self.is_turned else len(self.shape) - 1
             # Axis 0 of Keras is the batch
             if layer.axis % (len(self.shape) + 1) != channels + 1:
                 raise refuse(layer, f"axis={layer.axis}", f"supported is that of the channels, axis={channels + 1}")
         if self.is_turned and isinstance(layer, (keras.layers.Dense, keras.layers.Reshape)):
             raise refuse(layer, "this layer on channels-first images", "put a Flatten in front of it")
-        if self.is_turned and isinstance(layer, keras.layers.LayerNormalization):
+        if self.is_turned and isinstance(layer, _ALONG_AXES):
             raise refuse(layer, "this layer on channels-first images", "build it on channels-last images")
         if self.is_turned and isinstance(layer, _CONVOLUTIONS) and layer.use_bias:
             # keras/src/backend/tensorflow/numpy.py, add: a bias as long as the last axis goes along the last axis
@@ -107,7 +124,7 @@ class Order:
         if isinstance(layer, keras.layers.Dense):
             # The kernel's rows are the features; its columns are in no order but their own
             return {**variables, "kernel": variables["kernel"][self.features]}
-        if isinstance(layer, keras.layers.Reshape):
+        if isinstance(layer, _IN_PLACES):
             raise refuse(layer, "this layer behind a Flatten of channels-first images", "put a Dense layer between")
         return {name: value[self.features] if value.size > 1 else value for name, value in variables.items()}
 

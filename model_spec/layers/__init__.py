@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from model_spec.layers.depthwise_conv2d import DepthwiseConv2D
     from model_spec.layers.dropout import Dropout
     from model_spec.layers.elu import ELU
+    from model_spec.layers.group_normalization import GroupNormalization
     from model_spec.layers.layer_normalization import LayerNormalization
     from model_spec.layers.leaky_relu import LeakyReLU
     from model_spec.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+    from model_spec.layers.normalization import Normalization
+    from model_spec.layers.permute import Permute
     from model_spec.layers.pooling import (
         AveragePooling2D,
         GlobalAveragePooling2D,
@@ -38,8 +41,11 @@ if TYPE_CHECKING:
     )
     from model_spec.layers.prelu import PReLU
     from model_spec.layers.relu import ReLU
+    from model_spec.layers.repeat_vector import RepeatVector
     from model_spec.layers.reshaping import Flatten, Rescaling, Reshape, ZeroPadding2D
     from model_spec.layers.separable_conv2d import SeparableConv2D
+    from model_spec.layers.softmax import Softmax
+    from model_spec.layers.unit_normalization import UnitNormalization
     from model_spec.layers.up_sampling2d import UpSampling2D
     from model_spec.layers.zero_padding1d import ZeroPadding1D
 
@@ -66,15 +72,21 @@ LAYERS: LazyTable[type[LayerSpec]] = LazyTable(
         "UpSampling2D": "up_sampling2d",
         "Flatten": "reshaping",
         "Reshape": "reshaping",
+        "Permute": "permute",
+        "RepeatVector": "repeat_vector",
         "Rescaling": "reshaping",
         "Dropout": "dropout",
         "BatchNormalization": "batch_normalization",
         "LayerNormalization": "layer_normalization",
+        "GroupNormalization": "group_normalization",
+        "UnitNormalization": "unit_normalization",
+        "Normalization": "normalization",
         "Activation": "activation",
         "PReLU": "prelu",
         "LeakyReLU": "leaky_relu",
         "ELU": "elu",
         "ReLU": "relu",
+        "Softmax": "softmax",
         "Add": "merging",
         "Subtract": "merging",
         "Multiply": "merging",
@@ -112,16 +124,22 @@ __all__ = [
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "LayerNormalization",
     "LayerSpec",
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Normalization",
     "PReLU",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "SeparableConv2D",
+    "Softmax",
+    "UnitNormalization",
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",

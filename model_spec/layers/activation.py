@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model_spec.activations import ACTIVATIONS
 from model_spec.layers.base import LayerSpec
@@ -12,6 +13,8 @@ from model_spec.validation import one_of
 @dataclass(frozen=True)
 class Activation(LayerSpec):
     """A named activation function as a layer of its own, as ``keras.layers.Activation``."""
+
+    is_function: ClassVar[bool] = True
 
     activation: str
 

@@ -26,6 +26,8 @@ class LayerSpec:
 
     merges: ClassVar[bool] = False
     """True for layers that take several inputs."""
+    is_function: ClassVar[bool] = False
+    """True for layers that are one function without variables, which other layers take as their ``activation``."""
     windows_on_output: ClassVar[bool] = False
     """True where the windows stand on the output, one for each cell of the input, as in a transposed convolution."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS
+from model_spec import activations, initializers, regularizers
 from model_spec.layers.conv2d import Conv2D
 from model_spec.layers.over_steps import OverSteps, one_integer
 from model_spec.shapes import window_extent
@@ -19,7 +18,7 @@ class Conv1D(OverSteps):
 
     Shapes: input (steps, channels), kernel (kernel size, channels, filters), bias (filters,), output (new steps,
     filters). ``padding`` is "valid", "same", or "causal": zeros in front alone, so that no output sees a later step
-    (keras/src/layers/convolutional/base_conv.py, ``_compute_causal_padding``).
+    (keras/src/layers/convolutional/base_conv.py, ``_compute_causal_padding``). ``groups`` is that of ``Conv2D``.
     """
 
     filters: int
@@ -27,12 +26,13 @@ class Conv1D(OverSteps):
     strides: int = 1
     padding: str = "valid"
     dilation_rate: int = 1
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
+    groups: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,13 +42,18 @@ class Conv1D(OverSteps):
             strides=one_integer("strides", self.strides),
             padding=one_of("padding", self.padding, ("valid", "same", "causal")),
             dilation_rate=one_integer("dilation_rate", self.dilation_rate),
-            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            activation=activations.get(self.activation),
             use_bias=boolean("use_bias", self.use_bias),
             kernel_initializer=initializers.get(self.kernel_initializer),
             bias_initializer=initializers.get(self.bias_initializer),
             kernel_regularizer=regularizers.get(self.kernel_regularizer),
             bias_regularizer=regularizers.get(self.bias_regularizer),
+            groups=positive_integer("groups", self.groups),
         )
+        if self.filters % self.groups:
+            raise ValueError(
+                f"filters must be a multiple of groups, got {self.filters} filters in {self.groups} groups"
+            )
         if self.strides > 1 and self.dilation_rate > 1:
             raise ValueError(
                 f"strides and dilation_rate cannot both exceed 1 (Keras refuses it), got strides={self.strides} "
@@ -66,4 +71,5 @@ class Conv1D(OverSteps):
             (1, self.dilation_rate),
             self.activation,
             self.use_bias,
+            groups=self.groups,
         )

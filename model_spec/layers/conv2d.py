@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS
+from model_spec import activations, initializers, regularizers
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
-from model_spec.validation import boolean, integer_pair, one_of, padding_of_windows, positive_integer
+from model_spec.validation import boolean, integer_pair, padding_of_windows, positive_integer
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,9 @@ class Conv2D(LayerSpec):
 
     Shapes: input (height, width, channels), kernel (kernel height, kernel width, channels, filters), bias (filters,),
     output (new height, new width, filters). ``padding`` is "valid", "same", or cells of zeros: one integer, (height,
-    width) or ((top, bottom), (left, right)), which Keras does with a ``ZeroPadding2D`` in front.
+    width) or ((top, bottom), (left, right)), which Keras does with a ``ZeroPadding2D`` in front. With ``groups`` the
+    channels and the filters are cut into so many parts, each part of the filters sees its part of the channels alone,
+    and the kernel has channels / groups in their place.
     """
 
     filters: int
@@ -26,12 +27,13 @@ class Conv2D(LayerSpec):
     strides: Pair = (1, 1)
     padding: Any = "valid"
     dilation_rate: Pair = (1, 1)
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
+    groups: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,13 +43,18 @@ class Conv2D(LayerSpec):
             strides=integer_pair("strides", self.strides),
             padding=padding_of_windows(self.padding),
             dilation_rate=integer_pair("dilation_rate", self.dilation_rate),
-            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            activation=activations.get(self.activation),
             use_bias=boolean("use_bias", self.use_bias),
             kernel_initializer=initializers.get(self.kernel_initializer),
             bias_initializer=initializers.get(self.bias_initializer),
             kernel_regularizer=regularizers.get(self.kernel_regularizer),
             bias_regularizer=regularizers.get(self.bias_regularizer),
+            groups=positive_integer("groups", self.groups),
         )
+        if self.filters % self.groups:
+            raise ValueError(
+                f"filters must be a multiple of groups, got {self.filters} filters in {self.groups} groups"
+            )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"strides and dilation_rate cannot both exceed 1 (Keras refuses it), got strides={self.strides} "
@@ -56,11 +63,15 @@ class Conv2D(LayerSpec):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         image = image_shape(input_shape)
+        if image[2] % self.groups:
+            raise ValueError(
+                f"groups must divide the channels of the input, got {self.groups} groups of {image[2]} channels"
+            )
         size = windowed_shape(image, self.kernel_size, self.strides, self.padding, self.dilation_rate)
         return (*size, self.filters)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        shapes: dict[str, Shape] = {"kernel": (*self.kernel_size, input_shape[-1], self.filters)}
+        shapes: dict[str, Shape] = {"kernel": (*self.kernel_size, input_shape[-1] // self.groups, self.filters)}
         if self.use_bias:
             shapes["bias"] = (self.filters,)
         return shapes

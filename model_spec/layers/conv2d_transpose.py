@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS
+from model_spec import activations, initializers, regularizers
 from model_spec.layers.base import LayerSpec
 from model_spec.names import shown
 from model_spec.shapes import Pair, Shape, image_shape, transposed_size
@@ -30,7 +29,7 @@ class Conv2DTranspose(LayerSpec):
     strides: Pair = (1, 1)
     padding: str = "valid"
     output_padding: Any = None
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
@@ -45,7 +44,7 @@ class Conv2DTranspose(LayerSpec):
             strides=integer_pair("strides", self.strides),
             padding=one_of("padding", self.padding, ("valid", "same")),
             output_padding=self._output_padding(),
-            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            activation=activations.get(self.activation),
             use_bias=boolean("use_bias", self.use_bias),
             kernel_initializer=initializers.get(self.kernel_initializer),
             bias_initializer=initializers.get(self.bias_initializer),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS
+from model_spec import activations, initializers, regularizers
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Shape
-from model_spec.validation import boolean, one_of, positive_integer
+from model_spec.validation import boolean, positive_integer
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Dense(LayerSpec):
     """
 
     units: int
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
@@ -31,7 +30,7 @@ class Dense(LayerSpec):
         super().__post_init__()
         self._set(
             units=positive_integer("units", self.units),
-            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            activation=activations.get(self.activation),
             use_bias=boolean("use_bias", self.use_bias),
             kernel_initializer=initializers.get(self.kernel_initializer),
             bias_initializer=initializers.get(self.bias_initializer),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import initializers, regularizers
-from model_spec.activations import ACTIVATIONS
+from model_spec import activations, initializers, regularizers
 from model_spec.initializers import Initializer
 from model_spec.layers.base import LayerSpec
 from model_spec.regularizers import Regularizer
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
-from model_spec.validation import boolean, integer_pair, one_of, padding_of_windows, positive_integer
+from model_spec.validation import boolean, integer_pair, padding_of_windows, positive_integer
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class DepthwiseConv2D(LayerSpec):
     padding: Any = "valid"
     depth_multiplier: int = 1
     dilation_rate: Pair = (1, 1)
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     depthwise_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
@@ -43,7 +42,7 @@ class DepthwiseConv2D(LayerSpec):
             padding=padding_of_windows(self.padding),
             depth_multiplier=positive_integer("depth_multiplier", self.depth_multiplier),
             dilation_rate=integer_pair("dilation_rate", self.dilation_rate),
-            activation=one_of("activation", self.activation or "linear", ACTIVATIONS),
+            activation=activations.get(self.activation),
             use_bias=boolean("use_bias", self.use_bias),
             depthwise_initializer=initializers.get(self.depthwise_initializer),
             bias_initializer=initializers.get(self.bias_initializer),

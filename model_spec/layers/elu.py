@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model_spec.layers.base import LayerSpec
 from model_spec.validation import real
@@ -11,6 +12,8 @@ from model_spec.validation import real
 @dataclass(frozen=True)
 class ELU(LayerSpec):
     """``x`` where x > 0, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016), as ``keras.layers.ELU``."""
+
+    is_function: ClassVar[bool] = True
 
     alpha: float = 1.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model_spec.layers.base import LayerSpec
 from model_spec.validation import real
@@ -11,6 +12,8 @@ from model_spec.validation import real
 @dataclass(frozen=True)
 class LeakyReLU(LayerSpec):
     """``x`` where x > 0, else ``negative_slope * x`` (Maas et al., 2013), as ``keras.layers.LeakyReLU``."""
+
+    is_function: ClassVar[bool] = True
 
     negative_slope: float = 0.3
 

@@ -16,22 +16,40 @@ class Merge(LayerSpec):
     """The base of all merges: ``inputs`` names two layers or more, whose shapes are the same."""
 
     merges: ClassVar[bool] = True
+    repeats: ClassVar[bool] = False
+    """True where an axis of one value is repeated if another input has more, as NumPy broadcasts.
+
+    Not in sums: Keras on TensorFlow takes some of them for biases of channels-first images, and adds along the wrong
+    axis (keras/src/backend/tensorflow/numpy.py, ``add``).
+    """
 
     def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
         """The common shape of all inputs."""
-        if len(set(input_shape)) > 1:
+        sizes = [set(along) - ({1} if self.repeats else set()) for along in zip(*input_shape, strict=False)]
+        if len(set(map(len, input_shape))) > 1 or any(len(along) > 1 for along in sizes):
+            also = ", or 1 along an axis" if self.repeats else ""
             raise ValueError(
-                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which must be the same; "
+                f"its inputs have shapes {' and '.join(map(str, input_shape))}, which must be the same{also}; "
                 f"bring them to one shape, with a 1x1 convolution for instance"
             )
-        return input_shape[0]
+        return tuple(max(along, default=1) for along in sizes)
 
 
 class Add(Merge):
     """The sum of all inputs, from first to last, as ``keras.layers.Add``."""
 
 
-class Subtract(Merge):
+class Average(Merge):
+    """The mean of all inputs, as ``keras.layers.Average``."""
+
+
+class RepeatingMerge(Merge):
+    """The base of merges that repeat axes of one value: (1, 1, channels) stands for every place of an image."""
+
+    repeats: ClassVar[bool] = True
+
+
+class Subtract(RepeatingMerge):
     """The first input minus the second, as ``keras.layers.Subtract``."""
 
     def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
@@ -40,19 +58,15 @@ class Subtract(Merge):
         return super().output_shape(input_shape)
 
 
-class Multiply(Merge):
+class Multiply(RepeatingMerge):
     """The product of all inputs, from first to last, as ``keras.layers.Multiply``."""
 
 
-class Average(Merge):
-    """The mean of all inputs, as ``keras.layers.Average``."""
-
-
-class Maximum(Merge):
+class Maximum(RepeatingMerge):
     """The largest of all inputs, value by value, as ``keras.layers.Maximum``."""
 
 
-class Minimum(Merge):
+class Minimum(RepeatingMerge):
     """The smallest of all inputs, value by value, as ``keras.layers.Minimum``."""
 
 

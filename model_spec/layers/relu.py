@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model_spec.layers.base import LayerSpec
 from model_spec.validation import real
@@ -14,6 +15,8 @@ class ReLU(LayerSpec):
 
     As ``keras.layers.ReLU``, which knows no negative values of the three.
     """
+
+    is_function: ClassVar[bool] = True
 
     max_value: float | None = None
     negative_slope: float = 0.0

@@ -32,7 +32,7 @@ class SeparableConv2D(LayerSpec):
     padding: Any = "valid"
     dilation_rate: Pair = (1, 1)
     depth_multiplier: int = 1
-    activation: str | None = "linear"
+    activation: Any = "linear"
     use_bias: bool = True
     depthwise_initializer: Any = "glorot_uniform"
     pointwise_initializer: Any = "glorot_uniform"

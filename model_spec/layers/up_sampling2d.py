@@ -1,4 +1,4 @@
-"""UpSampling2D: every cell of the image is repeated."""
+"""UpSampling2D: more cells of the image, repeated or interpolated."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ from dataclasses import dataclass
 
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape
-from model_spec.validation import integer_pair
+from model_spec.validation import integer_pair, one_of
 
 
 @dataclass(frozen=True)
 class UpSampling2D(LayerSpec):
-    """Each cell as a block of ``size`` equal cells, as ``keras.layers.UpSampling2D(interpolation="nearest")``.
+    """``size`` times as many rows and columns, as ``keras.layers.UpSampling2D``.
 
-    Shapes: (height, width, channels) -> (height * size[0], width * size[1], channels).
+    Shapes: (height, width, channels) -> (height * size[0], width * size[1], channels). ``interpolation`` is "nearest",
+    each cell as a block of equal cells, or "bilinear": straight lines between the centres of the cells, and the
+    outermost values beyond them.
     """
 
     size: Pair = (2, 2)
+    interpolation: str = "nearest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set(size=integer_pair("size", self.size))
+        self._set(
+            size=integer_pair("size", self.size),
+            interpolation=one_of("interpolation", self.interpolation, ("nearest", "bilinear")),
+        )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         height, width, channels = image_shape(input_shape)

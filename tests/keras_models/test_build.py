@@ -11,6 +11,7 @@ from keras_models import layers as keras_forms
 from keras_models.activations import step
 from keras_models.initializers import keras_initializer, keras_regularizer
 from keras_models.losses import HalfSumSquaredError
+from keras_models.weight_files import named_variables
 from model_spec import (
     Dense,
     Dropout,
@@ -37,8 +38,8 @@ def check_same_structure(spec):
     assert [layer.trainable for layer in layers] == [layer.trainable for layer in spec.layers]
     assert {name: value.shape for name, value in model.weights.items()} == spec.variable_shapes
     assert list(model.weights) == list(spec.variable_shapes)
-    for value, own in zip(model.get_weights(), model.keras_model.get_weights(), strict=True):
-        np.testing.assert_array_equal(value, own)
+    for value, own in zip(model.get_weights(), named_variables(model.keras_model).values(), strict=True):
+        np.testing.assert_array_equal(value, own.numpy())
 
 
 @pytest.mark.parametrize("name", zoo.ZOO)

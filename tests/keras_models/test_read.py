@@ -89,6 +89,22 @@ READ = [
     (layers.Dense(2, kernel_initializer="orthogonal"), ms.Dense(2)),
     (layers.PReLU("ones", "l2", shared_axes=[1, 2]), ms.PReLU("ones", "l2", (1, 2))),
     (layers.PReLU(shared_axes=1), ms.PReLU(shared_axes=1)),
+    (layers.Conv2D(4, 3, groups=1), ms.Conv2D(4, 3)),
+    (layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.1)), ms.Dense(2, activation=ms.LeakyReLU(0.1))),
+    (layers.Dense(2, activation=layers.ReLU(max_value=5)), ms.Dense(2, activation=ms.ReLU(5.0))),
+    (layers.Conv2D(2, 3, activation=layers.ELU(alpha=2.0)), ms.Conv2D(2, 3, activation=ms.ELU(2.0))),
+    (layers.Activation(layers.LeakyReLU(negative_slope=0.1)), ms.LeakyReLU(0.1)),
+    (layers.Activation("log_softmax"), ms.Activation("log_softmax")),
+    (layers.Softmax(axis=1), ms.Softmax(1)),
+    (layers.GroupNormalization(1, epsilon=1e-5, center=False), ms.GroupNormalization(1, 1e-5, False)),
+    (layers.GroupNormalization(-1), ms.GroupNormalization(1)),
+    (layers.UnitNormalization(axis=[1, 2]), ms.UnitNormalization((1, 2))),
+    (layers.Normalization(axis=None), ms.Normalization(None)),
+    (layers.Normalization(axis=(1, -1)), ms.Normalization((1, -1))),
+    (layers.Normalization(mean=3.0, variance=2.0), ms.Normalization()),
+    (layers.RepeatVector(3), ms.RepeatVector(3)),
+    (layers.Permute((2, 1, 3)), ms.Permute((2, 1, 3))),
+    (layers.UpSampling2D(2, interpolation="bilinear"), ms.UpSampling2D(2, "bilinear")),
     (layers.LayerNormalization(), ms.LayerNormalization()),
     (layers.LayerNormalization([2, 1], 1e-5, False), ms.LayerNormalization((1, 2), 1e-5, False)),
     (layers.Flatten(), ms.Flatten()),
@@ -101,7 +117,8 @@ READ = [
 
 def on_its_input(layer):
     """A model of this layer alone, on steps or on images."""
-    return sequential(layer, shape=(8, 2) if "1D" in type(layer).__name__ else (8, 8, 1))
+    shape = (8, 2) if "1D" in type(layer).__name__ else (8,) if isinstance(layer, layers.RepeatVector) else (8, 8, 1)
+    return sequential(layer, shape=shape)
 
 
 @pytest.mark.parametrize(("layer", "expected"), READ, ids=lambda value: getattr(value, "name", None))
@@ -143,9 +160,14 @@ def dot():
     return keras.Model(inputs, layers.Dot(axes=1)([layers.Dense(2)(inputs), layers.Dense(2)(inputs)]))
 
 
-def broadcast():
+def repeated_sum():
     inputs = keras.Input((4, 3))
-    return keras.Model(inputs, layers.Multiply()([inputs, layers.Dense(1)(inputs)]))
+    return keras.Model(inputs, layers.Add()([inputs, layers.Dense(1)(inputs)]))
+
+
+def other_ranks():
+    inputs = keras.Input((4, 3))
+    return keras.Model(inputs, layers.Multiply()([inputs, layers.GlobalAveragePooling1D()(inputs)]))
 
 
 def shared():
@@ -188,10 +210,12 @@ def test_slopes_behind_a_channels_first_flatten_change_places():
 
 
 REFUSED = [
-    (lambda: sequential(layers.GroupNormalization(1)), "GroupNormalization.*supported are Dense"),
+    (lambda: sequential(layers.SpectralNormalization(layers.Dense(2))), "SpectralNormalization.*supported are Dense"),
+    (lambda: sequential(layers.GroupNormalization(1, axis=1)), "axis=1"),
+    (lambda: sequential(layers.Normalization(invert=True)), "invert=True"),
+    (lambda: sequential(layers.UpSampling2D(interpolation="bicubic")), "interpolation='bicubic'"),
+    (lambda: sequential(layers.UnitNormalization(axis=(0, 1))), "axis=.0, 1."),
     (lambda: sequential(Doubled(2)), "Doubled"),
-    (lambda: sequential(layers.Conv2D(2, 3, groups=2), shape=(8, 8, 2)), "groups=2"),
-    (lambda: sequential(layers.Conv1D(2, 3, groups=2), shape=(8, 2)), "groups=2"),
     (
         lambda: sequential(layers.Conv1D(2, 3, data_format="channels_first"), shape=(8, 9)),
         "data_format='channels_first'",
@@ -204,15 +228,13 @@ REFUSED = [
     (lambda: sequential(layers.Conv2DTranspose(2, 3, dilation_rate=2), shape=(8, 8, 2)), r"dilation_rate=\(2, 2\)"),
     (lambda: sequential(layers.Dense(2, activation="celu")), "activation celu"),
     (lambda: sequential(layers.Dense(2, activation=lambda x: x)), "activation <lambda>"),
-    (lambda: sequential(layers.Dense(2, activation=layers.LeakyReLU(negative_slope=0.3))), "negative_slope=0.3"),
-    (lambda: sequential(layers.Dense(2, activation=layers.ReLU(max_value=5))), "max_value=5"),
     (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
     (
         lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.PReLU(), layers.Flatten()),
         "a value for every place of channels-first images",
     ),
-    (lambda: sequential(layers.Dense(2, activation=layers.ELU(alpha=2.0))), "alpha=2.0"),
-    (lambda: sequential(layers.Softmax(axis=1)), "axis=1"),
+    (lambda: sequential(layers.Dense(2, activation=layers.Softmax(axis=1))), "axis=1"),
+    (lambda: sequential(layers.Softmax(axis=(1, 2))), "axis=.1, 2."),
     (lambda: sequential(layers.RandomCrop(4, 4)), "RandomCrop"),
     (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
@@ -230,7 +252,8 @@ REFUSED = [
     (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
     (dot, "takes 2 inputs; supported with several are Add"),
-    (broadcast, r"shapes \(4, 3\) and \(4, 1\), which must be the same"),
+    (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
+    (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
     (shared, "more than once"),
     (two_outputs, "2 outputs"),
     (bare_operation, "operation .*Relu.*supported are layers"),

@@ -19,6 +19,8 @@ REQUIRED = {
     "Conv2DTranspose": {"filters": 3, "kernel_size": 2},
     "AveragePooling1D": {"pool_size": 2},
     "AveragePooling2D": {"pool_size": (2, 2)},
+    "Permute": {"dims": (2, 1)},
+    "RepeatVector": {"n": 2},
     "Reshape": {"target_shape": (3,)},
     "Rescaling": {"scale": 1.0},
     "Dropout": {"rate": 0.5},

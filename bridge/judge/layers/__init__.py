@@ -11,15 +11,22 @@ from bridge.judge.layers import (
     dense,
     depthwise_conv2d,
     elu,
+    group_normalization,
+    in_groups,
     layer_normalization,
     leaky_relu,
     merging,
+    normalization,
     over_steps,
+    permute,
     pooling,
     prelu,
     relu,
+    repeat_vector,
     reshaping,
     separable_conv2d,
+    softmax,
+    unit_normalization,
     up_sampling2d,
 )
 from bridge.judge.layers.form import JudgedLayer
@@ -35,9 +42,12 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.Rescaling: JudgedLayer(reshaping.ScalingRule(), reshaping.draw_rescaling),
     specs.BatchNormalization: JudgedLayer(batch_normalization.BatchNormalizationRule(), batch_normalization.draw),
     specs.LayerNormalization: JudgedLayer(layer_normalization.LayerNormalizationRule(), layer_normalization.draw),
+    specs.GroupNormalization: JudgedLayer(group_normalization.GroupNormalizationRule(), group_normalization.draw),
+    specs.UnitNormalization: JudgedLayer(unit_normalization.UnitNormalizationRule(), unit_normalization.draw),
     specs.ELU: JudgedLayer(elu.ELURule(), elu.draw),
     specs.LeakyReLU: JudgedLayer(leaky_relu.LeakyReLURule(), leaky_relu.draw),
     specs.ReLU: JudgedLayer(relu.ReLURule(), relu.draw),
+    specs.Softmax: JudgedLayer(softmax.SoftmaxRule(), softmax.draw),
     specs.PReLU: JudgedLayer(prelu.PReLURule(), prelu.draw),
     specs.Dense: JudgedLayer(LinearRule(), dense.draw, ("image", "row", "row", "steps")),
     specs.Flatten: JudgedLayer(reshaping.MovingRule(), lambda some, shape: specs.Flatten(), ("end", "end of steps")),
@@ -48,8 +58,11 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         pooling.GlobalMaxPoolingRule(), lambda some, shape: specs.GlobalMaxPooling2D(), ("end",), routes_gradient=True
     ),
     specs.Reshape: JudgedLayer(reshaping.MovingRule(), reshaping.draw_reshape),
+    specs.Normalization: JudgedLayer(normalization.NormalizationRule(), normalization.draw),
+    specs.Permute: JudgedLayer(reshaping.MovingRule(), permute.draw),
+    specs.RepeatVector: JudgedLayer(up_sampling2d.RepeatingRule(), repeat_vector.draw, ("row",)),
     specs.ZeroPadding2D: JudgedLayer(reshaping.MovingRule(), reshaping.draw_zero_padding, ("image",)),
-    specs.UpSampling2D: JudgedLayer(up_sampling2d.RepeatingRule(), up_sampling2d.draw, ("image",)),
+    specs.UpSampling2D: JudgedLayer(up_sampling2d.UpSamplingRule(), up_sampling2d.draw, ("image",)),
     specs.Cropping2D: JudgedLayer(reshaping.MovingRule(), cropping2d.draw, ("image",)),
     specs.ZeroPadding1D: JudgedLayer(reshaping.MovingRule(), over_steps.draw_zero_padding, ("steps",)),
     specs.AveragePooling2D: JudgedLayer(
@@ -58,9 +71,9 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.MaxPooling2D: JudgedLayer(
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
-    specs.Conv2D: JudgedLayer(LinearRule(), conv2d.draw, ("image",) * 3),
+    specs.Conv2D: JudgedLayer(in_groups.InGroupsRule(), conv2d.draw, ("image",) * 3),
     specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
-    specs.DepthwiseConv2D: JudgedLayer(depthwise_conv2d.DepthwiseRule(), depthwise_conv2d.draw, ("image",)),
+    specs.DepthwiseConv2D: JudgedLayer(in_groups.InGroupsRule(), depthwise_conv2d.draw, ("image",)),
     specs.SeparableConv2D: JudgedLayer(separable_conv2d.SeparableRule(), separable_conv2d.draw, ("image",)),
     specs.GlobalAveragePooling1D: JudgedLayer(
         over_steps.OverStepsRule(pooling.GlobalAveragePoolingRule()),
@@ -82,14 +95,16 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
         ("steps",),
         routes_gradient=True,
     ),
-    specs.Conv1D: JudgedLayer(over_steps.OverStepsRule(LinearRule()), over_steps.draw_convolution, ("steps",) * 2),
+    specs.Conv1D: JudgedLayer(
+        over_steps.OverStepsRule(in_groups.InGroupsRule()), over_steps.draw_convolution, ("steps",) * 2
+    ),
     specs.Add: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Add), ("merge",)),
     specs.Concatenate: JudgedLayer(merging.ConcatenateRule(), merging.draw_concatenate, ("merge",)),
-    specs.Subtract: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Subtract), ("merge",)),
-    specs.Multiply: JudgedLayer(merging.MultiplyRule(), merging.drawing(specs.Multiply), ("merge",)),
+    specs.Subtract: JudgedLayer(merging.LINEAR, merging.drawing(specs.Subtract), ("merge",)),
+    specs.Multiply: JudgedLayer(merging.PRODUCT, merging.drawing(specs.Multiply), ("merge",)),
     specs.Average: JudgedLayer(merging.LinearMergeRule(), merging.drawing(specs.Average), ("merge",)),
-    specs.Maximum: JudgedLayer(merging.ExtremeRule(), merging.drawing(specs.Maximum), ("merge",)),
-    specs.Minimum: JudgedLayer(merging.ExtremeRule(), merging.drawing(specs.Minimum), ("merge",)),
+    specs.Maximum: JudgedLayer(merging.EXTREME, merging.drawing(specs.Maximum), ("merge",)),
+    specs.Minimum: JudgedLayer(merging.EXTREME, merging.drawing(specs.Minimum), ("merge",)),
 }
 
 

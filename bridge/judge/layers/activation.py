@@ -16,7 +16,8 @@ _FORM = 2.0
 """Rounding errors of a textbook form, each of the size of its largest intermediate value."""
 
 
-def _softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
+def softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
+    """Variance of y = softmax(x) over the last axis."""
     # The exponent z - max(z), or z - log(sum(exp(z))), is rounded; its absolute error is the exponential's relative one
     shifted = np.abs(trace.x - trace.x.max(axis=-1, keepdims=True))
     largest = np.abs(trace.x).max(axis=-1, keepdims=True) + np.log(trace.x.shape[-1])
@@ -28,7 +29,8 @@ def _softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
     return carried + rounding.function(trace.y) + 2 * rounding.unit * np.square(largest * trace.y)
 
 
-def _softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+def softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+    """Error of dx behind y = softmax(x) over the last axis."""
     # dx = y (dy - s), s = sum(dy y)
     y, dy = trace.y, cotangent.value
     inner = (dy * y).sum(axis=-1, keepdims=True)
@@ -41,6 +43,36 @@ def _softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangen
     variance += rounding.unit * (np.square(y * dy) + np.square(y * inner))
     inner_kink = (np.square(y) * cotangent.kink).sum(axis=-1, keepdims=True)
     return BackwardError(variance, np.square(y) * (cotangent.kink + inner_kink))
+
+
+def _log_softmax_forward(rounding: Rounding, trace: LayerTrace) -> Array:
+    x, y, probability = trace.x, trace.y, np.exp(trace.y)
+    shifted = x - x.max(axis=-1, keepdims=True)
+    largest = np.abs(x).max(axis=-1, keepdims=True) + np.log(x.shape[-1])
+    # dy_i = dx_i - sum_j p_j dx_j
+    spread = (np.square(probability) * trace.x_variance).sum(axis=-1, keepdims=True)
+    carried = np.maximum(trace.x_variance * (1 - 2 * probability) + spread, 0)
+    # log(sum(exp(shifted))): the exponents, their sum, and the logarithm, which is log(classes) at most
+    powers = np.square(probability) * (rounding.unit * np.square(shifted) + rounding.function(np.ones_like(x)))
+    total = rounding.sum_of(np.square(probability).sum(axis=-1, keepdims=True), np.ones(1), x.shape[-1])
+    logarithm = powers.sum(axis=-1, keepdims=True) + total + rounding.function(np.log(x.shape[-1]) * np.ones(1))
+    # Or x less a rounded log(sum(exp(x))), or the logarithm of a rounded probability
+    forms = 2 * rounding.unit * np.square(largest) + rounding.function(np.ones(1)) + rounding.function(y)
+    return np.asarray(carried + rounding.unit * np.square(shifted) + logarithm + forms)
+
+
+def _log_softmax_backward(rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
+    # dx = dy - p s, s = sum(dy)
+    dy, probability = cotangent.value, np.exp(trace.y)
+    total = dy.sum(axis=-1, keepdims=True)
+    own = rounding.sum_of(np.square(dy).sum(axis=-1, keepdims=True), total, dy.shape[-1])
+    spread = np.square(probability) * (cotangent.variance.sum(axis=-1, keepdims=True) + own)
+    carried = np.maximum(cotangent.variance * (1 - 2 * probability), 0) + spread
+    # The logarithm's absolute error is the probability's relative one
+    moved = np.square(total) * (np.square(probability) * trace.y_variance + rounding.function(probability))
+    rounded = rounding.unit * (np.square(dx) + np.square(probability * total))
+    kink = cotangent.kink + np.square(probability) * cotangent.kink.sum(axis=-1, keepdims=True)
+    return BackwardError(carried + moved + rounded, kink)
 
 
 def _slope_variance(rounding: Rounding, name: str, trace: LayerTrace) -> Array:
@@ -130,7 +162,9 @@ class ActivationRule:
         if name == "linear":
             return variance
         if name == "softmax":
-            return _softmax_forward(rounding, trace)
+            return softmax_forward(rounding, trace)
+        if name == "log_softmax":
+            return _log_softmax_forward(rounding, trace)
         if name in _BY_DIFFERENCES:
             return _smooth_forward(rounding, name, trace)
         # A negative x within its error of zero may come out positive, by no more than its error
@@ -151,7 +185,9 @@ class ActivationRule:
         if name == "linear":
             return BackwardError(cotangent.variance, cotangent.kink)
         if name == "softmax":
-            return _softmax_backward(rounding, trace, cotangent, dx)
+            return softmax_backward(rounding, trace, cotangent, dx)
+        if name == "log_softmax":
+            return _log_softmax_backward(rounding, trace, cotangent, dx)
         if name in _BY_DIFFERENCES:
             return _smooth_backward(rounding, name, trace, cotangent, dx)
         squared_slope = np.square(FUNCTIONS[name].backward(trace.x, trace.y, np.ones_like(dy)))

@@ -24,6 +24,7 @@ def draw(some: Some, shape: Shape) -> Conv2D:
         # stride along the width only, and outputs one cell wide; TF_ENABLE_ONEDNN_OPTS=0 gives the right values
         strides = (1, 1)
     filters = some.integer(1, _FILTERS)
+    groups = shape[-1] if filters % shape[-1] == 0 and some.rarely() else 1
     return Conv2D(
         filters,
         window,
@@ -31,6 +32,7 @@ def draw(some: Some, shape: Shape) -> Conv2D:
         padding=padding,
         dilation_rate=dilation,
         activation=draw_activation(some, filters),
+        groups=groups,
         **draw_weighted(some),
     )
 

@@ -54,7 +54,7 @@ class JudgedLayer:
 
 def draw_activation(some: Some, size: int) -> str:
     """Name of an activation for a last axis of this size."""
-    return str(some.of([name for name in DIFFERENTIABLE if name != "softmax" or size > 1]))
+    return str(some.of([name for name in DIFFERENTIABLE if "softmax" not in name or size > 1]))
 
 
 def draw_weighted(some: Some) -> dict[str, Any]:

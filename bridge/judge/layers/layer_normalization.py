@@ -15,21 +15,13 @@ from model_spec import Activation, LayerNormalization
 from model_spec.shapes import Shape, element_count
 
 
-class _Columns:
-    """One layer's values as a matrix: a column for each group that is normalized together, (values, groups)."""
+class Columns:
+    """Values as a matrix: a column for each group along these axes, (values, groups)."""
 
-    def __init__(self, trace: LayerTrace) -> None:
-        layer: FromScratch = trace.layer  # type: ignore[assignment]
-        _, cache = layer.forward(trace.params, trace.state, trace.x, trace.context)
-        self.shape, self.axes = trace.x.shape, layer.spec.axes(trace.x.ndim)
-        self.others = tuple(axis for axis in range(trace.x.ndim) if axis not in self.axes)
-        self.groups = int(np.prod([self.shape[axis] for axis in self.others]))
-        ones = np.ones([self.shape[axis] for axis in self.axes])
-        gamma = layer.along_axes(trace.params.get("gamma", ones), trace.x.ndim)
-        self.x, self.normalized = self.of(trace.x), self.of(cache.normalized)
-        self.gamma = self.of(np.broadcast_to(gamma, self.shape))
-        # (n, ..., 1) -> (groups,)
-        self.inverse, self.mean = cache.inverse.reshape(-1), cache.mean.reshape(-1)
+    def __init__(self, shape: Shape, axes: Shape) -> None:
+        self.shape, self.axes = shape, axes
+        self.others = tuple(axis for axis in range(len(shape)) if axis not in axes)
+        self.groups = int(np.prod([shape[axis] for axis in self.others]))
 
     def of(self, value: Array) -> Array:
         """(n, ...) -> (values, groups)."""
@@ -43,6 +35,21 @@ class _Columns:
         """(values, groups) -> (n, ...)."""
         order = (*self.axes, *self.others)
         return value.reshape([self.shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+class _Columns(Columns):
+    """One layer's values, a column for each group that is normalized together."""
+
+    def __init__(self, trace: LayerTrace) -> None:
+        layer: FromScratch = trace.layer  # type: ignore[assignment]
+        _, cache = layer.forward(trace.params, trace.state, trace.x, trace.context)
+        super().__init__(trace.x.shape, layer.spec.axes(trace.x.ndim))
+        ones = np.ones([self.shape[axis] for axis in self.axes])
+        gamma = layer.along_axes(trace.params.get("gamma", ones), trace.x.ndim)
+        self.x, self.normalized = self.of(trace.x), self.of(cache.normalized)
+        self.gamma = self.of(np.broadcast_to(gamma, self.shape))
+        # (n, ..., 1) -> (groups,)
+        self.inverse, self.mean = cache.inverse.reshape(-1), cache.mean.reshape(-1)
 
 
 class _Sums(NamedTuple):

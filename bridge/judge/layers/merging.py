@@ -8,12 +8,13 @@ independent errors do.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 
 from bridge.judge.layers.form import Some
-from bridge.judge.rounding import SAFETY, BackwardError, Cotangent, LayerTrace, Rounding
+from bridge.judge.rounding import PLAIN_BLOCK, SAFETY, BackwardError, Cotangent, LayerTrace, Rounding, Rule
 from core_numpy.contract import Array
 from core_numpy.layers import merging
 from model_spec.layers import Concatenate, LayerSpec
@@ -27,6 +28,39 @@ def joined(variances: list[Array], correlated: bool) -> Array:
     if not correlated:
         return np.asarray(sum(variances))
     return np.asarray(np.square(sum(np.sqrt(variance) for variance in variances)))
+
+
+@dataclass(frozen=True)
+class RepeatedRule:
+    """The rule of a merge whose inputs may be repeated along axes of one value: that of the repeated inputs."""
+
+    of_equal_shapes: Rule
+
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        return self.of_equal_shapes.forward(rounding, _repeated(trace))
+
+    def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Parts) -> BackwardError:
+        if all(part.shape == trace.y.shape for part in trace.x):
+            return self.of_equal_shapes.backward(rounding, trace, cotangent, dx)
+        repeated = _repeated(trace)
+        parts: Parts = trace.layer.split(repeated.x, cotangent.value)  # type: ignore[attr-defined]
+        error = self.of_equal_shapes.backward(rounding, repeated, cotangent, parts)
+        variances, kinks = [], []
+        for x, part, total, variance, kink in zip(trace.x, parts, dx, error.variance, error.kink, strict=True):
+            copies = part.size // x.size
+            # Gradients of copies may be computed alike and err alike: var(sum) is at most copies * sum(var)
+            carried, switched = (copies * merging.summed(np.asarray(of), x.shape) for of in (variance, kink))
+            squares = merging.summed(np.square(part), x.shape)
+            own = rounding.sum_of(squares, total, copies, PLAIN_BLOCK) if copies > 1 else 0.0
+            variances.append(carried + own)
+            kinks.append(switched)
+        return BackwardError(tuple(variances), tuple(kinks), uncertain=error.uncertain)  # type: ignore[arg-type]
+
+
+def _repeated(trace: LayerTrace) -> LayerTrace:
+    shape = trace.y.shape
+    x, variance = (tuple(np.broadcast_to(part, shape) for part in of) for of in (trace.x, trace.x_variance))
+    return replace(trace, x=x, x_variance=variance)  # type: ignore[arg-type]
 
 
 class LinearMergeRule:
@@ -99,6 +133,10 @@ class ExtremeRule:
         x, variance = np.array(trace.x), np.array(trace.x_variance)
         largest = variance.max(axis=0)
         return np.abs(trace.y - x) <= SAFETY * np.sqrt(variance + np.maximum(largest, more))
+
+
+LINEAR, PRODUCT, EXTREME = (RepeatedRule(rule) for rule in (LinearMergeRule(), MultiplyRule(), ExtremeRule()))
+"""The rules of merges value by value."""
 
 
 class ConcatenateRule:

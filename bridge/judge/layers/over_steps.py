@@ -60,8 +60,16 @@ def draw_convolution(some: Some, shape: Shape) -> Conv1D:
     size = some.integer(1, max(fitting))
     stride = some.integer(1, 3) if kind == "strided" and size > 1 else 1
     filters = some.integer(1, 5)
+    groups = shape[-1] if filters % shape[-1] == 0 and some.rarely() else 1
     return Conv1D(
-        filters, size, stride, padding, dilation, activation=draw_activation(some, filters), **draw_weighted(some)
+        filters,
+        size,
+        stride,
+        padding,
+        dilation,
+        activation=draw_activation(some, filters),
+        groups=groups,
+        **draw_weighted(some),
     )
 
 

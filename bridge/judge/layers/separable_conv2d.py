@@ -8,6 +8,7 @@ import numpy as np
 
 from bridge.judge.layers import depthwise_conv2d
 from bridge.judge.layers.form import PENALTIES, Some, draw_activation
+from bridge.judge.layers.in_groups import InGroupsRule
 from bridge.judge.layers.linear import LinearRule
 from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
@@ -15,7 +16,7 @@ from core_numpy.layers.separable_conv2d import SeparableConv2D as FromScratch
 from model_spec import SeparableConv2D
 from model_spec.shapes import Shape
 
-_DEPTHWISE, _POINTWISE = depthwise_conv2d.DepthwiseRule(), LinearRule()
+_DEPTHWISE, _POINTWISE = InGroupsRule(), LinearRule()
 
 
 class SeparableRule:

@@ -27,6 +27,11 @@ CASES = [
             (ms.Add, ms.Multiply, ms.Average, ms.Maximum, ms.Minimum), (ROW, IMAGE), (2, 3, 5)
         )
     ),
+    *(
+        Case(kind(), shapes)
+        for kind in (ms.Multiply, ms.Maximum, ms.Minimum, ms.Subtract)
+        for shapes in ((IMAGE, (1, 1, 2)), ((3, 4, 1), IMAGE), ((3, 1, 2), (1, 4, 2)))
+    ),
     *(Case(ms.Subtract(), (shape,) * 2) for shape in (ROW, IMAGE)),
     Case(ms.Concatenate(), ((5,), (2,), (1,))),
     *(

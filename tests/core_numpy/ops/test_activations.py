@@ -31,6 +31,7 @@ KNOWN = {
     "mish": [(0.0, 0.0), (1.0, ((1 + E) ** 2 - 1) / ((1 + E) ** 2 + 1))],
     "softsign": [(1.0, 0.5), (-3.0, -0.75)],
     "exponential": [(0.0, 1.0), (1.0, E), (math.log(3), 3.0)],
+    "log_softmax": [(0.0, 0.0), (7.0, 0.0)],
 }
 DERIVATIVES_AT_0 = {"relu": 0.0, "leaky_relu": SLOPE, "elu": 1.0, "softplus": 0.5, "sigmoid": 0.25, "tanh": 1.0}
 smooth = [name for name in ACTIVATIONS if name != "step"]
