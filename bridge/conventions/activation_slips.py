@@ -251,6 +251,7 @@ SLIPS: tuple[Change, ...] = (
         lambda x: np.clip(0.2 * x + 0.5, 0, 1),
         lambda x, y, dy: 0.2 * dy * (np.abs(x) < 2.5),
         "sigmoid",
+        "hard_sigmoid",
     ),
     _another("it computes exp(x) without the - 1", lambda x: np.where(x > 0, x, np.exp(x)), None, "elu"),
     _another("it computes exp(x) in place of log(1 + exp(x))", np.exp, None, "softplus"),

@@ -14,7 +14,7 @@ from bridge.conventions import (
     variables_and_inputs,
     window_slips,
 )
-from bridge.conventions.outcome import Change, Given, Outcome, close
+from bridge.conventions.outcome import Change, Given, Outcome, close, distance
 from bridge.conventions.relations import Surroundings, relation
 
 Array = np.ndarray
@@ -22,8 +22,14 @@ Array = np.ndarray
 _SINGLE = 3e-5
 """Share of its largest value by which a tensor computed in float32 may differ from another."""
 
+_FAR_BETTER, _AT_MOST = 100.0, 1e-2
+"""How many times as near another explanation has to be for this one to be a chance, and what is near anyhow."""
+
 _SINGLES = 10.0
 """How many times that long the slips one by one may take: what is left untried then are the least frequent."""
+
+_ANOTHER = "it computes "
+"""How sentences about another function begin: of two of them the second is the whole truth."""
 
 _SECONDS = 1.0
 """What the search for two slips at once may take."""
@@ -64,7 +70,7 @@ def causes(
             *variables_and_inputs.precision(),
         ]
         tried = _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
-        whole = [words for words, _, gives in tried if not _wrong(found, gives, tolerance)]
+        whole = _nearest(found, tried, tolerance)
         related = _related(given, found, truth, wrong, tolerance)
         if not whole and all(words is not None for words in related.values()):
             return _said(related)
@@ -75,6 +81,17 @@ def causes(
             return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
         pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)
         return pair or _said(related) or _not_finite(found, truth)
+
+
+def _nearest(found: Outcome, tried: list[tuple[str, Given, Outcome]], tolerance: float) -> list[str]:
+    """Changes that explain everything, without those that another one explains far better."""
+    fits = [
+        (max(distance(value, gives[name]) for name, value in found.items()), words)
+        for words, _, gives in tried
+        if not _wrong(found, gives, tolerance)
+    ]
+    nearest = min((far for far, _ in fits), default=0.0)
+    return [words for far, words in fits if far <= max(_FAR_BETTER * nearest, _AT_MOST * tolerance)]
 
 
 def _in_one_direction(
@@ -201,6 +218,10 @@ def _pair(
             if time.monotonic() > deadline:
                 return []
             for second, _, gives in _outcomes([change], other, found):
-                if second != words and not _wrong(found, gives, tolerance):
+                if (
+                    second != words
+                    and not (words.startswith(_ANOTHER) and second.startswith(_ANOTHER))
+                    and not _wrong(found, gives, tolerance)
+                ):
                     return [words, second]
     return []

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.conventions.outcome import close
-from bridge.conventions.relations import Surroundings, factor_in_words, relation
+from bridge.conventions.outcome import close, distance
+from bridge.conventions.relations import Surroundings, factor_in_words, is_one, relation
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import one_hot, softmax
@@ -190,8 +190,12 @@ def _of(
     wanted = [compute(form) for form in forms]
     if close(found, wanted[0], tolerance):
         return [""]
+    factor = _constant(found, wanted[0], around, tolerance)
     for form, value in zip(forms, wanted, strict=True):
-        if close(found, value, tolerance):
+        # A form may come close by chance: a constant that comes closer is the simpler explanation
+        if close(found, value, tolerance) and not (
+            factor is not None and distance(found, factor * wanted[0]) <= distance(found, value)
+        ):
             return [f"{name}: {form.words}"]
     for form, value in zip(forms, wanted, strict=True):
         factor = _constant(found, value, around, tolerance)
@@ -208,7 +212,7 @@ def _constant(found: Array, value: Array, around: Surroundings, tolerance: float
     if not np.isfinite(square) or not square or not np.isfinite(found).all():
         return None
     factor = float(np.vdot(value, found)) / square
-    if not factor or not close(found, factor * value, tolerance):
+    if not factor or is_one(factor) or not close(found, factor * value, tolerance):
         return None
     if found.size == 1:
         known = [around.batch, 2.0, *around.counts.values()]
@@ -231,6 +235,7 @@ def _solved(
         return
     smoothing = getattr(rule, "label_smoothing", 0.0)
     squash = (softmax if isinstance(rule, rules.CategoricalCrossentropy) else sigmoid) if from_logits else None
+    behind = _behind_softmax if isinstance(rule, rules.CategoricalCrossentropy) else _behind_sigmoid
     n, size = len(first.outputs), first.outputs[0].size
 
     def form(epsilon: float) -> LossForm:
@@ -238,7 +243,7 @@ def _solved(
         words = f"the logarithm has an epsilon in it: log(p + {epsilon:g})"
         if squash is None:
             return LossForm(words, inner.value, inner.gradient)
-        return LossForm(words, lambda z, t: inner.value(squash(z), t), lambda z, t: squash(z) - t)
+        return LossForm(words, lambda z, t: inner.value(squash(z), t), lambda z, t: behind(inner, squash(z), t))
 
     tried = set()
     for factor in (1.0, n, 1 / n, size, 1 / size, n * size, 0.5, 2.0, -1.0, 1 / np.log(2)):
@@ -255,6 +260,15 @@ def _solved(
     for epsilon in (1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-6, 1e-5, 1e-4, 1e-3):
         if epsilon not in tried:
             yield form(epsilon)
+
+
+def _behind_softmax(form: LossForm, p: Array, t: Array) -> Array:
+    dy = form.gradient(p, t)
+    return np.asarray(p * (dy - (dy * p).sum(axis=-1, keepdims=True)))
+
+
+def _behind_sigmoid(form: LossForm, p: Array, t: Array) -> Array:
+    return np.asarray(form.gradient(p, t) * p * (1 - p))
 
 
 def _bisect(function: Callable[[float], float], wanted: float) -> float | None:

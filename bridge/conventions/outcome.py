@@ -103,5 +103,12 @@ def close(found: Array, wanted: Array, tolerance: float) -> bool:
     return bool((np.abs(found[finite] - wanted[finite]) <= tolerance * scale).all())
 
 
+def distance(found: Array, wanted: Array) -> float:
+    """How far two arrays of one shape are apart, as a share of the largest value; what is not finite is left out."""
+    finite = np.isfinite(wanted) & np.isfinite(found)
+    scale = float(np.abs(wanted[finite]).max(initial=0)) or 1.0
+    return float(np.abs(found[finite] - wanted[finite]).max(initial=0)) / scale
+
+
 Change = Callable[[Given, Outcome], "tuple[str, Given] | None"]
 """One way to be wrong: the feed under it and its sentence, from a feed and what was found; None where it is none."""

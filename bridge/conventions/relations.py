@@ -63,7 +63,7 @@ def _ways(found: Array, truth: Array, tolerance: float, around: Surroundings) ->
     if scale == 0:
         return
     factor = _factor(found, truth)
-    if truth.size > 1 and factor is not None and close(found, factor * truth, tolerance):
+    if truth.size > 1 and factor is not None and not is_one(factor) and close(found, factor * truth, tolerance):
         yield f"is {factor_in_words(factor, around)}"
         return
     for name, other in around.others.items():
@@ -81,6 +81,11 @@ def _factor(found: Array, truth: Array) -> float | None:
     square = float(np.vdot(truth, truth))
     factor = float(np.vdot(truth, found)) / square if square else 0.0
     return factor if factor and np.isfinite(factor) else None
+
+
+def is_one(factor: float) -> bool:
+    """True where a factor reads as 1: it says nothing of what is wrong."""
+    return abs(factor - 1) <= 1e-6
 
 
 def number(value: float) -> str:
@@ -109,25 +114,27 @@ def _reason(factor: float, around: Surroundings) -> str:
         return abs(factor - value) <= 1e-6 * abs(value)
 
     batch = around.batch
-    sign = ", and the sign is the other way round" if factor < 0 else ""
+    end = ", and the sign is the other way round" if factor < 0 else ""
     if near(-1):
         return ": the sign is the other way round"
-    for size, end in ((factor, ""), (-factor, sign)):
+    reasons = [
+        words
         for value, words in (
-            (1 / batch, f": a mean in place of a sum over the batch of {batch}"),
-            (batch, f": a sum in place of a mean over the batch of {batch}"),
-            (2, ": twice"),
-            (0.5, ": half"),
-            *((each, f": {words}") for words, each in around.counts.items()),
-            *((1 / each, f": divided by {words}") for words, each in around.counts.items() if each > 1),
-            *((each / 2, f": half, times {words}") for words, each in around.counts.items() if each > 2),
-            *((2 / each, f": twice, divided by {words}") for words, each in around.counts.items() if each > 2),
-            (1 / np.log(2), ": a logarithm to base 2"),
-            (1 / np.log(10), ": a logarithm to base 10"),
-        ):
-            if value not in (1, 0) and abs(size - value) <= 1e-6 * abs(value):
-                return f"{words}{end}"
-    return ""
+            (1 / batch, f"a mean in place of a sum over the batch of {batch}"),
+            (batch, f"a sum in place of a mean over the batch of {batch}"),
+            (2, "twice"),
+            (0.5, "half"),
+            *((each, f"multiplied with, or not divided by, {words}") for words, each in around.counts.items()),
+            *((1 / each, f"divided by {words}") for words, each in around.counts.items() if each > 1),
+            *((each / 2, f"half, times {words}") for words, each in around.counts.items() if each > 2),
+            *((2 / each, f"twice, divided by {words}") for words, each in around.counts.items() if each > 2),
+            (1 / np.log(2), "a logarithm to base 2"),
+            (1 / np.log(10), "a logarithm to base 10"),
+        )
+        if value not in (1, 0) and abs(abs(factor) - value) <= 1e-6 * abs(value)
+    ]
+    # Several that are of one size cannot be told apart
+    return f": {', or '.join(dict.fromkeys(reasons))}{end}" if reasons else ""
 
 
 def _rearranged(found: Array, truth: Array, tolerance: float) -> Iterator[str]:

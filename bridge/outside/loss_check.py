@@ -16,6 +16,7 @@ from bridge.judge.rounding import Rounding
 from bridge.judge.tensor import Place, Row, judge
 from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.loss_calling import LossCalling
+from bridge.outside.loss_overflow import overflow_in_words
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
@@ -121,12 +122,14 @@ def _target_forms(claim: Any, rule: rules.Loss, targets: str | None) -> tuple[st
     return ("classes", "rows") if isinstance(claim, str) and "sparse" in claim.lower() else ("rows", "classes")
 
 
-def _rank(report: LossReport) -> tuple[int, int, int]:
-    """A report that ran, explains, and has more right is nearer to what the loss means."""
+def _rank(report: LossReport) -> tuple[int, int, int, int, int]:
+    """A report that ran, gave numbers, explains, has more right and says it simply is nearer to what is meant."""
     return (
         -len(report.broken),
+        sum(bool(np.isfinite(row.values[0])) for row in report.rows),
         min(len(report.explanations), 1),
         sum(row.agrees for row in report.rows),
+        -sum(1 + words.count("; and ") for words in report.explanations),
     )
 
 
@@ -278,8 +281,8 @@ class _Check:
             self._one(calling, report, large, t, "float64", "logits of +-1000")
             report.tried.append("logits of +-1000")
             if any(np.isnan(row.values[0]) for row in report.rows[before:]):
-                words = "exp overflows: take z - max(z) - log(sum(exp(z - max(z)))) for the logarithm of softmax"
-                report.explanations.append(words)
+                targets = t if self.form == "classes" else as_rows(t, y)
+                report.explanations.append(overflow_in_words(self.rule, calling, y, targets))
             elif any(np.isinf(row.values[0]) and row.tensor.startswith("loss") for row in report.rows[before:]):
                 report.rows = [row for row in report.rows if not np.isinf(row.values[0])]
                 report.notes.append("the loss is infinite at logits of +-1000: a probability of 0 has no logarithm")

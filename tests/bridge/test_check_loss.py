@@ -158,6 +158,10 @@ def squares(y, t):
     return ((y - t) ** 2).mean()
 
 
+def binary_of_logits(z, t):
+    return (np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))).mean()
+
+
 CE, BCE, MSE = "categorical_crossentropy", "binary_crossentropy", "mean_squared_error"
 WRONG = {
     "epsilon": (Loss(lambda p, t: cross_entropy(p + 1e-7, t), right_gradient), CE, ["log(p + 1e-07)"]),
@@ -210,7 +214,7 @@ WRONG = {
     "binary sum over outputs": (
         Loss(lambda p, t: binary(p, t) * p.shape[1], lambda p, t: (p - t) / (p * (1 - p)) / p.size),
         BCE,
-        ["5 times the true value: the 5 outputs of an example"],
+        ["5 times the true value: multiplied with, or not divided by, the 5 outputs of an example"],
     ),
     "sigmoid's logits": (
         Loss(binary, lambda p, t: (p - t) / p.size),
@@ -230,10 +234,23 @@ WRONG = {
         MSE,
         ["absolute error"],
     ),
+    "binary from logits, summed over outputs": (
+        Loss(binary_of_logits, lambda z, t: (sigmoid(z) - t) / len(z)),
+        BCE,
+        ["the gradient is 5 times the true value: multiplied with, or not divided by, the 5 outputs of an example"],
+    ),
+    "binary from logits, both summed over outputs": (
+        Loss(lambda z, t: binary_of_logits(z, t) * 5, lambda z, t: (sigmoid(z) - t) / len(z)),
+        BCE,
+        [
+            "the loss is 5 times the true value: multiplied with",
+            "the gradient is 5 times the true value: multiplied with",
+        ],
+    ),
     "over the batch alone": (
         Loss(squares, lambda y, t: 2 * (y - t) / len(y)),
         MSE,
-        ["5 times the true value: the 5 outputs of an example"],
+        ["5 times the true value: multiplied with, or not divided by, the 5 outputs of an example"],
     ),
 }
 
@@ -246,6 +263,8 @@ def test_wrong_losses_are_refused_with_the_cause(name, seed):
     assert not report.passed
     said = "; ".join(report.explanations)
     assert all(each in said for each in words), said
+    assert "epsilon" not in said or any("log(p" in each for each in words)
+    assert "once more" not in said
 
 
 def test_logits_that_overflow_are_refused():
@@ -257,6 +276,61 @@ def test_logits_that_overflow_are_refused():
     assert not report.passed
     assert "exp overflows" in report.explanations[0]
     assert "logits of +-1000" in report.tried
+
+
+def naive_softmax(z):
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+def shares_of(z):
+    return np.exp(log_softmax(z))
+
+
+# What gives no number at large logits, and the cause of it
+NO_NUMBER = {
+    "exp of softmax": (
+        Loss(lambda z, t: -(t * np.log(naive_softmax(z))).sum() / len(z), lambda z, t: (shares_of(z) - t) / len(z)),
+        CE,
+        "exp overflows",
+        "softmax",
+    ),
+    "exp of softmax, in the gradient alone": (
+        Loss(lambda z, t: -(t * log_softmax(z)).sum() / len(z), lambda z, t: (naive_softmax(z) - t) / len(z)),
+        CE,
+        "exp overflows",
+        "softmax",
+    ),
+    "logarithm of a softmax that does not overflow": (
+        Loss(lambda z, t: -(t * np.log(shares_of(z))).sum() / len(z), lambda z, t: (shares_of(z) - t) / len(z)),
+        CE,
+        "rounds to 0",
+        "softmax",
+    ),
+    "logarithm of a sigmoid": (
+        Loss(lambda z, t: binary(sigmoid(z), t), lambda z, t: (sigmoid(z) - t) / z.size),
+        BCE,
+        "rounds to 0 or 1",
+        "sigmoid",
+    ),
+    "exp of softplus": (
+        Loss(
+            lambda z, t: (np.log(1 + np.exp(z)) - z * t + 0 * np.exp(z)).mean(), lambda z, t: (sigmoid(z) - t) / z.size
+        ),
+        BCE,
+        "exp overflows",
+        "sigmoid",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(NO_NUMBER))
+def test_what_gives_no_number_at_large_logits_is_said(name):
+    loss, claim, cause, function = NO_NUMBER[name]
+    report = check_loss(loss, claim, from_logits=True)
+    assert not report.passed
+    (said,) = report.explanations
+    assert said.startswith(cause) or cause in said.partition(":")[0], said
+    assert ("softmax" in said) == (function == "softmax"), said
 
 
 def test_what_it_raises_is_reported_with_its_line():

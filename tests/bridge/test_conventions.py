@@ -9,6 +9,7 @@ import bridge
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, RecordedStep, explain_steps
+from bridge.conventions.relations import Surroundings, relation
 from bridge.selftest.faults import find
 from bridge.selftest.faults.probes import PROBES
 from core_numpy import NumpyModel
@@ -215,3 +216,11 @@ def test_keras_own_steps_need_no_explanation():
     record = RecordedStep(before, w.copy(), np.arange(3.0), slots, 0.1, 1)
     assert explain_steps(rule, [record]) is None
     assert explain_steps(rule, [replace(record, after=w * 2)]) is None
+
+
+def test_a_factor_says_all_that_it_may_be():
+    truth = np.arange(1.0, 9.0)
+    around = Surroundings(4, {"the 4 cells of a window": 4})
+    words = relation("dx", 4 * truth, truth, 1e-9, around)
+    assert words is not None and "the batch of 4, or " in words and "the 4 cells of a window" in words
+    assert relation("dx", truth * (1 + 2.4e-9), truth, 1e-12, around) is None
