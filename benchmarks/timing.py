@@ -90,16 +90,23 @@ class SpeedComparison:
         arms = {name: {**asdict(arm), "samples": list(arm.samples)} for name, arm in self.arms.items()}
         return {"blocks": self.blocks, "arms": arms, "ratios": [asdict(ratio) for ratio in self.ratios]}
 
+    def times_as_fast(self, arm: str) -> tuple[float, float, float] | None:
+        """(times as fast as the first arm, low, high) of another arm, above 1 is faster; None for one not timed."""
+        for ratio in self.ratios:
+            if ratio.arm == arm:
+                return 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low
+        return None
+
     def table(self, title: str = "") -> Table:
-        """A row an arm: its median and spread, and how long it takes beside the first."""
-        table = Table(["", "median ms", "MAD", "times the first", "95 %", "verdict"], title=title)
+        """A row an arm: its median and spread, and how many times as fast as the first it is."""
+        table = Table(["", "median ms", "MAD", "times as fast", "95 %", "verdict"], title=title)
         against = {ratio.arm: ratio for ratio in self.ratios}
         for name, arm in self.arms.items():
             row = [name, f"{arm.median * 1e3:.3f}", f"{arm.mad * 1e3:.3f}"]
-            ratio = against.get(name)
+            times = self.times_as_fast(name)
             beside = ["", "", ""]
-            if ratio is not None:
-                beside = [f"{ratio.ratio:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}", ratio.verdict]
+            if times is not None:
+                beside = [f"{times[0]:.3f}", f"{times[1]:.3f} to {times[2]:.3f}", against[name].verdict]
             table.rows.append([*row, *beside])
         return table
 

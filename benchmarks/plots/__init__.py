@@ -2,7 +2,7 @@
 
 from benchmarks.plots.accuracy_against_time import accuracy_against_time
 from benchmarks.plots.classes import confusion
-from benchmarks.plots.curves import drift, learning_curves, smoothed
+from benchmarks.plots.curves import drift, learning_curves, smoothed, training_and_validation
 from benchmarks.plots.distributions import activation_histograms
 from benchmarks.plots.images import disagreements, feature_maps, filters, misclassified
 from benchmarks.plots.plane import activation_surface, decision_boundary
@@ -23,6 +23,7 @@ __all__ = [
     "filters",
     "inline_svg",
     "learning_curves",
+    "training_and_validation",
     "misclassified",
     "smoothed",
     "speed_ratios",

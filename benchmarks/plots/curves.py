@@ -69,6 +69,36 @@ def learning_curves(
     return figure
 
 
+def training_and_validation(
+    *histories: Any, quantity: str = "loss", names: Sequence[str] = ("NumPy", "Keras"), ax: Any = None
+) -> Any:
+    """One figure of a training over the epochs: solid on training data, dashed on validation data.
+
+    Args:
+        histories: a ``History``, a Keras ``History`` or a dict of lists, one a backend.
+        quantity: "loss" or "accuracy".
+        names: of the backends.
+        ax: axes to draw on; None makes them.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = figure_of(ax)
+    for number, history in enumerate(histories):
+        curves = getattr(history, "history", history)
+        style = {"color": COLOURS[number % len(COLOURS)], "lw": _WIDTHS[number % len(_WIDTHS)], "alpha": 0.8}
+        for part, line, words in (("", "-", "training"), ("val_", "--", "validation")):
+            values = curves.get(f"{part}{quantity}", ())
+            if values:
+                label = f"{names[number % len(names)]}, {words}"
+                axes.plot(range(1, len(values) + 1), values, line, label=label, **style)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(quantity)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, framealpha=0)
+    return figure
+
+
 def drift(training: dict[str, Any], ax: Any = None) -> Any:
     """Distance of NumPy from Keras after each step, beside that of Keras from itself.
 

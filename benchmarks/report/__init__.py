@@ -40,6 +40,7 @@ def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
     """
     page = template("page.html")
     from benchmarks.report import pictures
+    from benchmarks.report.summary import drawing, sentences
     from bridge.judge.heat_map import heat_map
 
     parity = result.parity
@@ -47,7 +48,8 @@ def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
         entry=entry or entry_of(result),
         summary=result.spec.summary(),
         heat=heat_map(parity.rows),
-        worst=parity.worst(parity.rows, "error_over_bound"),
+        sentences=sentences(result),
+        drawing=list(drawing(result)),
         pictures=pictures.of(result),
     )
 

@@ -77,14 +77,13 @@ def _curves(result: Comparison) -> list[Picture]:
     histories = [backend.history for backend in result.accuracy.backends]
     names = [backend.name for backend in result.accuracy.backends]
     found = []
-    for part, words in (("", "training"), ("val_", "validation")):
-        if f"{part}loss" not in histories[0].history:
+    for quantity in ("loss", "accuracy"):
+        if quantity not in histories[0].history:
             continue
-        last = ", ".join(
-            f"{name} {history.history[f'{part}loss'][-1]:.4f}" for name, history in zip(names, histories, strict=True)
-        )
-        figure = plots.learning_curves(*histories, names=names, part=part)
-        found.append(_svg(figure, f"Learning curves on {words} data", f"{words} loss at the end: {last}."))
+        ends = [f"{name} {history.history[quantity][-1]:.4f}" for name, history in zip(names, histories, strict=True)]
+        figure = plots.training_and_validation(*histories, quantity=quantity, names=names)
+        caption = f"{quantity.capitalize()} over the epochs, training solid, validation dashed"
+        found.append(_svg(figure, caption, f"On training data it ends at {', '.join(ends)}."))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed_studies.contestants import TENSORFLOW, against_best, contestants, times_as_fast
+from benchmarks.speed_studies.contestants import TENSORFLOW, against_best, contestants
 from benchmarks.timing import SpeedComparison
 from bridge.progress import Show, silent
 from model_spec import (
@@ -43,7 +43,7 @@ class Steepness:
     @property
     def of_tensorflow(self) -> float:
         """The engine's speed as a share of TensorFlow's best."""
-        ratio = times_as_fast(self.comparison, FAST)
+        ratio = self.comparison.times_as_fast(FAST)
         return float("nan") if ratio is None else ratio[0]
 
     @property

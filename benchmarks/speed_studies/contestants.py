@@ -109,11 +109,3 @@ def against_best(
         minimum_sample_seconds=SAMPLE_SECONDS,
         warmup_seconds=warmup_seconds,
     )
-
-
-def times_as_fast(comparison: SpeedComparison, arm: str) -> tuple[float, float, float] | None:
-    """(times as fast as the first arm, low, high) of another one; None where it was not timed."""
-    for ratio in comparison.ratios:
-        if ratio.arm == arm:
-            return 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low
-    return None

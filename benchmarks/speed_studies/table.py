@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import environment
 from benchmarks.speed_studies import floors, peers
 from benchmarks.speed_studies.arms import NETWORKS, network_of
-from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants, times_as_fast
+from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants
 from benchmarks.speed_studies.worker_process import ResidentArm
 from benchmarks.timing import SpeedComparison
 from bridge.progress import Show, silent
@@ -61,7 +61,7 @@ class Cell:
             line = (
                 f"  {name:<20}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
             )
-            ratio = times_as_fast(self.comparison, name)
+            ratio = self.comparison.times_as_fast(name)
             if ratio:
                 line += f" {ratio[0]:>7.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}] {words[name]}"
             lines.append(line)

@@ -27,6 +27,7 @@ def training(dtype, controls=4):
 
 DRAW = {
     "learning_curves": lambda ax: plots.learning_curves(HISTORY, HISTORY.history, ax=ax),
+    "training_and_validation": lambda ax: plots.training_and_validation(HISTORY, HISTORY.history, ax=ax),
     "drift": lambda ax: plots.drift(training("float32"), ax),
     "filters": lambda ax: plots.filters(KERNEL, ax),
     "feature_maps": lambda ax: plots.feature_maps(MAPS, ax),

@@ -18,7 +18,7 @@ from bridge.judge.heat_map import heat_map
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text())
 SECTIONS = (
-    "verdict parity divergence drift curves accuracy images insides speed memory specification"  # in page order
+    "verdict network parity divergence drift curves accuracy images insides speed memory specification"  # in page order
 ).split()
 
 
@@ -104,7 +104,9 @@ def test_the_numbers_of_the_page_are_those_of_the_result(comparison, saved):
     for backend in comparison.accuracy.backends:
         assert f"{backend.test['accuracy']:.4f}" in page
     worst = comparison.parity.worst(comparison.parity.rows, "error_over_bound")
-    assert f"<b>{worst.layer}</b>, error/bound {worst.error_over_bound:.3g}" in page
+    assert f"the largest difference is {worst.error_over_bound:.2f} of its bound" in page
+    for layer in comparison.spec.layers:
+        assert f"<b>{layer.name}</b>" in page
 
 
 def test_a_notebook_shows_the_same_as_tables(comparison):
@@ -123,8 +125,11 @@ def test_a_fault_is_pointed_at(comparison, tmp_path):
     report.save(broken, tmp_path)
     page = (tmp_path / "report.html").read_text()
     outline = Outline(page)
-    assert outline.sections == ["verdict", "parity", "divergence", "specification"]
+    assert outline.sections == ["verdict", "network", "parity", "divergence", "specification"]
     assert "First divergence: layer dropout" in page
+    assert "They part at layer dropout (forward, dropout, float64, training)" in page
+    assert "They were not trained, and not timed." in page
+    assert re.findall(r'<li class="differ">\n<b>(\w+)</b>', page) == ["dropout"]
     assert "Planted fault: uninverted-dropout" in page
     assert "&#10007;" in page
     jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), SCHEMA)
