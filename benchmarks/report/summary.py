@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.judge.tensor import Row
 from model_spec.verdict import Verdict
@@ -46,7 +46,12 @@ def _learning(result: Comparison) -> str:
     accuracy = result.accuracy
     if accuracy is None:
         return "They were not trained, and not timed."
-    rows = f"{result.configuration['training_rows']} examples of {result.configuration['data']}"
+    optimizer: Any = accuracy.training.optimizer
+    epochs = " and ".join(sorted({str(len(backend.history.epoch)) for backend in accuracy.backends}))
+    rows = (
+        f"{result.configuration['training_rows']:,} examples of {result.configuration['data']} for {epochs} epochs with "
+        f"{type(optimizer).__name__}"
+    )
     if accuracy.diverged:
         return f"Trained alike on {rows}, {' and '.join(accuracy.diverged)} left the finite numbers."
     scores = " and ".join(f"{backend.name} {backend.test['accuracy']:.2%}" for backend in accuracy.backends)
