@@ -48,8 +48,9 @@ def _learning(result: Comparison) -> str:
         return "They were not trained, and not timed."
     optimizer: Any = accuracy.training.optimizer
     epochs = " and ".join(sorted({str(len(backend.history.epoch)) for backend in accuracy.backends}))
+    configuration = result.configuration
     rows = (
-        f"{result.configuration['training_rows']:,} examples of {result.configuration['data']} for {epochs} epochs with "
+        f"{configuration['training_rows']:,} examples of {configuration['data']} for {epochs} epochs with "
         f"{type(optimizer).__name__}"
     )
     if accuracy.diverged:
