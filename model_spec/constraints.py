@@ -17,6 +17,17 @@ from model_spec.validation import positive_real
 class Constraint:
     """What a variable is brought to after each training step."""
 
+    def check(self, variable: str, shape: tuple[int, ...]) -> None:
+        """ValueError where a variable of this shape does not have the axes the rule works along."""
+        axis = getattr(self, "axis", ())
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        rank = len(shape)
+        if any(not -rank <= one < rank for one in axes) or len({one % rank for one in axes}) < len(axes):
+            raise ValueError(
+                f"{variable}_constraint={self} works along axis {axis}, and the {variable} has shape {shape}; "
+                f"name different axes in {-rank}..{rank - 1}"
+            )
+
 
 @dataclass(frozen=True)
 class MaxNorm(Constraint):

@@ -88,6 +88,11 @@ def test_names_and_bad_values():
     for wrong, message in (
         (lambda: get("norm"), "unknown constraint 'norm'; use None, max_norm"),
         (lambda: MaxNorm(-1), "MaxNorm.max_value must be a finite number above 0"),
+        (
+            lambda: images(bias_constraint=MaxNorm(2, 1)),
+            r"bias_constraint=MaxNorm.* works along axis 1, and the bias has shape \(3,\)",
+        ),
+        (lambda: images(kernel_constraint=UnitNorm((0, -4))), "name different axes in -4..3"),
         (lambda: UnitNorm("a"), "UnitNorm.axis must be an axis or a tuple of axes"),
     ):
         with pytest.raises(ValueError, match=message):

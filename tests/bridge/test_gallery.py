@@ -80,6 +80,14 @@ def test_refused_by_name(name, tmp_path):
     assert not (tmp_path / "model.npz").exists()
 
 
+def test_outputs_are_converted_one_at_a_time(tmp_path):
+    """As the refusal says."""
+    model = with_values(REFUSED["actor critic"].build())
+    for output in model.outputs:
+        with without_tracing_warnings():
+            assert to_numpy(keras.Model(model.input, output), tmp_path / "model.npz").passed
+
+
 def test_the_bound_sees_a_weight_that_is_off(tmp_path):
     """The comparison above can fail: one weight of one branch, off by one part in ten thousand."""
     model = with_values(CONVERTED["toy resnet"].build())
