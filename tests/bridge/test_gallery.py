@@ -68,8 +68,6 @@ def test_converted_and_back(name, tmp_path):
     assert 0 <= certificate.worst.error_over_bound < 1
     # NumPy alone gives what Keras gave, within the bound, on the inputs kept in the file
     assert verify(tmp_path / "model.npz").passed
-    ours = core_numpy.load(tmp_path / "model.npz").predict(x)
-    np.testing.assert_allclose(ours, model(x, training=False).numpy(), rtol=1e-3, atol=1e-5)
     assert weights_in_file(tmp_path / "back.keras") == weights_in(model)
 
 
