@@ -15,6 +15,7 @@ import numpy as np
 
 from core_numpy import losses
 from core_numpy.batch import Batch, BatchResult, Tier
+from core_numpy.constraints import constrain, constrained_parameters
 from core_numpy.contract import MaskSources
 from core_numpy.engine.leases import Leases
 from core_numpy.engine.shards import usable_threads
@@ -112,6 +113,7 @@ class NumpyModel(KerasNames):
         self.compiled_as: dict[str, Any] | None = None
         self.stop_training = False
         self._penalties = regularized_parameters(spec)
+        self._constraints = constrained_parameters(spec)
         self._folded: NumpyModel | None = None
 
     def _running_engine(self) -> _Engine:
@@ -427,7 +429,10 @@ class NumpyModel(KerasNames):
             value, gradients = self._with_penalties(result.loss, flatten(result.gradients))
             with engine.leases.writing(held=1):
                 self.state = result.state
-                optimizer.step(self._trainable(), {name: gradients[name] for name in self.spec.trainable_parameters})
+                parameters = self._trainable()
+                optimizer.step(parameters, {name: gradients[name] for name in self.spec.trainable_parameters})
+                for name, rule in self._constraints.items():
+                    constrain(rule, parameters[name])
             self.dropout_calls += 1
         return value, result.correct
 

@@ -50,7 +50,8 @@ def _unfold(model: Any, entry: int, calls: list[Call]) -> int:
         )
     for kind, tensors in (("input", model.inputs), ("output", model.outputs)):
         if len(tensors) != 1:
-            raise ValueError(f"model {model.name!r} has {len(tensors)} {kind}s; supported are models with one")
+            way = "; take one at a time: keras.Model(model.input, model.outputs[0])" if kind == "output" else ""
+            raise ValueError(f"model {model.name!r} has {len(tensors)} {kind}s; supported are models with one{way}")
     found = {id(model.inputs[0]): entry}
     waiting = [model.outputs[0]]
     while waiting:

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_models.constants import exact
 from keras_models.runtime import keras
-from model_spec import initializers, regularizers
+from model_spec import constraints, initializers, regularizers
 
 _INITIALIZERS: dict[type, Callable[[Any, int], Any]] = {
     initializers.Zeros: lambda rule, seed: keras.initializers.Zeros(),
@@ -50,6 +50,14 @@ def keras_regularizer(rule: regularizers.Regularizer | None, dtype: str) -> Any:
         # Keras' constructors turn the factor back into a Python float (L1: into a float32 tensor).
         setattr(built, name, exact(value, dtype))
     return built
+
+
+def keras_constraint(rule: constraints.Constraint) -> Any:
+    """Return the ``keras.constraints`` object of a rule."""
+    options = dataclasses.asdict(rule)
+    if isinstance(options.get("axis"), tuple):
+        options["axis"] = list(options["axis"])
+    return getattr(keras.constraints, type(rule).__name__)(**options)
 
 
 def _names(table: dict[type, Any]) -> str:

@@ -82,6 +82,9 @@ class ModelSpec:
             current = _read(shapes, layer, read)
             try:
                 shapes.append(layer.output_shape(current))
+                for variable, rule in layer.constraints().items():
+                    if variable in (own := layer.parameter_shapes(current)):
+                        rule.check(variable, own[variable])
             except ValueError as error:
                 raise ValueError(
                     f"model {self.name!r}, layer {position} {layer.name!r} ({layer.describe()}) "

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from model_spec import initializers, losses, optimizers, regularizers, schedules
+from model_spec import constraints, initializers, losses, optimizers, regularizers, schedules
 from model_spec.experiment import OF_DATA, OF_TRAINING
 from model_spec.layers import LAYERS
 from model_spec.serialization import SCHEMA_VERSION
@@ -57,6 +57,7 @@ def json_schema() -> dict[str, Any]:
             "layer": _one_of(LAYERS.values()),
             "initializer": _named_or(initializers.INITIALIZERS),
             "regularizer": _named_or(regularizers.REGULARIZERS),
+            "constraint": _named_or(constraints.CONSTRAINTS),
             "optimizer": _named_or({name.lower(): kind for name, kind in optimizers.OPTIMIZERS.items()}),
             "schedule": _one_of(schedules.SCHEDULES.values()),
             "loss": _named_or(losses.LOSSES | losses.KERAS_NAMES),
@@ -116,7 +117,7 @@ def _option(item: dataclasses.Field[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(item.type, str) and item.type in _TYPES:
         found["type"] = _TYPES[item.type]
-    for suffix in ("initializer", "regularizer"):
+    for suffix in ("initializer", "regularizer", "constraint"):
         if item.name.endswith(f"_{suffix}"):
             found = {"anyOf": [{"$ref": f"#/$defs/{suffix}"}, {"type": "null"}]}
     default = _default(item)

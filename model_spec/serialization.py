@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from model_spec import initializers, limits, regularizers, untrusted
+from model_spec import constraints, initializers, limits, regularizers, untrusted
 from model_spec.layers import LAYERS
 from model_spec.limits import Limits
 from model_spec.model import ModelSpec
@@ -22,6 +22,7 @@ BESIDE_A_MODEL = ("training", "data")
 _OF_LAYERS: dict[str, type] = {
     **{rule.__name__: rule for rule in initializers.INITIALIZERS.values()},
     **{rule.__name__: rule for rule in regularizers.REGULARIZERS.values()},
+    **{rule.__name__: rule for rule in constraints.CONSTRAINTS.values()},
 }
 """The options of layers that are tables themselves."""
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from keras_models.initializers import keras_initializer, keras_regularizer
-from keras_models.reading.options import initializer_of, regularizer_of
+from keras_models.initializers import keras_constraint, keras_initializer, keras_regularizer
+from keras_models.reading.options import constraint_of, initializer_of, regularizer_of
 from model_spec import LayerSpec
 
 Seeds = Callable[[str], int]
@@ -35,7 +35,7 @@ class KerasForm:
 
 
 def variable_options(layer: LayerSpec, seeds: Seeds, dtype: str) -> dict[str, Any]:
-    """The ``<variable>_initializer`` and ``<variable>_regularizer`` of a Keras layer, as the specification has them."""
+    """The first values, penalties and constraints of a Keras layer's variables, as the specification has them."""
     first = {
         f"{variable}_initializer": keras_initializer(rule, seeds(variable))
         for variable, rule in layer.initializers().items()
@@ -43,13 +43,14 @@ def variable_options(layer: LayerSpec, seeds: Seeds, dtype: str) -> dict[str, An
     penalties = {
         f"{variable}_regularizer": keras_regularizer(rule, dtype) for variable, rule in layer.regularizers().items()
     }
-    return first | penalties
+    rules = {f"{variable}_constraint": keras_constraint(rule) for variable, rule in layer.constraints().items()}
+    return first | penalties | rules
 
 
 def read_variable_options(layer: Any, kind: type[LayerSpec]) -> dict[str, Any]:
     """The options of :func:`variable_options` of a Keras layer, for its specification.
 
-    Penalties that model_spec does not have, and constraints, change training alone: ``training_only`` names them.
+    Penalties and constraints that model_spec does not have change training alone: ``training_only`` names them.
     """
     options: dict[str, Any] = {}
     for item in dataclasses.fields(kind):
@@ -58,4 +59,6 @@ def read_variable_options(layer: Any, kind: type[LayerSpec]) -> dict[str, Any]:
             options[item.name] = initializer_of(getattr(layer, item.name), str(item.default))
         elif what == "regularizer":
             options[item.name] = regularizer_of(getattr(layer, item.name))
+        elif what == "constraint":
+            options[item.name] = constraint_of(getattr(layer, item.name))
     return options

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_models.activations import step
 from keras_models.runtime import keras
-from model_spec import initializers, regularizers
+from model_spec import constraints, initializers, regularizers
 from model_spec.activations import ACTIVATIONS, ELU_ALPHA, LEAKY_RELU_SLOPE
 from model_spec.layers import ELU, LeakyReLU, ReLU
 
@@ -36,6 +36,8 @@ _REGULARIZERS: dict[type, tuple[type[regularizers.Regularizer], tuple[str, ...]]
     keras.regularizers.L2: (regularizers.L2, ("l2",)),
     keras.regularizers.L1L2: (regularizers.L1L2, ("l1", "l2")),
 }
+
+_CONSTRAINTS = {getattr(keras.constraints, kind.__name__): kind for kind in constraints.CONSTRAINTS.values()}
 
 FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) for function, name in _FUNCTIONS.items()}
 FUNCTION_NAMES |= {alias: name for alias, name in (("swish", "silu"), ("hard_swish", "hard_silu"))}
@@ -114,6 +116,18 @@ def regularizer_of(rule: Any) -> regularizers.Regularizer | None:
         return None
     kind, factors = _REGULARIZERS[type(rule)]
     return kind(**{name: float(np.asarray(getattr(rule, name))) for name in factors})
+
+
+def constraint_of(rule: Any) -> constraints.Constraint | None:
+    """What training keeps a variable to; None for a rule that a specification does not have."""
+    kind = _CONSTRAINTS.get(type(rule))
+    if kind is None:
+        return None
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in rule.get_config().items()}
+    try:
+        return kind(**options)
+    except ValueError:
+        return None
 
 
 def initializer_of(rule: Any, otherwise: str) -> Any:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from model_spec.constraints import Constraint
 from model_spec.initializers import Initializer
 from model_spec.names import LONGEST, shown
 from model_spec.regularizers import Regularizer
@@ -74,6 +75,10 @@ class LayerSpec:
     def regularizers(self) -> dict[str, Regularizer]:
         """The penalty of each parameter that has one; by default what ``<parameter>_regularizer`` says."""
         return self._by_variable("_regularizer")
+
+    def constraints(self) -> dict[str, Constraint]:
+        """What training keeps each parameter to that has such a rule: what ``<parameter>_constraint`` says."""
+        return self._by_variable("_constraint")
 
     def _by_variable(self, suffix: str) -> dict[str, Any]:
         """{variable: option} of the options that are called ``<variable><suffix>`` and not None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import activations, initializers, regularizers
+from model_spec import activations, constraints, initializers, regularizers
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Pair, Shape, image_shape, windowed_shape
 from model_spec.validation import boolean, integer_pair, padding_of_windows, positive_integer
@@ -34,6 +34,8 @@ class Conv2D(LayerSpec):
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
     groups: int = 1
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,6 +51,8 @@ class Conv2D(LayerSpec):
             bias_initializer=initializers.get(self.bias_initializer),
             kernel_regularizer=regularizers.get(self.kernel_regularizer),
             bias_regularizer=regularizers.get(self.bias_regularizer),
+            kernel_constraint=constraints.get(self.kernel_constraint),
+            bias_constraint=constraints.get(self.bias_constraint),
             groups=positive_integer("groups", self.groups),
         )
         if self.filters % self.groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_spec import activations, initializers, regularizers
+from model_spec import activations, constraints, initializers, regularizers
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Shape
 from model_spec.validation import boolean, positive_integer
@@ -25,6 +25,8 @@ class Dense(LayerSpec):
     bias_initializer: Any = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,6 +38,8 @@ class Dense(LayerSpec):
             bias_initializer=initializers.get(self.bias_initializer),
             kernel_regularizer=regularizers.get(self.kernel_regularizer),
             bias_regularizer=regularizers.get(self.bias_regularizer),
+            kernel_constraint=constraints.get(self.kernel_constraint),
+            bias_constraint=constraints.get(self.bias_constraint),
         )
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -11,6 +11,7 @@ from keras_models.reading.names import unique_names
 from keras_models.runtime import tensorflow
 from keras_models.weight_files import save_model, save_weights
 from model_spec import zoo
+from model_spec.constraints import MaxNorm
 
 layers = keras.layers
 
@@ -45,6 +46,11 @@ READ = [
     (layers.Identity(), ms.Activation("linear")),
     (layers.Activation(keras.activations.tanh), ms.Activation("tanh")),
     (layers.Activation("swish"), ms.Activation("silu")),
+    (layers.Dense(2, kernel_constraint="non_neg"), ms.Dense(2, kernel_constraint="non_neg")),
+    (
+        layers.Conv2D(2, 3, kernel_constraint=keras.constraints.MaxNorm(3, [0, 1, 2]), bias_constraint="unit_norm"),
+        ms.Conv2D(2, 3, kernel_constraint=MaxNorm(3, (0, 1, 2)), bias_constraint="unit_norm"),
+    ),
     (layers.Dense(2, activation="gelu"), ms.Dense(2, activation="gelu")),
     (layers.Dropout(0.3), ms.Dropout(0.3)),
     (layers.SpatialDropout2D(0.3), ms.Dropout(0.3, (None, 1, 1, None))),

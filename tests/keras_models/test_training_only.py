@@ -57,12 +57,12 @@ def test_they_are_read_and_named(suffix, tmp_path):
 
 
 OPTIONS = [
-    (lambda: layers.Dense(3, kernel_constraint="non_neg"), "kernel_constraint=NonNeg"),
-    (lambda: layers.Dense(3, bias_constraint=keras.constraints.MaxNorm(2)), "bias_constraint=MaxNorm"),
+    (lambda: layers.Dense(3, kernel_constraint="min_max_norm"), "kernel_constraint=MinMaxNorm"),
+    (lambda: layers.Dense(3, bias_constraint=keras.constraints.MaxNorm(0)), "bias_constraint=MaxNorm"),
     (lambda: layers.Dense(3, activity_regularizer="l2"), "activity_regularizer=L2"),
     (
-        lambda: layers.Conv2D(3, 2, kernel_constraint=keras.constraints.UnitNorm((0, 1, 2))),
-        "kernel_constraint=UnitNorm",
+        lambda: layers.Conv2D(3, 2, kernel_constraint=keras.constraints.MinMaxNorm(axis=(0, 1, 2))),
+        "kernel_constraint=MinMaxNorm",
     ),
     (lambda: layers.Dense(3, kernel_regularizer="orthogonal_regularizer"), "kernel_regularizer=OrthogonalRegularizer"),
     (lambda: layers.PReLU(alpha_constraint="non_neg"), "alpha_constraint=NonNeg"),
@@ -86,12 +86,12 @@ def test_options_are_left_out_and_named(make, named, tmp_path):
 
 def test_the_certificate_says_it(tmp_path):
     model = sequential(
-        layers.RandomFlip(), layers.Conv2D(2, 3, kernel_constraint="non_neg"), layers.SpatialDropout2D(0.5)
+        layers.RandomFlip(), layers.Conv2D(2, 3, kernel_constraint="min_max_norm"), layers.SpatialDropout2D(0.5)
     )
     certificate = bridge.conversion.convert(model, tmp_path / "model.npz")
     assert certificate.passed
     assert "(RandomFlip) changes training only" in str(certificate)
-    assert "kernel_constraint=NonNeg changes training only" in str(certificate)
+    assert "kernel_constraint=MinMaxNorm changes training only" in str(certificate)
     assert len(certificate.to_dict()["not_kept"]) == 2
 
 

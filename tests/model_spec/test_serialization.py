@@ -9,6 +9,7 @@ import pytest
 
 import model_spec as ms
 from model_spec import initializers, regularizers, schedules, zoo, zoo_extended
+from model_spec.constraints import MaxNorm
 from model_spec.layers import LAYERS
 from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy
 from model_spec.schema import json_schema
@@ -30,6 +31,8 @@ EVERY_LAYER = ms.ModelSpec(
             use_bias=False,
             kernel_initializer=initializers.RandomUniform(-0.2, 0.3),
             kernel_regularizer=regularizers.L1L2(0.1, 0.2),
+            kernel_constraint=MaxNorm(3.0, (0, 1, 2)),
+            bias_constraint="non_neg",
             name="first",
             trainable=False,
         ),
