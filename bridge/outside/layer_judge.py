@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from bridge.conventions.layer_cause import causes
-from bridge.conventions.outcome import Given
+from bridge.conventions.outcome import Given, distance
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
 from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
+from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
@@ -52,10 +53,12 @@ class LayerJudge:
     with_backward: bool
     averaged: int
     case: EdgeCase | None = None
+    constants: OtherConstants | None = None
 
     def run(self, given: LayerInputs, dtype: str, with_keras: bool, before: LayerInputs | None = None) -> None:
         """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
         self._found: dict[str, Array] = {}
+        self._last: tuple[LayerInputs, str, RoundingModel | None, LayerInputs | None]
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
@@ -65,8 +68,8 @@ class LayerJudge:
         y = self._attempt(
             "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
         )
+        self._last = (given, dtype, None, before)
         if y is None:
-            self._explain(given, dtype, None, before)
             return
         if before is not None and isinstance(self.spec.layers[0], Dropout) and np.array_equal(first != 0, y != 0):
             self._broken(Broken("dropout mask", dtype, "the same units are dropped at every call"))
@@ -78,6 +81,7 @@ class LayerJudge:
             if y.dtype.itemsize < np.dtype(dtype).itemsize:
                 judged = "float32"
         model = self._model(given, judged, y)
+        self._last = (given, judged, model, before)
         place = Place(judged, self.report.mode, "eager", "forward")
         expected = {"y": of_any_algorithm(self.spec.layers[0], model.forward()[str(self.spec.layers[0].name)])}
         if self._overflows(y, expected["y"].value, dtype):
@@ -88,7 +92,6 @@ class LayerJudge:
             expected |= self._backward(given, model, dtype, replace(place, stage="pullback"), contiguous)
         if with_keras:
             self._beside(given, judged, expected)
-        self._explain(given, judged, model, before)
 
     def _overflows(self, found: Array, truth: Array, dtype: str) -> bool:
         """True, with a note, where a textbook form gives no number for an input that it cannot take."""
@@ -139,8 +142,12 @@ class LayerJudge:
         params, state, masks = self._parts(given, dtype, y)
         name = str(self.spec.layers[0].name)
         source = None if masks is None else (lambda index: masks)
-        network = Network.of(self.spec)
+        network = self._network
         return RoundingModel(network, {name: params}, {name: state}, dtype, given.x, self.training, source)
+
+    @property
+    def _network(self) -> Network:
+        return Network.of(self.spec) if self.constants is None else self.constants.network
 
     def _parts(
         self, given: LayerInputs, dtype: str, y: Array
@@ -249,10 +256,11 @@ class LayerJudge:
         if self.case is None or not (row.agrees or row.verdict == VACUOUS):
             self.report.rows.append(row)
 
-    def _explain(self, given: LayerInputs, dtype: str, model: RoundingModel | None, before: LayerInputs | None) -> None:
-        """Find what is wrong, in the first precision in which something is."""
+    def explain(self) -> None:
+        """Find what is wrong with what the last run gave, in the first precision in which something is."""
         if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found:
             return
+        given, dtype, model, before = self._last
         self.report.searched = True
         masks = None
         if model is None:
@@ -262,11 +270,28 @@ class LayerJudge:
         else:
             params, state, masks = self._parts_of(model)
         claimed = Given(Network.of(self.spec), params, state, given.x, given.cotangent, self.training, masks)
+        claimed = self._by_the_nearest_constants(claimed)
         earlier = None
         if before is not None:
             earlier = replace(claimed, x=before.x, dy=before.cotangent)
         tolerance = 1e-9 if dtype == "float64" else 3e-5
         self.report.explanations += causes(claimed, self._found, tolerance, earlier)
+
+    def tells(self, other: OtherConstants) -> bool:
+        """True where the output shows by which constants the layer computes."""
+        model = self._last[2]
+        if model is None:
+            return False
+        ours = Given(self._network, model.traces[0].params, model.traces[0].state, model.x, np.zeros(0), self.training)
+        return distance(ours.last_output, replace(ours, network=other.network).last_output) > 1e-12
+
+    def _by_the_nearest_constants(self, claimed: Given) -> Given:
+        """A slip is looked for beside the constants that the layer computes with."""
+        y = self._found.get("y")
+        claims = [claimed, *(replace(claimed, network=one.network) for one in other_constants(self.spec))]
+        if len(claims) == 1 or y is None or y.shape != (outputs := [one.last_output for one in claims])[0].shape:
+            return claimed
+        return claims[int(np.argmin([distance(y, output) for output in outputs]))]
 
     def _parts_of(self, model: RoundingModel) -> tuple[dict[str, Array], dict[str, Array], Any]:
         trace = model.traces[0]
