@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conventions.layer_cause import causes
-from bridge.conventions.outcome import Given, distance
+from bridge.conventions.outcome import Given, close, distance
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
@@ -58,12 +58,16 @@ class LayerJudge:
     def run(self, given: LayerInputs, dtype: str, with_keras: bool, before: LayerInputs | None = None) -> None:
         """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
         self._found: dict[str, Array] = {}
+        self._earlier: dict[str, Array] = {}
         self._last: tuple[LayerInputs, str, RoundingModel | None, LayerInputs | None]
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
         if before is not None:
             first = self.layer.forward(before.x.astype(dtype), self.training)
+            if self._is_second_step:
+                self.layer.backward(before.cotangent.astype(dtype))
+                self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
             self.layer.set_weights(given.weights, dtype, self.training)  # moving statistics have moved
         y = self._attempt(
             "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
@@ -86,6 +90,7 @@ class LayerJudge:
         expected = {"y": of_any_algorithm(self.spec.layers[0], model.forward()[str(self.spec.layers[0].name)])}
         if self._overflows(y, expected["y"].value, dtype):
             return
+        self._not_overwritten("x", dtype, "forward")
         self._judge("y", y, expected["y"], place)
         self._statistics(model, place)
         if self.with_backward:
@@ -183,7 +188,8 @@ class LayerJudge:
         if pulled.inputs is not None:
             pulled.inputs = of_any_algorithm(self.spec.layers[0], pulled.inputs)
         inputs = {} if pulled.inputs is None else {"gradient of x": pulled.inputs}
-        self.layer.clear_gradients()
+        if not self._is_second_step:
+            self.layer.clear_gradients()
         cotangent = given.cotangent.astype(dtype)
         examples = len(cotangent)
         dx = self._attempt(
@@ -195,11 +201,14 @@ class LayerJudge:
         )
         if dx is None and self.report.broken and self.report.broken[-1].raised:
             return expected | inputs
+        self._not_overwritten("dy", dtype, "backward")
         for tensor, wanted in expected.items():
             name = tensor.rpartition(" ")[2]
             shape = self.layer.parameter_shapes[name]
             found = self._attempt(tensor, place.dtype, partial(self.layer.gradient, name), shape)
             if found is None:
+                continue
+            if self._piles_up(name, found, wanted.value):
                 continue
             # Dividing rounds, and so does multiplying again; a step away from a parameter rounds with it
             rounded = 2 * np.square(wanted.value) * bool(self.averaged)
@@ -217,6 +226,42 @@ class LayerJudge:
                 if words is not None:
                     self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
         return expected | inputs
+
+    @property
+    def _is_second_step(self) -> bool:
+        return self.with_backward and self.case is not None and self.case.second_step
+
+    def _piles_up(self, name: str, found: Array, wanted: Array) -> bool:
+        """Whether a gradient holds that of the step before as well: a fault, unless the layer means it."""
+        earlier = self._earlier.get(name)
+        if not self._is_second_step or earlier is None or found.shape != earlier.shape:
+            return False
+        added = found.astype(np.float64) - earlier
+        if self.averaged:
+            added = added * self.averaged
+        if not close(added, wanted, 1e-4) or close(earlier, np.zeros_like(earlier), 0.0):
+            return False
+        if self.layer.accumulates:
+            note = "its gradients add up from step to step until they are set to zero, by convention"
+            self.report.notes += [] if note in self.report.notes else [note]
+        else:
+            words = "holds the gradient of the step before as well: it is added to (+=) and never set to zero"
+            self._broken(Broken(f"gradient of {name}", found.dtype.name, words))
+            self.report.searched = True  # the cause is said
+        return True
+
+    def _not_overwritten(self, name: str, dtype: str, method: str) -> None:
+        """Report a layer that has written into what it was given: a fault of x, a note of dy."""
+        if name not in self.layer.overwritten:
+            return
+        words = f"{method} writes into the {name} it is given, so the caller's array is changed"
+        if name == "dy":
+            # Books do so: in a chain of layers nobody reads dy again
+            note = f"{words}: right in a chain of layers, wrong where a gradient goes two ways"
+            self.report.notes += [] if note in self.report.notes else [note]
+            return
+        self._broken(Broken(name, dtype, f"{words}: work on a copy"))
+        self.report.searched = True  # the cause is said
 
     def _sums(self, dx: Array, sums: Expected, place: Place) -> None:
         """Which cells of a tie get the gradient is free, how much they get is not."""

@@ -164,6 +164,9 @@ class _Check:
             for draw in range(_DRAWS):
                 y, t = self._draw(draw)
                 self._one(calling, report, y, t, dtype, "")
+        for name in sorted(calling.overwritten):
+            words = f"it writes into the {name} it is given, so the caller's array is changed: work on a copy"
+            report.broken.append(Broken(name, "float64", words))
         report.tried = [f"random points (seed {self.seed}, {self.batch} examples, {report.fed})"]
         if report.verdict == Verdict.AGREE:
             self._edges(calling, report)
