@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,13 +45,28 @@ class LossForm:
 
 
 def claimed(rule: rules.Loss, from_logits: bool) -> LossForm:
-    """The loss as it should be: without clips, and without dividing probabilities by their sum."""
+    """The loss as it should be: without clips, rounded constants, and dividing probabilities by their sum."""
     if isinstance(rule, rules.CategoricalCrossentropy) and not from_logits:
         return _cross_entropy("", 0.0, rule.label_smoothing)
     if isinstance(rule, rules.BinaryCrossentropy) and not from_logits:
         return _binary("", 0.0, rule.label_smoothing)
     function = loss_function(rule, from_logits)
+    if isinstance(rule, rules.LogCosh):
+        exact = rules.LOG_2 - math.log(2)
+        return LossForm("", lambda p, t: function(p, t)[0] + exact, lambda p, t: function(p, t)[1])
     return LossForm("", lambda p, t: function(p, t)[0], lambda p, t: function(p, t)[1])
+
+
+ROUNDED = "log(2) is rounded to float32, as Keras'"
+"""Said of a log_cosh with Keras' constant."""
+
+
+def with_rounded_constants(rule: rules.Loss) -> LossForm | None:
+    """The same with constants rounded to float32, as Keras has them; None where there are none."""
+    if not isinstance(rule, rules.LogCosh):
+        return None
+    function = loss_function(rule, False)
+    return LossForm(ROUNDED, lambda p, t: function(p, t)[0], lambda p, t: function(p, t)[1])
 
 
 def _smooth(t: Array, smoothing: float, share: float) -> Array:
@@ -153,7 +168,13 @@ def loss_causes(
     )
     right = claimed(rule, from_logits)
     said = []
+    rounded = with_rounded_constants(rule)
     with np.errstate(all="ignore"):
+        if rounded is not None and all(feed.value is not None for feed in feeds):
+            values = np.array([feed.value for feed in feeds])
+            right = min(
+                (right, replace(rounded, words="")), key=lambda form: distance(values, _values(form, feeds, scale))
+            )
         forms = [right, *_solved(rule, from_logits, feeds, scale, tolerance), *_forms(rule, from_logits)]
         if all(feed.value is not None for feed in feeds):
             found = np.array([feed.value for feed in feeds])

@@ -263,4 +263,5 @@ def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
         return f"{label} {claimed:g} is rounded to float32, {value:.12g}"
     if abs(value - (1 - claimed)) < 1e-7:
         return f"{label} is the other way round: {value:.6g} in place of {claimed:g}"
-    return f"{label} {value:.6g} in place of {claimed:g}"
+    digits = ".6g" if f"{value:.6g}" != f"{claimed:.6g}" else ".12g"
+    return f"{label} {value:{digits}} in place of {claimed:g}"

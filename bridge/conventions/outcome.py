@@ -61,6 +61,11 @@ class Given:
         """What the last step gets, (examples, ...)."""
         return self._run(self.x)[0][-2]
 
+    @property
+    def last_output(self) -> Array:
+        """The output alone."""
+        return self._run(self.x)[0][-1]
+
     def _run(self, x: Array) -> tuple[list[Array], list[object]]:
         values, caches = [x], []
         for at, step in enumerate(self.network.steps):

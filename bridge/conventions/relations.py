@@ -15,6 +15,8 @@ Array = np.ndarray
 
 _LARGEST_DENOMINATOR = 64
 
+_TIMES = "multiplied with, or not divided by, "
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -124,7 +126,7 @@ def _reason(factor: float, around: Surroundings) -> str:
             (batch, f"a sum in place of a mean over the batch of {batch}"),
             (2, "twice"),
             (0.5, "half"),
-            *((each, f"multiplied with, or not divided by, {words}") for words, each in around.counts.items()),
+            *((each, f"{_TIMES * (each > 1)}{words}") for words, each in around.counts.items()),
             *((1 / each, f"divided by {words}") for words, each in around.counts.items() if each > 1),
             *((each / 2, f"half, times {words}") for words, each in around.counts.items() if each > 2),
             *((2 / each, f"twice, divided by {words}") for words, each in around.counts.items() if each > 2),

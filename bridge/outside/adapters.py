@@ -25,6 +25,10 @@ from model_spec.validation import one_of
 Array = np.ndarray
 
 
+ZERO_GRADIENTS = ("zero_grad", "zero_grads", "zero_gradients", "clear_grad", "clear_grads", "cleargrads", "reset_grads")
+"""What the method that sets gradients to zero is looked for as."""
+
+
 class AdaptedLayer:
     """A foreign layer behind Keras' names and layouts.
 
@@ -37,6 +41,7 @@ class AdaptedLayer:
         calling: how its methods are called.
         one_by_one: True where it takes one example at a time.
         returned: the parameter gradients that the last backward returned, by Keras' name.
+        overwritten: which of "x" and "dy" it has written into.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class AdaptedLayer:
         self.calling = Calling(layer, names, dict(call or {}))
         self.one_by_one = False
         self.returned: dict[str, Any] = {}
+        self.overwritten: set[str] = set()
+        self.told_to_accumulate = False
         self._names = names
         self._before: dict[str, Array] = {}
         self._x: Array | None = None
@@ -102,13 +109,18 @@ class AdaptedLayer:
         other.layer = layer
         other.slots = {name: replace(slot, layer=layer) for name, slot in self.slots.items()}
         other.calling = copy.copy(self.calling)
-        other.returned = {}
+        other.returned, other.overwritten = {}, set()
         return other
 
     @property
     def has_backward(self) -> bool:
         """True where the layer has a method that pulls a gradient back."""
         return self.calling.has_backward
+
+    @property
+    def accumulates(self) -> bool:
+        """True where adding to gradients is its convention: it has a method that clears them, or the caller says so."""
+        return self.told_to_accumulate or any(callable(getattr(self.layer, name, None)) for name in ZERO_GRADIENTS)
 
     @property
     def knows_training(self) -> bool:
@@ -136,7 +148,11 @@ class AdaptedLayer:
         given = image_to_layer(self.layout, x, self.one_by_one)
         if not contiguous:
             given = np.repeat(given, 2, axis=0)[::2]
-        return image_to_keras(self.layout, self.calling.forward(self.layer, given, training), self.one_by_one)
+        kept = given.copy()
+        y = image_to_keras(self.layout, self.calling.forward(self.layer, given, training), self.one_by_one)
+        if not np.array_equal(given, kept, equal_nan=True):
+            self.overwritten.add("x")
+        return y
 
     def backward(self, dy: Array, contiguous: bool = True) -> Array:
         """The gradient of the last x, for dy in the shape of the output, channels last.
@@ -162,7 +178,10 @@ class AdaptedLayer:
         given = image_to_layer(self.layout, dy, self.one_by_one)
         if not contiguous:
             given = np.repeat(given, 2, axis=0)[::2]
+        kept = given.copy()
         result = self.calling.backward(self.layer, given, 1.0)
+        if not np.array_equal(given, kept, equal_nan=True):
+            self.overwritten.add("dy")
         shape = () if x is None else image_to_layer(self.layout, x, self.one_by_one).shape
         aliases = {name: BOOK_NAMES.get(name, ()) for name in self.parameter_shapes}
         dx, self.returned = split_gradients(result, shape, self.parameter_shapes, aliases)

@@ -27,6 +27,7 @@ class EdgeCase:
         make: turns random inputs into them.
         contiguous: False hands over every other row of a larger array.
         second_call: True lets another forward come first.
+        second_step: True lets another forward and backward come first, whose gradients are left where they are.
         only_values: True where an overflow is said in a note in place of being refused.
         may_raise: True where an exception is a note: what is refused aloud is no wrong answer.
     """
@@ -37,6 +38,7 @@ class EdgeCase:
     make: Callable[[Array], Array] = lambda x: x
     contiguous: bool = True
     second_call: bool = False
+    second_step: bool = False
     only_values: bool = False
     may_raise: bool = False
 
@@ -122,6 +124,7 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
         yield EdgeCase("one example", batch=1, may_raise=True)
     yield EdgeCase("memory that is not contiguous", contiguous=False, may_raise=True)
     yield EdgeCase("a second call", second_call=True)
+    yield EdgeCase("a second step", second_call=True, second_step=True)
 
 
 def _dead_feature(x: Array) -> Array:

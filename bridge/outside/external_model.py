@@ -179,14 +179,17 @@ class ForeignModel:
         self.activations(x, training, dropout_call)
         return self.pull(np.asarray(cotangent, self.dtype), training)
 
-    def pull(self, dy: Array, training: bool, skip_last: int = 0) -> Gradients:
-        """Pull a cotangent of the last forward back, that of what the last ``skip_last`` steps were given."""
+    def pull(self, dy: Array, training: bool, skip_last: int = 0, clear: bool = True) -> Gradients:
+        """Pull a cotangent of the last forward back, that of what the last ``skip_last`` steps were given.
+
+        Without ``clear``, only layers that have a ``zero_grad`` or the like start with gradients of zero.
+        """
         count = len(self.steps) - skip_last
         parameters: dict[str, Array] = {}
         activations: dict[str, Array] = {}
         for step, layer in zip(reversed(self.steps[:count]), reversed(self.layers[:count]), strict=True):
             activations[value_name(step)] = dy
-            if isinstance(layer, AdaptedLayer):
+            if isinstance(layer, AdaptedLayer) and (clear or layer.accumulates):
                 layer.clear_gradients()
             try:
                 dy = self._run(step, "backward", partial(layer.backward, dy))

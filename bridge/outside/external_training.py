@@ -100,7 +100,9 @@ class ForeignTraining:
         output = trail[len(trail) - 1 - skip]
         function = losses.loss_function(self._loss, fused or bool(getattr(self._loss, "from_logits", False)))
         value, dy = losses.mean_loss(*function(output, targets), len(x))
-        gradients = self.model.pull(dy, training=True, skip_last=skip).parameters
+        # Nobody clears them between the steps of a training, unless the layers have a zero_grad
+        clear = self._steps == 0
+        gradients = self.model.pull(dy, training=True, skip_last=skip, clear=clear).parameters
         for name, rule in regularized_parameters(self.spec).items():
             cost, gradient = penalty(rule, self.weights[name])
             value += cost

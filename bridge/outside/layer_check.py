@@ -40,6 +40,7 @@ def check_layer(
     names: Mapping[str, str] | None = None,
     call: Mapping[str, Callable[..., Any]] | None = None,
     hints: int = 2,
+    accumulates: bool = False,
 ) -> LayerReport:
     """Judge a layer by what its specification says it computes: output, gradient of x and of every parameter.
 
@@ -74,6 +75,8 @@ def check_layer(
             "gradient of kernel": "g"}; "holder.key" for an entry of a dict or list.
         call: {"forward": function of (layer, x, training), "backward": function of (layer, dy)} for everything else.
         hints: how much the report says of what is wrong: 1 where, 2 also what, 3 also how it should be.
+        accumulates: True where backward adds to the gradients on purpose and the caller sets them to zero; known by
+            itself of layers with a ``zero_grad``.
 
     Raises:
         ValueError: the arguments do not fit the layer, or a variable cannot be found; says what was looked for. What
@@ -84,7 +87,8 @@ def check_layer(
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)
     if hints not in (1, 2, 3):
         raise ValueError(f"hints must be 1 (where), 2 (what) or 3 (how), got {hints!r}")
-    for name, value in (("training", training), ("backward", backward), ("with_keras", with_keras), ("edges", edges)):
+    flags = {"training": training, "backward": backward, "with_keras": with_keras, "edges": edges}
+    for name, value in {**flags, "accumulates": accumulates}.items():
         boolean(name, value)
     precisions = [floating_dtype(dtype).name for dtype in ((dtypes,) if isinstance(dtypes, str) else dtypes)]
     if not precisions:
@@ -94,6 +98,7 @@ def check_layer(
     options = (spec.layers[0], spec.input_shape, layout, kernel_layout, style, names, call)
     my_layer = as_layer(my_layer)
     layer = _adapted(my_layer, options, given, spec, notes)
+    layer.told_to_accumulate = accumulates
     report = LayerReport(
         layer=_described(my_layer, layer),
         claim=f"{spec.layers[0].describe()} on {spec.input_shape}",

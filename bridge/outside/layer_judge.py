@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from bridge.conventions.layer_cause import causes
-from bridge.conventions.outcome import Given
+from bridge.conventions.outcome import Given, close, distance
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
 from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
+from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
@@ -52,21 +53,27 @@ class LayerJudge:
     with_backward: bool
     averaged: int
     case: EdgeCase | None = None
+    constants: OtherConstants | None = None
 
     def run(self, given: LayerInputs, dtype: str, with_keras: bool, before: LayerInputs | None = None) -> None:
         """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
         self._found: dict[str, Array] = {}
+        self._earlier: dict[str, Array] = {}
+        self._last: tuple[LayerInputs, str, RoundingModel | None, LayerInputs | None]
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
         if before is not None:
             first = self.layer.forward(before.x.astype(dtype), self.training)
+            if self._is_second_step:
+                self.layer.backward(before.cotangent.astype(dtype))
+                self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
             self.layer.set_weights(given.weights, dtype, self.training)  # moving statistics have moved
         y = self._attempt(
             "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
         )
+        self._last = (given, dtype, None, before)
         if y is None:
-            self._explain(given, dtype, None, before)
             return
         if before is not None and isinstance(self.spec.layers[0], Dropout) and np.array_equal(first != 0, y != 0):
             self._broken(Broken("dropout mask", dtype, "the same units are dropped at every call"))
@@ -78,17 +85,18 @@ class LayerJudge:
             if y.dtype.itemsize < np.dtype(dtype).itemsize:
                 judged = "float32"
         model = self._model(given, judged, y)
+        self._last = (given, judged, model, before)
         place = Place(judged, self.report.mode, "eager", "forward")
         expected = {"y": of_any_algorithm(self.spec.layers[0], model.forward()[str(self.spec.layers[0].name)])}
         if self._overflows(y, expected["y"].value, dtype):
             return
+        self._not_overwritten("x", dtype, "forward")
         self._judge("y", y, expected["y"], place)
         self._statistics(model, place)
         if self.with_backward:
             expected |= self._backward(given, model, dtype, replace(place, stage="pullback"), contiguous)
         if with_keras:
             self._beside(given, judged, expected)
-        self._explain(given, judged, model, before)
 
     def _overflows(self, found: Array, truth: Array, dtype: str) -> bool:
         """True, with a note, where a textbook form gives no number for an input that it cannot take."""
@@ -139,8 +147,12 @@ class LayerJudge:
         params, state, masks = self._parts(given, dtype, y)
         name = str(self.spec.layers[0].name)
         source = None if masks is None else (lambda index: masks)
-        network = Network.of(self.spec)
+        network = self._network
         return RoundingModel(network, {name: params}, {name: state}, dtype, given.x, self.training, source)
+
+    @property
+    def _network(self) -> Network:
+        return Network.of(self.spec) if self.constants is None else self.constants.network
 
     def _parts(
         self, given: LayerInputs, dtype: str, y: Array
@@ -176,7 +188,8 @@ class LayerJudge:
         if pulled.inputs is not None:
             pulled.inputs = of_any_algorithm(self.spec.layers[0], pulled.inputs)
         inputs = {} if pulled.inputs is None else {"gradient of x": pulled.inputs}
-        self.layer.clear_gradients()
+        if not self._is_second_step:
+            self.layer.clear_gradients()
         cotangent = given.cotangent.astype(dtype)
         examples = len(cotangent)
         dx = self._attempt(
@@ -188,11 +201,14 @@ class LayerJudge:
         )
         if dx is None and self.report.broken and self.report.broken[-1].raised:
             return expected | inputs
+        self._not_overwritten("dy", dtype, "backward")
         for tensor, wanted in expected.items():
             name = tensor.rpartition(" ")[2]
             shape = self.layer.parameter_shapes[name]
             found = self._attempt(tensor, place.dtype, partial(self.layer.gradient, name), shape)
             if found is None:
+                continue
+            if self._piles_up(name, found, wanted.value):
                 continue
             # Dividing rounds, and so does multiplying again; a step away from a parameter rounds with it
             rounded = 2 * np.square(wanted.value) * bool(self.averaged)
@@ -210,6 +226,42 @@ class LayerJudge:
                 if words is not None:
                     self._broken(Broken("gradient of x at a kink or tie", place.dtype, words))
         return expected | inputs
+
+    @property
+    def _is_second_step(self) -> bool:
+        return self.with_backward and self.case is not None and self.case.second_step
+
+    def _piles_up(self, name: str, found: Array, wanted: Array) -> bool:
+        """Whether a gradient holds that of the step before as well: a fault, unless the layer means it."""
+        earlier = self._earlier.get(name)
+        if not self._is_second_step or earlier is None or found.shape != earlier.shape:
+            return False
+        added = found.astype(np.float64) - earlier
+        if self.averaged:
+            added = added * self.averaged
+        if not close(added, wanted, 1e-4) or close(earlier, np.zeros_like(earlier), 0.0):
+            return False
+        if self.layer.accumulates:
+            note = "its gradients add up from step to step until they are set to zero, by convention"
+            self.report.notes += [] if note in self.report.notes else [note]
+        else:
+            words = "holds the gradient of the step before as well: it is added to (+=) and never set to zero"
+            self._broken(Broken(f"gradient of {name}", found.dtype.name, words))
+            self.report.searched = True  # the cause is said
+        return True
+
+    def _not_overwritten(self, name: str, dtype: str, method: str) -> None:
+        """Report a layer that has written into what it was given: a fault of x, a note of dy."""
+        if name not in self.layer.overwritten:
+            return
+        words = f"{method} writes into the {name} it is given, so the caller's array is changed"
+        if name == "dy":
+            # Books do so: in a chain of layers nobody reads dy again
+            note = f"{words}: right in a chain of layers, wrong where a gradient goes two ways"
+            self.report.notes += [] if note in self.report.notes else [note]
+            return
+        self._broken(Broken(name, dtype, f"{words}: work on a copy"))
+        self.report.searched = True  # the cause is said
 
     def _sums(self, dx: Array, sums: Expected, place: Place) -> None:
         """Which cells of a tie get the gradient is free, how much they get is not."""
@@ -249,10 +301,11 @@ class LayerJudge:
         if self.case is None or not (row.agrees or row.verdict == VACUOUS):
             self.report.rows.append(row)
 
-    def _explain(self, given: LayerInputs, dtype: str, model: RoundingModel | None, before: LayerInputs | None) -> None:
-        """Find what is wrong, in the first precision in which something is."""
+    def explain(self) -> None:
+        """Find what is wrong with what the last run gave, in the first precision in which something is."""
         if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found:
             return
+        given, dtype, model, before = self._last
         self.report.searched = True
         masks = None
         if model is None:
@@ -262,11 +315,28 @@ class LayerJudge:
         else:
             params, state, masks = self._parts_of(model)
         claimed = Given(Network.of(self.spec), params, state, given.x, given.cotangent, self.training, masks)
+        claimed = self._by_the_nearest_constants(claimed)
         earlier = None
         if before is not None:
             earlier = replace(claimed, x=before.x, dy=before.cotangent)
         tolerance = 1e-9 if dtype == "float64" else 3e-5
         self.report.explanations += causes(claimed, self._found, tolerance, earlier)
+
+    def tells(self, other: OtherConstants) -> bool:
+        """True where the output shows by which constants the layer computes."""
+        model = self._last[2]
+        if model is None:
+            return False
+        ours = Given(self._network, model.traces[0].params, model.traces[0].state, model.x, np.zeros(0), self.training)
+        return distance(ours.last_output, replace(ours, network=other.network).last_output) > 1e-12
+
+    def _by_the_nearest_constants(self, claimed: Given) -> Given:
+        """A slip is looked for beside the constants that the layer computes with."""
+        y = self._found.get("y")
+        claims = [claimed, *(replace(claimed, network=one.network) for one in other_constants(self.spec))]
+        if len(claims) == 1 or y is None or y.shape != (outputs := [one.last_output for one in claims])[0].shape:
+            return claimed
+        return claims[int(np.argmin([distance(y, output) for output in outputs]))]
 
     def _parts_of(self, model: RoundingModel) -> tuple[dict[str, Array], dict[str, Array], Any]:
         trace = model.traces[0]

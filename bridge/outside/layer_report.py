@@ -70,6 +70,25 @@ class LayerReport:
     spec_layer: Any = None
     searched: bool = False
 
+    def checkpoint(self) -> dict[str, Any]:
+        """What was found so far, for :meth:`roll_back`."""
+        return {
+            "rows": list(self.rows),
+            "broken": list(self.broken),
+            "notes": list(self.notes),
+            "keras": dict(self.keras),
+        }
+
+    def roll_back(self, checkpoint: dict[str, Any]) -> None:
+        """Forget what was found since."""
+        for name, value in checkpoint.items():
+            setattr(self, name, value.copy())
+
+    def failed_since(self, checkpoint: dict[str, Any]) -> bool:
+        """True where something is wrong that was not found before."""
+        rows, broken = len(checkpoint["rows"]), len(checkpoint["broken"])
+        return len(self.broken) > broken or not all(row.agrees for row in self.rows[rows:])
+
     @property
     def failures(self) -> list[Row | Broken]:
         """What no rounding and no tie explains: for each precision rows in computing order, then what broke."""

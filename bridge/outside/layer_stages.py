@@ -9,6 +9,7 @@ import numpy as np
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.edge_cases import LARGEST_EXAMPLE, EdgeCase, edge_cases, larger_images, other_sizes
+from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_judge import LayerJudge
 from bridge.outside.layer_report import Broken, LayerReport
@@ -33,6 +34,7 @@ class Stages:
         averaged: whether the layer divides its parameter gradients by the batch size.
         precisions: what it is fed.
         seed: of what is drawn.
+        constants: words for those that the layer was found to compute with, where they are not Keras'.
     """
 
     spec: ModelSpec
@@ -43,11 +45,12 @@ class Stages:
     averaged: bool
     precisions: list[str]
     seed: int
+    constants: str | None = None
 
     def random_points(self, given: LayerInputs, with_keras: bool) -> None:
         """Random inputs, variables and cotangent."""
         for dtype in self.precisions:
-            self._judge(self.spec, len(given.x), None).run(given, dtype, with_keras)
+            self._feed(self.spec, None, given, dtype, with_keras)
         self.report.tried.append(f"random points (seed {self.seed}, {len(given.x)} examples)")
 
     def own_inputs(self, x: Any, given: LayerInputs) -> None:
@@ -58,7 +61,7 @@ class Stages:
         case = EdgeCase("your x")
         for dtype in self.precisions:
             own = LayerInputs(values, drawn.cotangent, given.weights)
-            self._judge(self.spec, len(values), case).run(own, dtype, False)
+            self._feed(self.spec, case, own, dtype)
         self.report.tried.append(f"your x ({len(values)} examples)")
 
     def edges(self, given: LayerInputs) -> None:
@@ -90,7 +93,7 @@ class Stages:
         rows, broken = len(self.report.rows), len(self.report.broken)
         with np.errstate(all="ignore"):
             for dtype in self.precisions:
-                self._judge(spec, len(inputs.x), case).run(inputs, dtype, False, before)
+                self._feed(spec, case, inputs, dtype, before=before)
         mine = self.report.broken[broken:]
         if mine and (reason := self._excused(case, mine)):
             del self.report.broken[broken:], self.report.rows[rows:]
@@ -129,7 +132,38 @@ class Stages:
         self.report.notes.append(f"certified for {self.spec.input_shape} alone: the layer takes no other size")
         return False
 
-    def _judge(self, spec: ModelSpec, examples: int, case: EdgeCase | None) -> LayerJudge:
+    def _feed(
+        self,
+        spec: ModelSpec,
+        case: EdgeCase | None,
+        given: LayerInputs,
+        dtype: str,
+        with_keras: bool = False,
+        before: LayerInputs | None = None,
+    ) -> None:
+        """Judge a fresh copy of the layer by Keras' constants; where they do not fit, by the same rounded otherwise."""
+        others = {one.words: one for one in other_constants(spec)}
+        claims = [others.get(self.constants or ""), *(one for one in others.values() if self.constants is None)]
+        untouched, results = self.report.checkpoint(), []
+        for constants in claims:
+            self.report.roll_back(untouched)
+            judge = self._judge(spec, len(given.x), case, constants)
+            judge.run(given, dtype, with_keras, before)
+            if not self.report.failed_since(untouched):
+                if constants is not None and self.constants is None:
+                    self.constants = constants.words
+                    self.report.notes.append(constants.words)
+                elif case is None and dtype == "float64" and self.constants is None:
+                    self.report.notes += [one.instead for one in others.values() if one.instead and judge.tells(one)]
+                return
+            results.append((self.report.checkpoint(), judge))
+        first, judge = results[0]
+        self.report.roll_back(first)
+        judge.explain()
+
+    def _judge(
+        self, spec: ModelSpec, examples: int, case: EdgeCase | None, constants: OtherConstants | None
+    ) -> LayerJudge:
         layer = self.layer.on_copy()
         averaged = examples * self.averaged
-        return LayerJudge(spec, layer, self.report, self.training, self.with_backward, averaged, case)
+        return LayerJudge(spec, layer, self.report, self.training, self.with_backward, averaged, case, constants)

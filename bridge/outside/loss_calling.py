@@ -37,6 +37,7 @@ class LossCalling:
     """Calls value and gradient of one loss.
 
     Attributes:
+        overwritten: which of "outputs" and "targets" it has written into.
         has_gradient: False where a loss gives its value alone.
     """
 
@@ -45,6 +46,7 @@ class LossCalling:
         self._value: Any = None
         self._gradient: Any = None
         self._pair = False
+        self.overwritten: set[str] = set()
         if call is not None:
             return
         if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(callable(one) for one in loss):
@@ -61,16 +63,20 @@ class LossCalling:
         self._gradient = None if plain else next((m for n in GRADIENT if callable(m := getattr(loss, n, None))), None)
 
     def __call__(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
-        """(value, gradient or None) on one batch."""
+        """(value, gradient or None) on one batch; ``overwritten`` says what it has written into."""
+        given = outputs.copy(), targets.copy()
         if self.call is not None:
-            found = self.call(self.loss, outputs.copy(), targets.copy())
-            return found if isinstance(found, tuple) else (found, None)
-        value = self._value(*_ordered(self._value, outputs, targets))
-        if isinstance(value, tuple) and len(value) == 2:
-            return value
-        if self._gradient is None:
-            return value, None
-        return value, self._gradient(*_ordered(self._gradient, outputs, targets, behind=True))
+            found = self.call(self.loss, *given)
+            found = found if isinstance(found, tuple) else (found, None)
+        else:
+            value = self._value(*_ordered(self._value, *given))
+            found = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+            if found[1] is None and self._gradient is not None:
+                found = value, self._gradient(*_ordered(self._gradient, outputs.copy(), targets.copy(), behind=True))
+        for name, array, kept in zip(("outputs", "targets"), given, (outputs, targets), strict=True):
+            if not np.array_equal(array, kept, equal_nan=True):
+                self.overwritten.add(name)
+        return found
 
     @property
     def has_gradient(self) -> bool:
@@ -83,7 +89,7 @@ def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) 
     try:
         parameters = [one for one in inspect.signature(method).parameters.values() if one.kind < 3]
     except (TypeError, ValueError):
-        return [outputs.copy(), targets.copy()]
+        return [outputs, targets]
     needed = [one for one in parameters if one.default is one.empty and one.kind < 2]
     if behind and len(needed) == 0:
         return []
@@ -93,7 +99,7 @@ def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) 
     first_is_target = len(names) == 2 and (
         _says(names[0], _TARGET_NAMES) or (names[0] in ("y", "t", "d") and _says(names[1], _OUTPUT_NAMES))
     )
-    pair = [outputs.copy(), targets.copy()]
+    pair = [outputs, targets]
     return pair[::-1] if first_is_target else pair
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -155,15 +155,45 @@ def check_optimizer(
         last = traceback.extract_tb(error.__traceback__)[-1]
         report.error = f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"
         return report
-    right, nudged = _rule(claim, start, gradients), _rule(claim, start, [_nudged(step) for step in gradients])
-    for mine, theirs, control in zip(found, right, nudged, strict=True):
-        rate = OptimizerState.start(claim, {}).current_learning_rate()
-        for parameter in names:
-            report.distances[parameter].append(deviation(mine[parameter], theirs[parameter], rate))
-        report.control.append(largest(deviation(control[each], theirs[each], rate) for each in names))
-    if report.first_outside is not None:
-        report.explanation = explain_course(claim, start, gradients, found)
+    for words, rule in (("", claim), *_rounded(claim)):
+        other = replace(report, notes=[words] * bool(words), **_distances(rule, start, gradients, found))
+        if other.first_outside is None:
+            return other
+        report = report if words else other
+    report.explanation = explain_course(claim, start, gradients, found)
     return report
+
+
+def _distances(
+    rule: rules.Optimizer,
+    start: dict[str, Array],
+    gradients: list[dict[str, Array]],
+    found: list[dict[str, Array]],
+) -> dict[str, Any]:
+    """How far the found course is from a rule's, and the rule's own from itself."""
+    right, nudged = _rule(rule, start, gradients), _rule(rule, start, [_nudged(step) for step in gradients])
+    rate = OptimizerState.start(rule, {}).current_learning_rate()
+    distances: dict[str, list[float]] = {name: [] for name in start}
+    control = []
+    for mine, theirs, moved in zip(found, right, nudged, strict=True):
+        for name in start:
+            distances[name].append(deviation(mine[name], theirs[name], rate))
+        control.append(largest(deviation(moved[name], theirs[name], rate) for name in start))
+    return {"distances": distances, "control": control}
+
+
+_CONSTANTS = ("momentum", "rho", "beta_1", "beta_2", "epsilon", "learning_rate")
+
+
+def _rounded(claim: rules.Optimizer) -> Iterator[tuple[str, rules.Optimizer]]:
+    """The claim with constants rounded to float32, as Keras keeps some: all of them, then each alone."""
+    held = {name: getattr(claim, name, None) for name in _CONSTANTS}
+    single = {name: float(np.float32(value)) for name, value in held.items() if isinstance(value, float)}
+    single = {name: value for name, value in single.items() if value != held[name]}
+    for chosen in dict.fromkeys([tuple(single), *((name,) for name in single)]):
+        if chosen:
+            said = ", ".join(f"{name.replace('_', ' ')} {held[name]:g} to {single[name]:.12g}" for name in chosen)
+            yield f"it rounds to float32, as Keras may: {said}", replace(claim, **{n: single[n] for n in chosen})
 
 
 def _written(claim: rules.Optimizer) -> str:

@@ -21,9 +21,13 @@ class LeakyReLU(Layer):
 
     spec: specs.LeakyReLU
 
+    def kept(self, value: float, dtype: np.dtype) -> Any:
+        """A constant as TensorFlow keeps it: as a float32 attribute, in float64 networks too."""
+        return dtype.type(np.float32(value))
+
     def slope(self, dtype: np.dtype) -> Any:
-        """The slope, which TensorFlow keeps as a float32 attribute in float64 networks too."""
-        return dtype.type(np.float32(self.spec.negative_slope))
+        """The slope as it is computed with."""
+        return self.kept(self.spec.negative_slope, dtype)
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         positive = x > 0

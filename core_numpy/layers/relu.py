@@ -33,17 +33,22 @@ class ReLU(Layer):
         """True where Keras takes TensorFlow's leaky ReLU."""
         return self.spec.negative_slope != 0 and self.spec.max_value is None and self.spec.threshold == 0
 
+    def kept(self, value: float, dtype: np.dtype) -> Any:
+        """A constant as Keras keeps it: rounded to float32, in float64 networks too."""
+        return dtype.type(np.float32(value))
+
     def slope(self, dtype: np.dtype) -> Any:
         """The slope, which TensorFlow's leaky ReLU keeps as a float32 attribute in float64 networks too."""
-        return dtype.type(np.float32(self.spec.negative_slope) if self.is_leaky else self.spec.negative_slope)
+        slope = self.spec.negative_slope
+        return self.kept(slope, dtype) if self.is_leaky else dtype.type(slope)
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
         kind, largest = x.dtype.type, self.spec.max_value
-        exact, threshold = kind(self.spec.threshold), kind(np.float32(self.spec.threshold))
+        exact, threshold = kind(self.spec.threshold), self.kept(self.spec.threshold, x.dtype)
         passing = x > threshold
         y = np.where(passing, x, kind(0)) if threshold else np.maximum(x, 0)
         if largest is not None:
-            limit = kind(np.float32(largest))
+            limit = self.kept(largest, x.dtype)
             y = np.minimum(y, limit)
             passing &= x < limit if largest == 6 and not threshold else x <= limit
         if self.spec.negative_slope:

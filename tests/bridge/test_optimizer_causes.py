@@ -75,7 +75,7 @@ SLIPS = [
     (descent(l2=0.01), 0, SGD(0.1), "0.01 times the parameter added, an L2 penalty"),
     (momentum(0.8), 0, MOMENTUM, "momentum 0.8 in place of 0.9"),
     (momentum(0.1), 0, MOMENTUM, "momentum is the other way round: 0.1"),
-    (momentum(float(np.float32(0.9))), 0, MOMENTUM, "momentum 0.9 is rounded to float32"),
+    (momentum(0.9000001), 0, MOMENTUM, "momentum 0.9000001 in place of 0.9"),
     (momentum(0.0), 0, MOMENTUM, "momentum ignored"),
     (momentum(old=True), 0, MOMENTUM, "the velocity of the step before"),
     (momentum(0.8, 0.05), 0, MOMENTUM, "learning rate 0.05 in place of 0.1 and momentum 0.8 in place of 0.9"),
@@ -116,6 +116,27 @@ def test_the_right_ones_pass():
         (adagrad(), 0.1, Adagrad(0.1)),
     ):
         assert check_optimizer(Steps(formula, first), claim).passed
+
+
+def test_constants_rounded_to_float32_pass_and_are_said():
+    for formula, claim, said in (
+        (momentum(float(np.float32(0.9))), MOMENTUM, "momentum 0.9 to 0.899999976158"),
+        (
+            adam(
+                b1=float(np.float32(0.9)),
+                b2=float(np.float32(0.999)),
+                rate=float(np.float32(0.01)),
+                eps=float(np.float32(1e-7)),
+            ),
+            ADAM,
+            "beta 2 0.999 to",
+        ),
+        (rmsprop(float(np.float32(0.9))), RMSprop(0.01), "rho 0.9 to"),
+    ):
+        report = check_optimizer(Steps(formula, 0), claim)
+        assert report.passed, str(report)
+        assert said in report.notes[0] and "rounds to float32" in str(report)
+        assert not check_optimizer(Steps(momentum(0.9 + 1e-7), 0), MOMENTUM).passed
 
 
 class CorrectedMomentStored:

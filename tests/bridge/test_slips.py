@@ -263,12 +263,6 @@ SLIPS = {
         {"dtypes": "float64"},
         "backward has the slope 0.01",
     ),
-    "leaky 0.2 in float64": (
-        Function(lambda x: np.where(x > 0, x, 0.2 * x), lambda x, y, dy: np.where(x > 0, dy, 0.2 * dy)),
-        LEAKY,
-        {"dtypes": "float64"},
-        "Keras keeps it rounded to float32",
-    ),
     "elu alpha": (
         Function(
             lambda x: np.where(x > 0, x, 0.5 * np.expm1(np.minimum(x, 0))),

@@ -1,0 +1,115 @@
+"""Constants as claimed and rounded to float32 are both right in code written elsewhere; others are refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bridge import check_layer, check_loss
+from model_spec import Activation, BatchNormalization, LeakyReLU, ReLU
+from tests.bridge.slip_layers import Function, Normalization
+
+ROOT = math.sqrt(0.5)
+
+
+def single(value):
+    return float(np.float32(value))
+
+
+def leaky(slope):
+    return Function(lambda x: np.where(x > 0, x, slope * x), lambda x, y, dy: np.where(x > 0, dy, slope * dy))
+
+
+def shares(x, root):
+    return np.vectorize(lambda value: 0.5 * math.erfc(-value * root))(x)
+
+
+def gelu(root=ROOT):
+    return Function(
+        lambda x: x * shares(x, root),
+        lambda x, y, dy: dy * (shares(x, root) + x * np.exp(-((x * root) ** 2)) * root / math.sqrt(math.pi)),
+    )
+
+
+def gelu_by_tanh():
+    def inner(x):
+        return math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+
+    return Function(
+        lambda x: 0.5 * x * (1 + np.tanh(inner(x))),
+        lambda x, y, dy: (
+            dy
+            * (
+                0.5 * (1 + np.tanh(inner(x)))
+                + 0.5 * x * (1 - np.tanh(inner(x)) ** 2) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+            )
+        ),
+    )
+
+
+def capped(largest):
+    return Function(lambda x: np.clip(x, 0, largest), lambda x, y, dy: dy * ((x > 0) & (x <= largest)))
+
+
+RIGHT = {
+    "LeakyReLU exact": (leaky(0.01), LeakyReLU(0.01), "it computes with 0.01, which Keras rounds"),
+    "LeakyReLU rounded": (leaky(single(0.01)), LeakyReLU(0.01), "as Keras: 0.01 rounded to float32"),
+    "leaky_relu exact": (leaky(0.2), Activation("leaky_relu"), "it computes with 0.2, which Keras rounds"),
+    "leaky_relu rounded": (leaky(single(0.2)), Activation("leaky_relu"), "as Keras: 0.2 rounded to float32"),
+    "ReLU slope": (leaky(0.1), ReLU(negative_slope=0.1), "it computes with 0.1, which Keras rounds"),
+    "ReLU largest": (capped(1.1), ReLU(max_value=1.1), "it computes with 1.1, which Keras rounds"),
+    "gelu exact": (gelu(), Activation("gelu"), "which Keras rounds to float32: 0.707106769085"),
+    "gelu rounded": (gelu(single(ROOT)), Activation("gelu"), "0.707106769085, as Keras"),
+}
+WRONG = {
+    "slope": (leaky(0.0101), LeakyReLU(0.01)),
+    "slope by a millionth": (leaky(0.01 * (1 + 1e-6)), LeakyReLU(0.01)),
+    "slope between": (leaky((0.2 + single(0.2)) / 2), Activation("leaky_relu")),
+    "gelu by tanh": (gelu_by_tanh(), Activation("gelu")),
+    "largest": (capped(1.10001), ReLU(max_value=1.1)),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", list(RIGHT))
+def test_both_roundings_of_a_constant_pass_and_are_said(name, seed):
+    layer, claim, words = RIGHT[name]
+    report = check_layer(layer, claim, (12,), seed=seed)
+    assert report.passed, str(report)
+    assert any(words in note for note in report.notes), report.notes
+
+
+@pytest.mark.parametrize("name", list(WRONG))
+def test_constants_of_the_next_size_are_refused(name):
+    layer, claim = WRONG[name]
+    assert not check_layer(layer, claim, (12,)).passed
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_normalization_with_rounded_constants_passes(training):
+    layer = Normalization(epsilon=single(1e-3), momentum=single(0.99))
+    report = check_layer(layer, BatchNormalization(), (6,), training=training, backward=training)
+    assert report.passed, str(report)
+    assert any("epsilon is rounded to float32" in note for note in report.notes)
+
+
+def log_cosh(two):
+    def loss(y, t):
+        size = np.abs(y - t)
+        return (size + np.log1p(np.exp(-2 * size)) - two).mean(), np.tanh(y - t) / y.size
+
+    return loss
+
+
+def textbook_log_cosh(y, t):
+    return np.log(np.cosh(y - t)).mean(), np.tanh(y - t) / y.size
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_log_cosh_passes_with_either_logarithm_of_2(seed):
+    for loss in (textbook_log_cosh, log_cosh(math.log(2)), log_cosh(single(math.log(2)))):
+        report = check_loss(loss, "log_cosh", seed=seed)
+        assert report.passed, str(report)
+    assert any("rounded to float32" in note for note in report.notes)
+    wrong = check_loss(log_cosh(math.log(2.001)), "log_cosh", seed=seed)
+    assert not wrong.passed and "is 1 times" not in str(wrong)
