@@ -165,8 +165,8 @@ class LayerReport:
                 said = failure.message if isinstance(failure, Broken) else self._failure(failure)
                 alike.setdefault((failure.tensor, said), []).append(failure)
             for each in alike.values():
-                count = f"{len(each)} cases: " if len(each) > 1 else ""
-                lines.append(f"  {count}{self._failure(each[0])}")
+                count = f" ({len(each)} cases)" if len(each) > 1 else ""
+                lines.append(f"  {self._failure(each[0])}{count}")
         return "\n".join(lines)
 
     def _failure(self, failure: Row | Broken) -> str:
