@@ -7,7 +7,10 @@ import hashlib
 import importlib.util
 import io
 import multiprocessing
+import secrets
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -19,6 +22,8 @@ import numpy as np
 
 import bridge
 from benchmarks.grading.assignment import Assignment, Case
+from benchmarks.grading.surroundings import end_all, enter
+from benchmarks.grading.untouched import Untouched
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 
@@ -88,7 +93,9 @@ def _text(report: Any) -> str:
     return "\n".join(line for line in str(report).splitlines() if not line.startswith(("float", "bound =", "   ")))
 
 
-def _raised(error: Exception) -> str:
+def _raised(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f"raised {type(error).__name__} (line {error.lineno}): {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
     return f"raised {type(error).__name__} (line {frames[-1].lineno} of {frames[-1].name}): {error}"
 
@@ -156,9 +163,18 @@ def names_of(submission: Path) -> dict[str, Any]:
 
 
 def _in_own_process(
-    connection: Connection, submission: str, case: Case, seed: int, hints: int, seconds: float, memory: int
+    connection: Connection,
+    submission: str,
+    case: Case,
+    seed: int,
+    hints: int,
+    seconds: float,
+    memory: int,
+    folder: str,
+    mark: str,
 ) -> None:
     """Judge and send the outcome; what the submission prints goes nowhere."""
+    enter(folder, mark)
     try:
         import resource
 
@@ -167,6 +183,7 @@ def _in_own_process(
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     except (ImportError, OSError, ValueError):
         pass  # a system without limits: the time is watched from outside
+    before = Untouched()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             outcome = judge_case(case, names_of(Path(submission)), seed, hints)
@@ -174,6 +191,14 @@ def _in_own_process(
             outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=str(error))
         except MemoryError:
             outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=f"took more than {memory} MiB")
+        except SystemExit as error:
+            line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__))), "?")
+            text = f"it ended its process by sys.exit({error.code!r}) (line {line}); remove that call"
+            outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=text)
+    changed = before.changed()
+    if changed:
+        text = f"the submission replaces {', '.join(changed[:3])}, which the judge computes with: not graded"
+        outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=text)
     connection.send(outcome)
     connection.close()
 
@@ -198,8 +223,9 @@ def judge_submission(submission: Path, assignment: Assignment, secret: str, hint
 def _watched(context: Any, submission: Path, case: Case, assignment: Assignment, seed: int, hints: int) -> Outcome:
     receiving, sending = context.Pipe(duplex=False)
     limits = (assignment.seconds, assignment.memory)
+    folder, mark = tempfile.mkdtemp(prefix="crosscheck-"), secrets.token_hex(8)
     process = context.Process(
-        target=_in_own_process, args=(sending, str(submission), case, seed, hints, *limits), daemon=True
+        target=_in_own_process, args=(sending, str(submission.resolve()), case, seed, hints, *limits, folder, mark)
     )
     process.start()
     sending.close()
@@ -210,10 +236,16 @@ def _watched(context: Any, submission: Path, case: Case, assignment: Assignment,
         return outcome
     except (EOFError, OSError):
         process.join(1)
-        why = f"took more than {assignment.seconds:g} s" if process.exitcode in (-24, -9) else "ended its process"
+        why = (
+            f"took more than {assignment.seconds:g} s"
+            if process.exitcode in (-24, -9)
+            else "it ended its process, as os._exit does"
+        )
         return Outcome(case.name, 0.0, case.most, "ERROR", text=f"{why} (exit code {process.exitcode})")
     finally:
         if process.is_alive():
             process.kill()
         process.join()
+        end_all(process.pid, mark)
+        shutil.rmtree(folder, ignore_errors=True)
         receiving.close()

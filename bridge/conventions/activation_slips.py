@@ -100,6 +100,37 @@ def _slope(given: Given, found: Outcome) -> tuple[str, Given] | None:
     )
 
 
+def _slope_of_the_layer(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """The slope of a LeakyReLU layer, solved for."""
+    spec = given.last.spec
+    if not isinstance(spec, specs.LeakyReLU) or found["y"].shape != given.x.shape:
+        return None
+    left = given.x < 0
+    slope = float(np.vdot(given.x[left], found["y"][left]) / max(float(np.vdot(given.x[left], given.x[left])), 1e-300))
+    if not np.isfinite(slope) or abs(slope - spec.negative_slope) <= 1e-7 * abs(spec.negative_slope):
+        return None
+    digits = ".6g" if f"{slope:.6g}" != f"{spec.negative_slope:.6g}" else ".12g"
+    return f"its slope left of zero is {slope:{digits}} in place of {spec.negative_slope:g}", given.with_last(
+        _Other(
+            spec, lambda x: np.where(x > 0, x, slope * x), lambda x, y, dy: np.where(x > 0, dy, slope * dy), given.last
+        )
+    )
+
+
+def _gelu_by_tanh(x: Array) -> Array:
+    return np.asarray(0.5 * x * (1 + np.tanh(_inner(x))))
+
+
+def _inner(x: Array) -> Array:
+    return np.asarray(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+
+def _gelu_by_tanh_behind(x: Array, y: Array, dy: Array) -> Array:
+    t = np.tanh(_inner(x))
+    slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+    return np.asarray(dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * slope))
+
+
 def _slope_behind(given: Given, found: Outcome) -> tuple[str, Given] | None:
     """The slope that backward takes, solved for."""
     dx = found.get("gradient of x")
@@ -227,7 +258,20 @@ def _dead(x: Array, y: Array, dy: Array) -> Array:
 SLIPS: tuple[Change, ...] = (
     *_named(),
     _slope,
+    _slope_of_the_layer,
     _slope_behind,
+    _another(
+        "it computes gelu's approximation by tanh in place of the exact one, by erf",
+        _gelu_by_tanh,
+        _gelu_by_tanh_behind,
+        "gelu",
+    ),
+    _another(
+        "it computes gelu's approximation x sigmoid(1.702 x)",
+        lambda x: x * sigmoid(1.702 * x),
+        lambda x, y, dy: dy * sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x)),
+        "gelu",
+    ),
     _alpha,
     _steepness,
     _clipped,

@@ -14,6 +14,9 @@ Array = np.ndarray
 Take = Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]]
 """Takes one step: (parameters, gradients) -> parameters after it; those given may be changed in place."""
 
+_CARRIED = ("config", "state", "cache", "opt_state", "slots")
+"""What the third argument of a function that hands its slots on is called."""
+
 METHODS = ("update", "step", "apply", "update_params")
 """What the method that takes a step is looked for as, in this order."""
 
@@ -52,7 +55,11 @@ def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Arr
             f"give call=, or wrap it:\n{GLUE}"
         )
     take = optimizer if method is None else getattr(optimizer, method)
-    names = [name for name, one in inspect.signature(take).parameters.items() if one.default is one.empty]
+    parameters = inspect.signature(take).parameters
+    names = [name for name, one in parameters.items() if one.default is one.empty]
+    held: dict[str, Any] = {}
+    carries = method is None and len(parameters) > 2 and list(parameters)[2].lower() in _CARRIED
+    names = names[:2] if carries else names
     if len(names) != 2:
         raise ExternalOptimizerError(
             f"{_name(take)}({', '.join(names)}) takes {len(names)} arguments, parameters and gradients were expected; "
@@ -62,14 +69,31 @@ def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Arr
 
     def taking(one: Any) -> Callable[[Any, Any], Any]:
         step = one if method is None else getattr(one, method)
+        step = _carrying(step, held) if carries else step
         return (lambda first, second: step(second, first)) if gradients_first else step
 
     ways = [_as_dicts, _as_lists, _one_by_one]
-    return _in_a_way_that_works(optimizer, taking, ways[::-1] if method is None else ways)
+    return _in_a_way_that_works(optimizer, taking, ways[::-1] if method is None else ways, held)
+
+
+def _carrying(step: Callable[..., Any], held: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """A step of (w, dw, config) that returns (new w, config): the config is handed on from step to step."""
+
+    def carried(first: Any, second: Any) -> Any:
+        result = step(first, second, held.get("config"))
+        if isinstance(result, tuple) and len(result) == 2 and np.shape(result[0]) == np.shape(first):
+            held["config"] = result[1]
+            return result[0]
+        return result
+
+    return carried
 
 
 def _in_a_way_that_works(
-    optimizer: Any, taking: Callable[[Any], Callable[[Any, Any], Any]], ways: list[Callable[..., Any]]
+    optimizer: Any,
+    taking: Callable[[Any], Callable[[Any, Any], Any]],
+    ways: list[Callable[..., Any]],
+    held: dict[str, Any],
 ) -> Take:
     """Hands several parameters over as dicts, as lists or one by one: whichever the optimizer takes.
 
@@ -80,6 +104,7 @@ def _in_a_way_that_works(
     def step(parameters: dict[str, Array], gradients: dict[str, Array]) -> dict[str, Array]:
         if not found:
             found.append(_way(optimizer, taking, ways, parameters, gradients))
+            held.clear()  # what the trial left
         result: dict[str, Array] = found[0](taking(optimizer), parameters, gradients)
         return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,13 @@ class ForeignLayerError(ValueError):
 
 _PARAMETER_HOLDERS = ("params", "parameters")
 _GRADIENT_HOLDERS = ("grads", "gradients")
+_VALUE_PARTS = ("data", "value", "values")
+_GRADIENT_PARTS = ("grad", "gradient", "g", "d")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One place in a foreign layer: an attribute, or an entry of a dict or list it has as an attribute.
+    """One place in a foreign layer: an attribute, an entry of a dict or list, or a ``part`` of a parameter object.
 
     The holder is looked up anew at every access: some layers replace their ``grads`` in every backward pass.
     """
@@ -45,15 +47,20 @@ class Slot:
     layer: Any
     attribute: str
     key: str | int | None = None
+    part: str | None = None
 
     @property
     def label(self) -> str:
         """How one would write it in Python: ``W`` or ``params['W']``."""
+        if self.part is not None:
+            return f"{self.attribute}.{self.part}"
         return self.attribute if self.key is None else f"{self.attribute}[{self.key!r}]"
 
     def exists(self) -> bool:
         """True where there is such a place, even if it holds None."""
         holder = getattr(self.layer, self.attribute, None)
+        if self.part is not None:
+            return holder is not None and not isinstance(holder, np.ndarray) and hasattr(holder, self.part)
         if self.key is None:
             return hasattr(self.layer, self.attribute)
         if isinstance(holder, Mapping):
@@ -65,6 +72,8 @@ class Slot:
         if not self.exists():
             return None
         holder = getattr(self.layer, self.attribute)
+        if self.part is not None:
+            return getattr(holder, self.part)
         return holder if self.key is None else holder[self.key]
 
     def write(self, value: Any) -> None:
@@ -72,6 +81,8 @@ class Slot:
         current = self.read()
         if _is_tensor(current) and value is not None and current.shape == np.shape(value) and current.flags.writeable:
             current[...] = value
+        elif self.part is not None:
+            setattr(getattr(self.layer, self.attribute), self.part, value)
         elif self.key is None:
             setattr(self.layer, self.attribute, value)
         else:
@@ -97,6 +108,8 @@ def find_variable(
     if given is not None:
         holder, _, key = given.partition(".")
         slot = Slot(layer, holder, (int(key) if key.isdigit() else key) if key else None)
+        if key and not isinstance(getattr(layer, holder, None), (Mapping, list)):
+            slot = Slot(layer, holder, part=key)
         if not slot.exists():
             raise ValueError(f"{type(layer).__name__} has no {given} for {name!r}; it has {describe_attributes(layer)}")
         return slot
@@ -129,7 +142,9 @@ def find_gradient(variable: Slot, name: str) -> Slot:
         ForeignLayerError: nowhere; what was looked for and what the layer has is listed.
     """
     layer = variable.layer
-    if variable.key is None:
+    if variable.part is not None:
+        candidates = [replace(variable, part=part) for part in _GRADIENT_PARTS]
+    elif variable.key is None:
         own = variable.attribute
         candidates = [Slot(layer, given) for given in _gradient_names(own)]
         candidates += [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in (own, f"d{own}")]
@@ -179,6 +194,8 @@ def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) 
         yield from (Slot(layer, given) for given in BOOK_NAMES.get(name, (name,)))
     if style in (None, "keras"):
         yield Slot(layer, name)
+    if style is None:
+        yield from (Slot(layer, given, part=part) for given in names for part in _VALUE_PARTS)
 
 
 def _gradient_names(name: str) -> tuple[str, ...]:

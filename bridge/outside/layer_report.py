@@ -159,7 +159,14 @@ class LayerReport:
             lines.append(line + ("" if beside is None else f"{beside.error_over_bound:>10.3g}"))
         if self.failures:
             lines.append(f"{len(self.failures)} failing tensors:")
-            lines += [f"  {self._failure(failure)}" for failure in self.failures]
+            # What fails alike in every draw and precision is said once
+            alike: dict[tuple[str, str], list[Row | Broken]] = {}
+            for failure in self.failures:
+                said = failure.message if isinstance(failure, Broken) else self._failure(failure)
+                alike.setdefault((failure.tensor, said), []).append(failure)
+            for each in alike.values():
+                count = f" ({len(each)} cases)" if len(each) > 1 else ""
+                lines.append(f"  {self._failure(each[0])}{count}")
         return "\n".join(lines)
 
     def _failure(self, failure: Row | Broken) -> str:

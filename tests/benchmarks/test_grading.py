@@ -56,7 +56,9 @@ def test_there_are_twelve_of_them():
 
 BAD = {
     "a loop": ("while True:\n    pass", "took more than 1 s"),
-    "a crash": ("import os\n\nos._exit(3)", "ended its process (exit code 3)"),
+    "a crash": ("import os\n\nos._exit(3)", "ended its process, as os._exit does (exit code 3)"),
+    "wrong syntax": ("x = 1\n\ndef f(:\n    pass", "submission.py raised SyntaxError (line 3)"),
+    "an exit with words": ("import sys\n\nsys.exit('bye')", "sys.exit('bye') (line 3)"),
     "an exception": ("raise KeyError('x')", "submission.py raised KeyError (line 1"),
     "an exit": ("raise SystemExit(0)", "ended its process"),
     "no syntax": ("def f(:", "submission.py raised SyntaxError"),
@@ -82,6 +84,55 @@ def test_bad_code_earns_nothing_and_says_why(kind, tmp_path):
     (outcome,) = judge_submission(tmp_path / "submission.py", assignment, "secret")
     assert outcome.points == 0
     assert words in outcome.text
+
+
+AFFINE_OF_ZEROS = """
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        return 0 * (x @ self.W + self.b)
+    def backward(self, dy):
+        self.dW, self.db = self.W * 0, self.b * 0
+        return dy @ self.W.T * 0
+"""
+PATCHES = {
+    "numpy.abs": "import numpy as np\nnp.abs = lambda *a, **k: 0.0 * np.asarray(a[0])",
+    "numpy.linalg.norm": "import numpy as np\nnp.linalg.norm = lambda *a, **k: 0.0",
+    "builtins.all": "import builtins\nbuiltins.all = lambda found: True",
+    "bridge.check_layer": "import bridge\nbridge.check_layer = lambda *a, **k: None",
+    "LayerReport.passed": "from bridge.outside.layer_report import LayerReport\nLayerReport.passed = True",
+    "judge": "from bridge.outside import layer_judge\nlayer_judge.judge = lambda *a, **k: None",
+}
+
+
+@pytest.mark.parametrize("name", list(PATCHES))
+def test_what_replaces_parts_of_the_judge_earns_nothing(name, tmp_path):
+    path = tmp_path / "submission.py"
+    path.write_text(PATCHES[name] + "\n" + AFFINE_OF_ZEROS)
+    outcome = judge_submission(path, load_assignment(AFFINE), "s")[0]
+    assert outcome.points == 0 and "the submission replaces" in outcome.text and name in outcome.text
+
+
+def test_nothing_is_left_behind(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "submission.py"
+    pids = tmp_path / "pids"
+    path.write_text(
+        "import subprocess\n"
+        f"for own in (False, True):\n"
+        "    child = subprocess.Popen(['sleep', '77'], start_new_session=own)\n"
+        f"    open({str(pids)!r}, 'a').write(f'{{child.pid}} ')\n"
+        "open('left.txt', 'w').write('x')\n"
+        "subprocess.run(['echo', 'bye'])\n" + AFFINE_OF_ZEROS
+    )
+    judge_submission(path, load_assignment(AFFINE), "s")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["pids", "submission.py"]
+    time.sleep(0.2)
+    states = [Path(f"/proc/{pid}/stat") for pid in pids.read_text().split()]
+    assert len(states) >= 2
+    assert all(not stat.exists() or stat.read_text().split()[2] == "Z" for stat in states)
+    assert "bye" not in "".join(capfd.readouterr())
 
 
 def test_the_command_writes_pages_and_results(tmp_path, capsys):

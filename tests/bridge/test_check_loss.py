@@ -339,6 +339,7 @@ def test_what_it_raises_is_reported_with_its_line():
 
     report = check_loss(broken, MSE)
     assert not report.passed and "raised KeyError in broken, line " in str(report)
+    assert str(report).count("raised KeyError") == 1 and "(8 cases)" in str(report)
 
 
 def test_what_fits_nothing_gets_glue():

@@ -222,3 +222,19 @@ def test_nothing_it_was_given_is_changed_for_others():
         return w - g
 
     assert check_optimizer(greedy, SGD(0.1)).passed
+
+
+def with_config(momentum):
+    def step(w, dw, config=None):
+        config = {} if config is None else config
+        v = momentum * config.get("velocity", np.zeros_like(w)) - 0.1 * dw
+        config["velocity"] = v
+        return w + v, config
+
+    return step
+
+
+def test_a_config_is_handed_on_from_step_to_step():
+    assert check_optimizer(with_config(0.9), SGD(0.1, momentum=0.9)).passed
+    report = check_optimizer(with_config(0.8), SGD(0.1, momentum=0.9))
+    assert not report.passed and "momentum 0.8 in place of 0.9" in str(report)

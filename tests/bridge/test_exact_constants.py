@@ -113,3 +113,17 @@ def test_log_cosh_passes_with_either_logarithm_of_2(seed):
     assert any("rounded to float32" in note for note in report.notes)
     wrong = check_loss(log_cosh(math.log(2.001)), "log_cosh", seed=seed)
     assert not wrong.passed and "is 1 times" not in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("layer", "claim", "words"),
+    [
+        (leaky(0.0101), LeakyReLU(0.01), "its slope left of zero is 0.0101 in place of 0.01"),
+        (leaky(0.3), LeakyReLU(0.01), "its slope left of zero is 0.3 in place of 0.01"),
+        (gelu_by_tanh(), Activation("gelu"), "approximation by tanh in place of the exact one"),
+    ],
+)
+def test_other_constants_are_named(layer, claim, words):
+    report = check_layer(layer, claim, (12,))
+    assert not report.passed
+    assert report.explanations == [each for each in report.explanations if words in each] != []

@@ -510,3 +510,29 @@ def test_a_tensor_that_starts_from_a_scalar():
 def test_what_fits_nothing_gets_the_shortest_glue():
     with pytest.raises(ValueError, match="class Adapter"):
         check_layer(object(), Dense(5), (6,))
+
+
+class Parameter:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+
+
+class OfParameters:
+    def __init__(self, factor):
+        self.weight, self.bias, self.factor = Parameter(np.zeros((6, 5))), Parameter(np.zeros(5)), factor
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight.data + self.bias.data
+
+    def backward(self, dy):
+        self.weight.grad, self.bias.grad = self.factor * self.x.T @ dy, dy.sum(axis=0)
+        return dy @ self.weight.data.T
+
+
+def test_parameter_objects_are_found_and_their_dotted_names_are_taken():
+    dotted = {"kernel": "weight.data", "bias": "bias.data", "gradient of kernel": "weight.grad"}
+    for names in (None, dotted):
+        assert check_layer(OfParameters(1), Dense(5), (6,), names=names).passed
+        report = check_layer(OfParameters(2), Dense(5), (6,), names=names)
+        assert not report.passed and "gradient of kernel is 2 times the true value" in report.explanations[0]
