@@ -137,7 +137,9 @@ def together(count: int) -> dict[str, Any]:
         for process in processes:
             process.communicate()
             codes.append(process.returncode)
-        results = [json.loads(path.read_text()) for path in Path(name).glob("runs/*/result.json")]
+        # "latest" leads to one of them once more
+        paths = {path.resolve() for path in Path(name).glob("runs/*/result.json")}
+        results = [json.loads(path.read_text()) for path in paths]
     seeds = sorted(result["configuration"]["seed"] for result in results)
     return {"started": count, "exit_codes": codes, "complete": len(results), "seeds": seeds}
 

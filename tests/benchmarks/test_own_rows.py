@@ -69,7 +69,7 @@ def test_the_command_says_what_it_did(file, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("keras_models.set_threads", lambda threads: None)  # TensorFlow has run in this process
     assert main(["train", "mlp", "--data", file(), "--epochs", "1", "--quiet", "--output", "runs"]) == 0
     assert "grouped by class" in capsys.readouterr().err
-    (result,) = (tmp_path / "runs").glob("*/result.json")
+    (result,) = (tmp_path / "runs/latest").glob("result.json")
     assert json.loads(result.read_text())["configuration"]["data"].endswith("own.npz")
 
 

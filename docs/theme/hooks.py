@@ -1,0 +1,97 @@
+"""What MkDocs does not do by itself: pages for notebooks and for the public names, and formulas as MathML.
+
+MathML is drawn by browsers without a script, so a page asks nobody for anything.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT))
+
+import crosscheck  # noqa: E402 - found by the line above
+from model_spec import layers, losses, optimizers  # noqa: E402
+
+_OF_FORMULAS = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add a page for each notebook and for each group of public names."""
+    for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
+        files.remove(file)
+        page = notebook_page(Path(file.abs_src_path))
+        files.append(File.generated(config, file.src_uri.removesuffix("ipynb") + "md", content=page))
+    for name, page in api_pages().items():
+        files.append(File.generated(config, f"api/{name}.md", content=page))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Links to notebooks lead to their pages."""
+    return re.sub(r"\((\S*notebooks/\S+?)\.ipynb\)", r"(\1.md)", markdown)
+
+
+def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
+    """Formulas written in TeX become MathML."""
+
+    def as_mathml(found: re.Match[str]) -> str:
+        return convert(html.unescape(found[2]).strip(), display="block" if found[1] == "div" else "inline")
+
+    return _OF_FORMULAS.sub(as_mathml, content)
+
+
+def notebook_page(path: Path) -> str:
+    """The cells of a stored notebook as Markdown, with what they printed."""
+    parts = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        parts.append(f"```python\n{cell.source}\n```")
+        for output in cell.get("outputs", ()):
+            parts += _shown(output)
+    return "\n\n".join(parts) + "\n"
+
+
+def _shown(output: Any) -> list[str]:
+    data = output.get("data", {})
+    if "image/png" in data:
+        return [f"![What the cell draws](data:image/png;base64,{''.join(data['image/png'].split())})"]
+    text = output.get("text") or data.get("text/plain", "")
+    return [f"```text\n{text.rstrip()}\n```"] if text else []
+
+
+def api_pages() -> dict[str, str]:
+    """{page: Markdown} of the public names, each documented from its docstring."""
+    groups = {package: (package, names.split()) for package, names in crosscheck.PUBLIC.items()}
+    groups["layers"] = "model_spec.layers", list(layers.LAYERS)
+    groups["optimizers"] = "model_spec.optimizers", _names(optimizers.OPTIMIZERS)
+    groups["losses"] = "model_spec.losses", _names(losses.LOSSES)
+    return {
+        name: f"# {_TITLES[name]}\n\n" + "\n\n".join(f"::: {package}.{public}" for public in names) + "\n"
+        for name, (package, names) in groups.items()
+    }
+
+
+_TITLES = {
+    "bridge": "The judge: `bridge`, also in `crosscheck`",
+    "core_numpy": "NumPy models: `core_numpy`, also in `crosscheck`",
+    "keras_models": "Keras models: `keras_models`, also in `crosscheck`",
+    "model_spec": "Specifications: `model_spec`, also in `crosscheck`",
+    "layers": "Layers",
+    "optimizers": "Optimizers",
+    "losses": "Losses",
+}
+
+
+def _names(table: dict[str, type]) -> list[str]:
+    return sorted({kind.__name__ for kind in table.values()})
