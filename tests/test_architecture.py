@@ -152,6 +152,19 @@ def test_import_loads_nothing_heavy(package, forbidden):
     assert run.stdout.strip() == "[]"
 
 
+def test_a_network_loads_the_layers_it_has():
+    code = (
+        "import sys, numpy as np; from core_numpy import NumpyModel; from model_spec import Dense, Flatten, ModelSpec\n"
+        "NumpyModel(ModelSpec('m', (2, 3), (Flatten(), Dense(4)))).predict(np.zeros((1, 2, 3)))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('model_spec.layers.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    loaded = {name.removeprefix("model_spec.layers.") for name in ast.literal_eval(run.stdout)}
+    assert {"dense", "reshaping"} <= loaded
+    assert not loaded & {"prelu", "layer_normalization", "separable_conv2d", "conv1d", "merging"}
+
+
 def test_help_does_not_load_tensorflow():
     code = (
         "import sys\nfrom benchmarks import cli\n"

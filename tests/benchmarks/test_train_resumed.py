@@ -19,17 +19,20 @@ def figures(directory):
     return [(one["name"], one["test"], one["history"]["history"]) for one in found["backends"]]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The directory of a training that nothing interrupted."""
+    directory = tmp_path_factory.mktemp("training") / "whole"
+    subprocess.run([sys.executable, "-m", "benchmarks", *COMMAND, "--output", str(directory)], check=True)
+    return directory
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_killed_and_taken_up(tmp_path):
-    whole = tmp_path / "whole"
-    subprocess.run([sys.executable, "-m", "benchmarks", *COMMAND, "--output", str(whole)], check=True)
-    for backend in ("numpy", "keras"):
-        killed_and_taken_up(tmp_path / backend, backend, whole)
-
-
-def killed_and_taken_up(broken, backend, whole):
-    """Killed as soon as a backend has written its first epoch, a run ends with the figures of the whole one."""
+@pytest.mark.parametrize("backend", ["numpy", "keras"])
+def test_killed_and_taken_up(whole, tmp_path, backend):
+    """Killed as soon as a backend has written its first epoch."""
+    broken = tmp_path / "broken"
     process = subprocess.Popen([sys.executable, "-m", "benchmarks", *COMMAND, "--output", str(broken)])
     directory = broken / "mlp-training"
     deadline = time.monotonic() + 120

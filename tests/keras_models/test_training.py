@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_models import KerasModel, floatx, trainer
+from keras_models.batches import OrderedBatches, validation_batches
 from keras_models.callbacks import keras_early_stopping
 from keras_models.optimizers import keras_optimizer
 from model_spec import (
@@ -26,6 +27,15 @@ from model_spec import (
 from model_spec.streams import batch_indices
 
 LINEAR = ModelSpec("linear", (1,), (Dense(1),))
+
+
+def test_no_autotuning_thread_is_started():
+    """One that is left behind made later trainings of a process wait for up to a minute."""
+    x, y = np.zeros((8, 1), np.float32), np.zeros((8, 1), np.float32)
+    data = fitting.check_fit(LINEAR, TrainingSpec(loss="mse"), x, y, "float32", (x, y), None, None)
+    training, validation = OrderedBatches(TrainingSpec(), data).as_dataset(), validation_batches(data.validation, 4)
+    assert [dataset.options().autotune.enabled for dataset in (training, validation)] == [False, False]
+    assert [int(dataset.cardinality()) for dataset in (training, validation)] == [1, 2]
 
 
 class Seen(keras.layers.Layer):
