@@ -151,9 +151,9 @@ def _endure_options(command: argparse.ArgumentParser) -> None:
         "studies",
         nargs="*",
         default=["kills", "memory", "together"],
-        help="kills, memory, together (the default), and parsers: files of a fuzzer for every reader",
+        help="kills, memory, together (the default), workers: worker processes killed, and parsers: files of a fuzzer",
     )
-    command.add_argument("--kills", type=_positive, default=200, help="how often a training is killed (default: 200)")
+    command.add_argument("--kills", type=_positive, default=200, help="of trainings, or of workers (default: 200)")
     command.add_argument("--steps", type=_positive, default=20000, help="of the long training (default: 20000)")
     command.add_argument("--files", type=_positive, default=10000, help="for each parser (default: 10000)")
     command.add_argument("--together", type=_positive, default=8, help="trainings at once (default: 8)")

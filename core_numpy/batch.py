@@ -57,6 +57,11 @@ class Batch(NamedTuple):
     sample_weight: Array | None = None
     need_dx: bool = False
 
+    def of_rows(self, rows: slice) -> Batch:
+        """These rows of it."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return self._replace(x=self.x[rows], y=self.y[rows], sample_weight=weights)
+
 
 class Tier(Protocol):
     """What a model asks of either way. ``plans`` is the caller's own until the result has been used or copied."""

@@ -19,6 +19,7 @@ from core_numpy.constraints import constrain, constrained_parameters
 from core_numpy.contract import MaskSources
 from core_numpy.engine.leases import Leases
 from core_numpy.engine.shards import usable_threads
+from core_numpy.engine.worker_team import WORKERS
 from core_numpy.network import Network, flatten
 from core_numpy.regularizers import penalty, regularized_parameters
 from core_numpy.tiers import ENGINES, ReferenceTier, make_tier
@@ -76,6 +77,9 @@ class NumpyModel(KerasNames):
             shows activations and gradients by the reference.
         threads: for the shards of a batch of images; all processors by default. Results do not depend on it.
         weights: first values of all variables, as :meth:`set_weights` takes them; None draws them from ``seed``.
+        workers: who computes the shards of a batch of images beside the caller: "threads"; "processes", which do not
+            take turns in Python and are started with the first batch; "auto" starts processes after a second of such
+            work. Results do not depend on it; where processes cannot be used, threads are.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class NumpyModel(KerasNames):
         engine: str = "auto",
         threads: int | None = None,
         weights: dict[str, Any] | list[Any] | None = None,
+        workers: str = "auto",
     ) -> None:
         self.spec = spec = inputs.check_spec(spec)
         self.seed = non_negative_integer("seed", seed)
@@ -96,6 +101,7 @@ class NumpyModel(KerasNames):
         self.mask_kind = one_of("masks", masks, MASKS)
         self.engine = one_of("engine", engine, ENGINES)
         self.threads = None if threads is None else positive_integer("threads", threads)
+        self.workers = one_of("workers", workers, WORKERS)
         self._engine: _Engine | None = None
         self._training_lock = TrainingLock()
         self.network = Network.of(spec)
@@ -120,7 +126,7 @@ class NumpyModel(KerasNames):
         """What computes, in this process; it follows ``network``, which may be exchanged."""
         engine = self._engine
         if engine is None or engine.network is not self.network or engine.process != os.getpid():
-            tier = make_tier(self.engine, self.network, self.dtype, self.threads)
+            tier = make_tier(self.engine, self.network, self.dtype, self.threads, self.workers)
             # What shows gradients: the reference, layer by layer, unless the plans themselves are to be judged
             exact = tier if self.engine == "fast" else ReferenceTier(self.network)
             with _MAKING_ENGINE:
@@ -180,7 +186,14 @@ class NumpyModel(KerasNames):
         spec, weights = folded(self.spec, self.weights)
         self._folded = None
         if spec != self.spec:
-            self._folded = NumpyModel(spec, dtype=self.dtype, engine=self.engine, threads=self.threads, weights=weights)
+            self._folded = NumpyModel(
+                spec,
+                dtype=self.dtype,
+                engine=self.engine,
+                threads=self.threads,
+                weights=weights,
+                workers=self.workers,
+            )
 
     def replace_variables(self, variables: dict[str, Array]) -> None:
         """Take these checked arrays, {"conv2d/kernel": array}, in place of the former ones."""

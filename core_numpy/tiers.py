@@ -88,8 +88,10 @@ class ReferenceTier:
         return BatchResult(0.0, backward.parameters, None, state, backward.values)
 
 
-def make_tier(engine: str, network: Network, dtype: str, threads: int | None) -> Tier:
+def make_tier(engine: str, network: Network, dtype: str, threads: int | None, workers: str = "auto") -> Tier:
     """The tier for an engine's name; "auto" takes plans wherever they can run the network.
+
+    ``workers`` says who computes the shards of a batch, see ``engine.worker_team``.
 
     Raises:
         ValueError: "fast" was asked for and the network cannot be run by plans.
@@ -98,9 +100,12 @@ def make_tier(engine: str, network: Network, dtype: str, threads: int | None) ->
         return ReferenceTier(network)
     reason = why_not_fast(network)
     if reason is None:
-        from core_numpy.engine.runner import Runner
+        from core_numpy.engine.runner import SHARDS, Runner
+        from core_numpy.engine.shard_server import ShardServer
+        from core_numpy.engine.worker_team import WorkerTeam
 
-        return Runner(network, dtype, threads)
+        team = None if workers == "threads" else WorkerTeam(workers, SHARDS - 1, ShardServer, network.spec, dtype)
+        return Runner(network, dtype, threads, team=team)
     if engine == "fast":
         raise ValueError(f"engine='fast' cannot run {network.spec.name!r}: {reason}; take engine='auto'")
     return ReferenceTier(network)

@@ -8,12 +8,12 @@ from typing import Any
 from benchmarks.commands.common import AGREE, DIFFER, progress, typed, write_record
 from model_spec.verdict import json_text
 
-STUDIES = ("kills", "memory", "together", "parsers")
+STUDIES = ("kills", "memory", "together", "workers", "parsers")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import console, endurance, parser_fuzzing
+    from benchmarks import console, endurance, parser_fuzzing, worker_kills
 
     unknown = sorted(set(options.studies) - set(STUDIES))
     if unknown:
@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
                 found[study] = endurance.kills(options.kills, options.seed, show)
             elif study == "memory":
                 found[study] = endurance.memory(options.steps, show)
+            elif study == "workers":
+                found[study] = worker_kills.kills(options.kills, options.seed, show)
             elif study == "parsers":
                 found[study] = parser_fuzzing.run(options.files, options.seed, show)
             else:
@@ -40,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
 def _held(study: str, result: dict[str, Any]) -> bool:
     if study == "kills":
         return result["unreadable"] == result["different"] == result["temporary_files"] == 0
+    if study == "workers":
+        return result["different"] == result["orphans"] == result["shared_memory_left"] == 0 and result["told"] > 0
     if study == "memory":
         return abs(result["growth"]) < 0.02
     if study == "parsers":
@@ -53,6 +57,12 @@ def _line(study: str, result: dict[str, Any]) -> str:
             f"kills: {result['kills']} at random moments of {result['trainings']} trainings; unreadable files "
             f"{result['unreadable']}, trainings that ended with other bits {result['different']}, temporary files left "
             f"{result['temporary_files']}"
+        )
+    if study == "workers":
+        return (
+            f"workers: {result['kills']} kills of a worker process or its parent; deaths told in time "
+            f"{result['told']}, trainings with other bits {result['different']}, processes left {result['orphans']}, "
+            f"names left in shared memory {result['shared_memory_left']}"
         )
     if study == "memory":
         first, last = result["resident"][0] / 1e6, result["resident"][-1] / 1e6

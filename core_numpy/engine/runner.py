@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from core_numpy import metrics
 from core_numpy.batch import Batch, BatchResult, all_right
 from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.all_reduce import WholeBatch
+from core_numpy.engine.chunks import ROWS_AT_ONCE, chunk_size, even_chunk
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache, PlanKey
+from core_numpy.engine.shard_tasks import InferenceTask, LossTask, Shard, ShardResult, ShardTask
 from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
+from core_numpy.engine.worker_team import WorkerTeam
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
@@ -32,99 +36,134 @@ Measured on the random networks of ``crosscheck speed --study cliffs``: below it
 FEW_IMAGES = 4
 """Up to so many images are run batch first: there are too few to fill the innermost axis."""
 
-_PANEL_BYTES = 4 << 20
-_LEAST_CHUNK, _LARGEST_CHUNK = 64, 128
-_ROWS_AT_ONCE = 1024
-_REGISTER = 16
-"""float32 numbers of the widest register."""
-
+_MOST_ROWS = 8192
+"""Rows of a large batch that are predicted in one turn."""
 
 Work = list[tuple[slice, Plan]]
 """The chunks of one shard, each beside the plan that runs it."""
+
+Start = Callable[[slice, Array, Plan], tuple[float, Array, Array | None]]
+"""(rows, output, plan) of a chunk -> (loss, gradient, right predictions) where backward begins."""
+
+Result = TypeVar("Result")
 
 
 class Runner:
     """Runs one network in one precision, by plans from the cache that each caller brings.
 
-    It keeps nothing of a call itself, so any number of threads may use it, each with a cache of its own.
+    It keeps nothing of a call itself but the worker processes, so any number of threads may use it, each with a cache
+    of its own.
+
+    Args:
+        network: what to run.
+        dtype: "float32" or "float64".
+        threads: for the shards of a batch of images; all processors by default.
+        shards: parts a batch of images is split into.
+        team: processes that compute all shards but the first; threads do without.
     """
 
-    def __init__(self, network: Network, dtype: str, threads: int | None = None, shards: int = SHARDS) -> None:
+    def __init__(
+        self,
+        network: Network,
+        dtype: str,
+        threads: int | None = None,
+        shards: int = SHARDS,
+        team: WorkerTeam | None = None,
+    ) -> None:
         self.network = network
         self.dtype = np.dtype(dtype)
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
         self.flops = sum(network.spec.flops.values())
         self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
-        self.chunk = chunk_size(network, self.dtype) if self.has_images else _ROWS_AT_ONCE
+        # A process each, or none: one that computed two shards would take as long as one thread
+        self.team = team if self.has_images and self.workers.threads == shards else None
+        self.chunk = chunk_size(network, self.dtype) if self.has_images else ROWS_AT_ONCE
         owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
         trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
         self.first_trained = next(trained, len(network.steps))
 
-    def _work(
-        self, plans: PlanCache, examples: int, backward: bool, whole: bool = False, rows: int | None = None
-    ) -> list[Work]:
+    def _cut(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Shard]:
         """A batch as shards of chunks, at most ``rows`` examples a chunk; ``whole`` keeps each shard in one chunk.
 
         Only images are sharded, and not where they are few or the network is small.
         """
-        many = backward or examples > FEW_IMAGES
-        sharded = self.has_images and many and examples * self.flops > LEAST_SHARED_FLOPS
-        batch_last = self.has_images and many
+        batch_last = self.has_images and (backward or examples > FEW_IMAGES)
+        sharded = batch_last and examples * self.flops > LEAST_SHARED_FLOPS
         largest = min(rows or self.chunk, self.chunk)
-        work, make = [], self._make_plan
+        shards = []
         for number, (start, stop) in enumerate(shard_bounds(examples, self.shards if sharded else 1)):
             count = stop - start
-            if whole:
-                chunk = count
-            else:
-                chunk = even_chunk(count, largest) if batch_last else largest
-            work.append(
-                [
-                    (slice(at, end), plans.get((number, chunk if batch_last else end - at, backward, batch_last), make))
-                    for at, end in chunk_bounds(start, stop, chunk)
-                ]
+            chunk = count if whole else even_chunk(count, largest) if batch_last else largest
+            shards.append(Shard(number, start, stop, chunk, backward, batch_last))
+        return shards
+
+    def work(self, plans: PlanCache, shard: Shard) -> Work:
+        """The chunks of a shard with their plans."""
+        make = self._make_plan
+        return [
+            (
+                slice(at, end),
+                plans.get((shard.number, shard.chunk if shard.batch_last else end - at, *shard[-2:]), make),
             )
-        return work
+            for at, end in chunk_bounds(shard.start, shard.stop, shard.chunk)
+        ]
 
     def _make_plan(self, key: PlanKey) -> Plan:
         _, examples, backward, batch_last = key
         return Plan(self.network, Layout(batch_last), examples, self.dtype, backward)
 
+    def _run(
+        self, shards: list[Shard], plans: PlanCache, here: Callable[[Work], Result], task: ShardTask[Result] | None
+    ) -> list[Result]:
+        """The results of all shards, in their order: ``here`` in threads, or ``task`` in worker processes."""
+        if len(shards) == 1 or task is None or self.team is None:
+            return self._run_threads([self.work(plans, shard) for shard in shards], here)
+        first, *others = shards
+        with self.team.borrow((first.backward, others[-1].stop.bit_length())) as team:
+            if team is None:
+                return self._run_threads([self.work(plans, shard) for shard in shards], here)
+            for worker, shard in zip(team, others, strict=True):
+                worker.begin(*task.request(shard))
+            own = self._run_threads([self.work(plans, first)], here)
+            answers = zip(team, others, strict=True)
+            return [*own, *(task.result(shard, *worker.finish()) for worker, shard in answers)]
+
+    def _run_threads(self, work: list[Work], here: Callable[[Work], Result]) -> list[Result]:
+        return self.workers.run(lambda at: here(work[at]), len(work))
+
+    # Inference
+
     def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
-        result = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
-        work = self._work(plans, len(x), backward=False, rows=rows)
-
-        def run(shard: int) -> None:
-            _begin(work[shard], params, state)
-            for part, plan in work[shard]:
-                np.copyto(result[part], plan.forward(x[part]))
-
+        output = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
         if len(x) <= FEW_IMAGES:
             # Telling BLAS its threads takes as long as a small network
-            run(0)
-        else:
-            self.workers.run(run, len(work))
-        return result
+            (shard,) = self._cut(len(x), backward=False, rows=rows)
+            self.infer_shard(self.work(plans, shard), params, state, x, output)
+            return output
+        # Large batches in turns: the memory shared with worker processes need not hold all of one
+        for start in range(0, len(x), _MOST_ROWS):
+            turn = slice(start, start + _MOST_ROWS)
+            self._infer_turn(params, state, x[turn], output[turn], plans, rows)
+        return output
 
-    def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
-        """(mean loss, right predictions or None) in inference mode."""
-        last, function = self._loss(batch)
-        work = self._work(plans, len(batch.x), backward=False)
+    def _infer_turn(
+        self, params: Params, state: Params, x: Array, output: Array, plans: PlanCache, rows: int | None
+    ) -> None:
+        def here(work: Work) -> None:
+            self.infer_shard(work, params, state, x, output)
 
-        def run(shard: int) -> tuple[float, list[Array | None]]:
-            total, rights = 0.0, []
-            _begin(work[shard], params, state)
-            for part, plan in work[shard]:
-                output, y = plan.forward(batch.x[part], last), batch.y[part]
-                total += float(function(output, y)[0].sum())
-                rights.append(self._right(output, plan, last, y, batch.rule))
-            return total, rights
+        shards = self._cut(len(x), backward=False, rows=rows)
+        self._run(shards, plans, here, InferenceTask(params, state, x, output))
 
-        results = self.workers.run(run, len(work))
-        total = sum(value for value, _ in results) / len(batch.x)
-        return total, all_right([right for _, rights in results for right in rights])
+    def infer_shard(self, work: Work, params: Params, state: Params, x: Array, output: Array) -> None:
+        """Fill the shard's rows of ``output`` (n, *output shape)."""
+        _begin(work, params, state)
+        for part, plan in work:
+            np.copyto(output[part], plan.forward(x[part]))
+
+    # The loss
 
     def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
         """(steps in front of the loss, its function)."""
@@ -138,17 +177,75 @@ class Runner:
         predictions = output if isinstance(rule, CategoricalCrossentropy) else plan.finish(last)
         return metrics.correct(predictions, y, rule)
 
+    def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
+        """(mean loss, right predictions or None) in inference mode."""
+        results = []
+        for start in range(0, len(batch.x), _MOST_ROWS):
+            turn = batch.of_rows(slice(start, start + _MOST_ROWS))
+            results += self._evaluate_turn(params, state, turn, plans)
+        total = sum(result.loss for result in results) / len(batch.x)
+        return total, all_right([result.correct for result in results])
+
+    def _evaluate_turn(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> list[ShardResult]:
+        def here(work: Work) -> ShardResult:
+            return self.evaluate_shard(work, params, state, batch)
+
+        shards = self._cut(len(batch.x), backward=False)
+        return self._run(shards, plans, here, LossTask.of(params, state, batch, {}, self.network.spec))
+
+    def evaluate_shard(self, work: Work, params: Params, state: Params, batch: Batch) -> ShardResult:
+        """The losses of a shard, added up."""
+        last, function = self._loss(batch)
+        total, rights = 0.0, []
+        _begin(work, params, state)
+        for part, plan in work:
+            output, y = plan.forward(batch.x[part], last), batch.y[part]
+            total += float(function(output, y)[0].sum())
+            rights.append(self._right(output, plan, last, y, batch.rule))
+        return ShardResult(total, all_right(rights), {})
+
     def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss over the batch and its gradients."""
+        sources = self._mask_sources(batch.masks) if batch.training else {}
+        coupled = batch.training and self.network.couples_examples
+        if coupled or batch.need_dx:
+            last, start = self._loss_start(batch, len(batch.x))
+            return self._pull_back(params, state, batch.x, plans, start, last, sources, batch.training, batch.need_dx)
+
+        def here(work: Work) -> ShardResult:
+            return self.loss_shard(work, params, state, batch, sources, 0, len(batch.x))
+
+        shards = self._cut(len(batch.x), backward=True, whole=not self.has_images)
+        task = LossTask.of(params, state, batch, sources, self.network.spec)
+        results = self._run(shards, plans, here, task)
+        return self._gather(results, state, [None] * (len(self.network.steps) + 1))
+
+    def loss_shard(
+        self,
+        work: Work,
+        params: Params,
+        state: Params,
+        batch: Batch,
+        sources: Mapping[int, MaskSource],
+        first_row: int,
+        examples: int,
+    ) -> ShardResult:
+        """A shard's part of the mean loss over ``examples``, of which ``batch`` begins at ``first_row``."""
+        last, start = self._loss_start(batch, examples)
+        _begin(work, params, state, batch.training)
+        return self._pull_shard(work, batch.x, start, last, sources, first_row, None)
+
+    def _loss_start(self, batch: Batch, examples: int) -> tuple[int, Start]:
+        """(steps in front of the loss, where backward begins) of the mean loss over ``examples``."""
         last, function = self._loss(batch)
 
         def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
             weights, y = None if batch.sample_weight is None else batch.sample_weight[rows], batch.y[rows]
             losses, gradients = function(output, y)
-            value, gradient = mean_loss(losses, gradients, len(batch.y), weights)
+            value, gradient = mean_loss(losses, gradients, examples, weights)
             return value, gradient, self._right(output, plan, last, y, batch.rule)
 
-        return self._pull_back(params, state, batch.x, plans, start, last, batch.masks, batch.training, batch.need_dx)
+        return last, start
 
     def pullback(
         self,
@@ -165,7 +262,8 @@ class Runner:
         def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
             return 0.0, cotangent[rows], None
 
-        return self._pull_back(params, state, x, plans, start, len(self.network.steps), masks, training, need_dx=True)
+        sources = self._mask_sources(masks) if training else {}
+        return self._pull_back(params, state, x, plans, start, len(self.network.steps), sources, training, need_dx=True)
 
     def _pull_back(
         self,
@@ -173,46 +271,64 @@ class Runner:
         state: Params,
         x: Array,
         plans: PlanCache,
-        begin: Callable[[slice, Array, Plan], tuple[float, Array, Array | None]],
+        start: Start,
         last: int,
-        masks: MaskSources | None,
+        sources: Mapping[int, MaskSource],
         training: bool,
         need_dx: bool,
     ) -> BatchResult:
-        """Forward and backward over all chunks; ``begin`` gives (loss, gradient, right) where backward begins."""
+        """Forward and backward over all shards in threads; ``start`` says where backward begins."""
         coupled = training and self.network.couples_examples
-        work = self._work(plans, len(x), backward=True, whole=coupled or not self.has_images)
-        sources = self._mask_sources(masks) if training else {}
+        shards = self._cut(len(x), backward=True, whole=coupled or not self.has_images)
+        work = [self.work(plans, shard) for shard in shards]
         inputs = np.empty_like(x) if need_dx else None
-        first = 0 if need_dx else self.first_trained
 
-        def run(shard: int, batch: WholeBatch | None = None) -> tuple[float, list[Array | None]]:
-            value, correct = 0.0, []
+        def run(shard: int, batch: WholeBatch | None = None) -> ShardResult:
             _begin(work[shard], params, state, training, batch)
-            for part, plan in work[shard]:
-                plan.take_masks(sources, part)
-                output = plan.forward(x[part], last)
-                cost, gradient, right = begin(part, output, plan)
-                dx = plan.backward(gradient, last, first, need_dx)
-                if inputs is not None and dx is not None:
-                    np.copyto(inputs[part], dx)
-                value += cost
-                correct.append(right)
-            return value, correct
+            return self._pull_shard(work[shard], x, start, last, sources, 0, inputs)
 
         if coupled and len(work) > 1:
             results = self.workers.run_all_reduce(run, len(work), len(x))
         else:
             results = self.workers.run(run, len(work))
-        rights = [right for _, correct in results for right in correct]
-        # In the order of shards; within one, its full chunks before the remainder
-        parts = [plan.gradients() for shard in work for plan in _plans(shard)]
-        spec = self.network.spec
-        trainable = {str(layer.name) for layer in spec.layers if layer.trainable}
-        total = {layer: own for layer, own in in_order(parts).items() if layer in trainable}
         new_state = work[0][0][1].next_state(state) if training else state
-        values = [inputs, *[None] * len(self.network.steps)]
-        return BatchResult(sum(value for value, _ in results), total, all_right(rights), new_state, values)
+        return self._gather(results, new_state, [inputs, *[None] * len(self.network.steps)])
+
+    def _pull_shard(
+        self,
+        work: Work,
+        x: Array,
+        start: Start,
+        last: int,
+        sources: Mapping[int, MaskSource],
+        first_row: int,
+        inputs: Array | None,
+    ) -> ShardResult:
+        """Forward and backward over the chunks of a shard; the gradient of x goes into ``inputs`` where it is given."""
+        value, rights, need_dx = 0.0, [], inputs is not None
+        for part, plan in work:
+            plan.take_masks(sources, slice(first_row + part.start, first_row + part.stop))
+            output = plan.forward(x[part], last)
+            cost, gradient, right = start(part, output, plan)
+            dx = plan.backward(gradient, last, 0 if need_dx else self.first_trained, need_dx)
+            if inputs is not None and dx is not None:
+                np.copyto(inputs[part], dx)
+            value += cost
+            rights.append(right)
+        # The full chunks before the remainder
+        return ShardResult(value, all_right(rights), in_order([plan.gradients() for plan in _plans(work)]))
+
+    def _gather(self, results: list[ShardResult], state: Params, values: list[Array | None]) -> BatchResult:
+        """What the whole batch gave, added in the order of shards."""
+        trainable = {str(layer.name) for layer in self.network.spec.layers if layer.trainable}
+        total = in_order([result.gradients for result in results])
+        return BatchResult(
+            sum(result.loss for result in results),
+            {layer: own for layer, own in total.items() if layer in trainable},
+            all_right([result.correct for result in results]),
+            state,
+            values,
+        )
 
     def _mask_sources(self, masks: MaskSources | None) -> dict[int, MaskSource]:
         """The source of every Dropout layer's mask, by its position in the specification."""
@@ -232,35 +348,6 @@ def _plans(work: Work) -> list[Plan]:
 def _begin(work: Work, params: Params, state: Params, training: bool = False, batch: WholeBatch | None = None) -> None:
     for plan in _plans(work):
         plan.begin(params, state, training, batch)
-
-
-def even_chunk(examples: int, largest: int) -> int:
-    """Examples a chunk so that one plan runs all chunks of a shard, the last one with a few places left empty.
-
-    A plan of its own for the remainder would need as much memory again. Whole registers of examples, where the empty
-    places are at most an eighth.
-
-    >>> even_chunk(500, 64), even_chunk(500, 128), even_chunk(66, 64), even_chunk(10, 64)
-    (64, 128, 33, 10)
-    """
-    chunks = -(-examples // largest)
-    size = -(-examples // chunks)
-    aligned = -(-size // _REGISTER) * _REGISTER
-    return aligned if aligned <= largest and 8 * aligned * chunks <= 9 * examples else size
-
-
-def chunk_size(network: Network, dtype: np.dtype) -> int:
-    """Examples a chunk: as many as keep the largest convolution's panel within a few MiB of cache."""
-    largest = 1
-    for step in network.steps:
-        if isinstance(step.layer, Conv2D):
-            height, width, channels = network.spec.input_shapes[step.index]
-            windows = step.layer.windows(np.empty((1, height, width, 0)))
-            largest = max(largest, windows.output[0] * width * (windows.window[0] * channels + 1) * dtype.itemsize)
-    chunk = _LEAST_CHUNK
-    while chunk < _LARGEST_CHUNK and 2 * chunk * largest <= _PANEL_BYTES:
-        chunk *= 2
-    return chunk
 
 
 def _last_activation(network: Network) -> str | None:

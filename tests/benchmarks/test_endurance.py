@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import endurance
+from benchmarks import endurance, worker_kills
 from benchmarks.commands import endure
 from benchmarks.commands.common import run_directory
 
@@ -29,10 +29,17 @@ def test_two_trainings_at_once_leave_two_results():
     assert found["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
+def test_killed_workers_leave_nothing_and_the_next_training_is_right():
+    found = worker_kills.kills(2)
+    assert found["different"] == found["orphans"] == found["shared_memory_left"] == 0
+
+
 def test_what_did_not_hold_is_seen():
     assert not endure._held("kills", {"unreadable": 0, "different": 1, "temporary_files": 0})
     assert not endure._held("kills", {"unreadable": 0, "different": 0, "temporary_files": 1})
     assert not endure._held("parsers", {"weights": {"error": "IndexError"}})
+    assert not endure._held("workers", {"different": 0, "orphans": 1, "shared_memory_left": 0, "told": 1})
     assert not endure._held("memory", {"growth": 0.03})
     assert not endure._held("together", {"complete": 8, "started": 8, "seeds": [0] * 8})
     assert endure._held("memory", {"growth": 0.01})

@@ -335,7 +335,7 @@ def test_a_small_batch_is_not_split(monkeypatch):
     monkeypatch.setattr(runner, "LEAST_SHARED_FLOPS", 5e7)
     lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
     # 9 products of 9.6 million operations
-    assert [len(lenet._work(PlanCache(), examples, backward=True)) for examples in (1, 5, 6, 100)] == [1, 1, 2, 2]
+    assert [len(lenet._cut(examples, backward=True)) for examples in (1, 5, 6, 100)] == [1, 1, 2, 2]
 
 
 def test_shards_and_chunks():
@@ -349,8 +349,9 @@ def test_one_plan_runs_all_chunks_of_a_shard():
     assert [even_chunk(*case) for case in cases] == [64, 128, 128, 33, 10, 64, 3, 1]
     lenet = runner.Runner(Network.of(zoo.lenet()), "float32", 2)
     for examples in (1000, 1001, 132):
-        for shard in lenet._work(PlanCache(), examples, backward=True):
-            assert len({plan for _, plan in shard}) == 1
+        plans = PlanCache()
+        for shard in lenet._cut(examples, backward=True):
+            assert len({plan for _, plan in lenet.work(plans, shard)}) == 1
 
 
 def test_chunks_fit_the_cache():
