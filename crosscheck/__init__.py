@@ -27,7 +27,7 @@ PUBLIC = {
 }
 """The package of each public name. Layers and optimizers are in ``model_spec``, under their Keras names."""
 
-__all__ = ["__version__", *sorted(" ".join(PUBLIC.values()).split())]
+__all__ = ["__version__", "timing", *sorted(" ".join(PUBLIC.values()).split())]
 
 
 def __getattr__(name: str) -> object:
@@ -38,6 +38,8 @@ def __getattr__(name: str) -> object:
             value: object = getattr(import_module(package), name)
             globals()[name] = value
             return value
+    if name == "timing":
+        return import_module("crosscheck.timing")
     raise AttributeError(f"module 'crosscheck' has no attribute {name!r}")
 
 

@@ -50,6 +50,8 @@ from model_spec import model_from_json as model_from_json
 from model_spec import to_json as to_json
 from model_spec import zoo as zoo
 
+from . import timing as timing
+
 __version__: str
 PUBLIC: dict[str, str]
 __all__: list[str]

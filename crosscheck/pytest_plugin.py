@@ -12,6 +12,7 @@ import pytest
 import crosscheck as front
 
 if TYPE_CHECKING:
+    from benchmarks.timing import SpeedComparison
     from bridge import LayerReport, LossReport, OptimizerReport, ParityReport
 
 
@@ -43,6 +44,21 @@ class Crosscheck:
     def check_optimizer(self, my_optimizer: Any, claim: Any, **options: Any) -> OptimizerReport:
         """``bridge.check_optimizer``: an optimizer written elsewhere against its specification."""
         return self._settled(front.check_optimizer(my_optimizer, claim, **options))
+
+    def compare_speed(self, first: Any, second: Any, at_least: float = 1.0, **options: Any) -> SpeedComparison:
+        """``crosscheck.timing.compare``: the second function is at least so many times as fast as the first.
+
+        The test fails where that is ruled out: where the whole 95 % interval lies below ``at_least``, and for 1.0 more
+        than 5 % below it.
+        """
+        found = front.timing.compare(first, second, **options)
+        times, low, high = found.times_as_fast(found.ratios[0].arm) or (1.0, 1.0, 1.0)
+        said = f"{times:.3g} times as fast as {found.ratios[0].baseline} [{low:.3g}, {high:.3g}]"
+        self._properties.append(("crosscheck_speed", said))
+        too_slow = found.ratios[0].verdict == "slower" if at_least == 1 else high < at_least
+        if too_slow:
+            pytest.fail(f"{found.ratios[0].arm} is {said}, where at least {at_least:g} was asked for", pytrace=False)
+        return found
 
     def _settled(self, report: Any) -> Any:
         first = report.first_divergence

@@ -190,3 +190,10 @@ def environment() -> dict[str, Any]:
         "intra_op_threads": tensorflow.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tensorflow.config.threading.get_inter_op_parallelism_threads(),
     }
+
+
+def takes_onednn() -> bool:
+    """Whether TensorFlow runs oneDNN's kernels here: by itself it does so on AVX512_VNNI and newer only."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    return bool(_pywrap_util_port.IsMklEnabled())

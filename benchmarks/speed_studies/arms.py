@@ -60,15 +60,15 @@ def batch_for(spec: ModelSpec, rows: int, data: str) -> tuple[Array, Array]:
     return x[order].astype(np.float32), y[order]
 
 
-def _numpy(network: str, engine: str, threads: int) -> Any:
+def _numpy(network: str, engine: str, threads: int, workers: str = "threads") -> Any:
     from core_numpy import NumpyModel
 
-    return NumpyModel(network_of(network), masks="fast", engine=engine, threads=threads)
+    return NumpyModel(network_of(network), masks="fast", engine=engine, threads=threads, workers=workers)
 
 
-def numpy_step(network: str, batch: int, data: str, engine: str, threads: int) -> Task:
+def numpy_step(network: str, batch: int, data: str, engine: str, threads: int, workers: str = "threads") -> Task:
     """A training step of NumpyModel on one batch in memory."""
-    model = _numpy(network, engine, threads)
+    model = _numpy(network, engine, threads, workers)
     x, y = batch_for(model.spec, batch, data)
     model.start_training(TRAINING)
     return lambda: model.train_on_batch(x, y)
@@ -81,9 +81,9 @@ def numpy_gradients(network: str, batch: int, data: str, threads: int) -> Task:
     return lambda: model.loss_and_gradients(x, y, training=True)
 
 
-def numpy_inference(network: str, batch: int, data: str, engine: str, threads: int) -> Task:
+def numpy_inference(network: str, batch: int, data: str, engine: str, threads: int, workers: str = "threads") -> Task:
     """``predict`` of NumpyModel on one batch in memory."""
-    model = _numpy(network, engine, threads)
+    model = _numpy(network, engine, threads, workers)
     x, _ = batch_for(model.spec, batch, data)
     return lambda: model.predict(x)
 

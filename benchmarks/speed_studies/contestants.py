@@ -12,7 +12,17 @@ from benchmarks.speed_studies.worker_process import BLAS_SETTLE_SECONDS, SAMPLE_
 from benchmarks.timing import SpeedComparison, compare_speed
 
 TENSORFLOW = ("tf.function", "tf.function jit")
+"""TensorFlow as it starts by itself, without and with XLA."""
+
+ONEDNN = ("oneDNN off", "oneDNN on")
+"""What stands behind TensorFlow's arms with the other choice of kernels than it makes by itself.
+
+TensorFlow takes oneDNN's kernels only on processors with AVX512_VNNI or newer: elsewhere its default need not be its
+best.
+"""
+
 NUMPY = "NumPy"
+NUMPY_PROCESSES = "NumPy, processes"
 NUMPY_AVX2, NUMPY_DEFAULT = "NumPy, AVX2 kernels", "NumPy, default BLAS"
 
 ARMS = "benchmarks.speed_studies.arms"
@@ -42,7 +52,9 @@ class Contestants:
     """The processes that take turns.
 
     Attributes:
-        tensorflow: Keras' and TensorFlow's process.
+        tensorflow: Keras' and TensorFlow's process, with the kernels it takes by itself.
+        other_tensorflow: another one, with oneDNN off where it is on by itself, and on where it is off.
+        onednn: whether TensorFlow takes oneDNN by itself on this machine.
         numpy: NumPy's processes by the name of their arm, the fastest kernels first.
         others: the process of the peers.
         threads: of each.
@@ -50,6 +62,8 @@ class Contestants:
     """
 
     tensorflow: ResidentProcess
+    other_tensorflow: ResidentProcess
+    onednn: bool
     numpy: dict[str, ResidentProcess]
     others: ResidentProcess
     threads: int
@@ -67,9 +81,13 @@ class Contestants:
         """A task of ``arms`` with the fastest kernels."""
         return self.numpy_arms(function, *arguments)[NUMPY]
 
-    def both_tensorflows(self, function: str, *arguments: Any) -> dict[str, ResidentArm]:
-        """The task compiled without and with XLA; ``function`` takes ``jit`` last."""
-        return {name: self.tensorflow_arm(function, *arguments, "jit" in name) for name in TENSORFLOW}
+    def all_tensorflows(self, function: str, *arguments: Any) -> dict[str, ResidentArm]:
+        """The task compiled without and with XLA, without and with oneDNN; ``function`` takes ``jit`` last."""
+        arms = {}
+        for process, ending in ((self.tensorflow, ""), (self.other_tensorflow, f", {ONEDNN[not self.onednn]}")):
+            for name in TENSORFLOW:
+                arms[name + ending] = ResidentArm(process, f"{ARMS}:{function}", (*arguments, "jit" in name))
+        return arms
 
 
 @contextmanager
@@ -78,7 +96,10 @@ def contestants(threads: int, wish: str | None = "auto") -> Iterator[Contestants
     limits = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
     cores = blas_cores(wish)
     with ExitStack() as stack:
-        tensorflow = stack.enter_context(ResidentProcess({"TF_CPP_MIN_LOG_LEVEL": "3"}))
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        tensorflow = stack.enter_context(ResidentProcess(quiet))
+        onednn = bool(tensorflow.call("keras_models.runtime:takes_onednn"))
+        other = stack.enter_context(ResidentProcess({**quiet, "TF_ENABLE_ONEDNN_OPTS": str(int(not onednn))}))
         numpy = {
             name: stack.enter_context(
                 ResidentProcess(limits | ({"OPENBLAS_CORETYPE": core} if core else {}), BLAS_SETTLE_SECONDS)
@@ -86,7 +107,7 @@ def contestants(threads: int, wish: str | None = "auto") -> Iterator[Contestants
             for name, core in cores.items()
         }
         others = stack.enter_context(ResidentProcess(limits))
-        yield Contestants(tensorflow, numpy, others, threads, cores)
+        yield Contestants(tensorflow, other, onednn, numpy, others, threads, cores)
 
 
 MOST_TIMES = 8
@@ -97,7 +118,7 @@ def against_best(
     arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3, until_settled: bool = True
 ) -> SpeedComparison:
     """Compare all arms with the faster one of TensorFlow's, which a first short look finds."""
-    rivals = [name for name in arms if name in TENSORFLOW]
+    rivals = [name for name in arms if name.startswith(TENSORFLOW[0])]
     if len(rivals) > 1:
         quick = compare_speed({name: arms[name] for name in rivals}, blocks=5, warmup_seconds=0.2)
         best = min(quick.arms, key=lambda name: quick.arms[name].median)

@@ -9,10 +9,12 @@ from typing import Any
 from benchmarks import environment
 from benchmarks.speed_studies import floors, peers
 from benchmarks.speed_studies.arms import NETWORKS, network_of
-from benchmarks.speed_studies.contestants import NUMPY, Contestants, against_best, contestants
+from benchmarks.speed_studies.contestants import NUMPY, NUMPY_PROCESSES, Contestants, against_best, contestants
 from benchmarks.speed_studies.worker_process import ResidentArm
 from benchmarks.timing import SpeedComparison
 from bridge.progress import Show, silent
+from core_numpy.engine.runner import LEAST_SHARED_FLOPS
+from model_spec import Conv2D
 
 BATCHES: dict[str, tuple[int, ...]] = {
     "784-16 sigmoid-10": (1000,),
@@ -105,7 +107,7 @@ class SpeedTable:
         picked = ", ".join(sorted({str(library["core"]) for library in self.machine.get("blas", [])}))
         lines = [
             "median +- MAD; times the floor; times as fast as TensorFlow's best compiled function [95 % interval]",
-            f"BLAS kernels: {kernels} (by itself NumPy takes {picked})",
+            f"BLAS kernels: {kernels} (by itself NumPy takes {picked}); TensorFlow's best of XLA and oneDNN on and off",
             f"ceilings: product {self.ceilings.flops / 1e9:.0f} GFLOP/s, copy {self.ceilings.bytes / 1e9:.1f} GB/s",
         ]
         return lines + [line for cell in self.cells for line in ["", *cell.lines()]]
@@ -177,19 +179,21 @@ def _arms(
         fit = who.tensorflow_arm("keras_epoch", *epoch, threads)
         return {"Keras fit": fit, **who.numpy_arms("numpy_epoch", *epoch, "auto", threads)}
     if phase == "gradients":
-        arms = who.both_tensorflows("tensorflow_gradients", *task, threads)
+        arms = who.all_tensorflows("tensorflow_gradients", *task, threads)
         return {**arms, **who.numpy_arms("numpy_gradients", *task, threads)}
     if phase == "inference":
-        arms = who.both_tensorflows("tensorflow_inference", *task, threads)
+        arms = who.all_tensorflows("tensorflow_inference", *task, threads)
         arms["Keras predict"] = who.tensorflow_arm("keras_predict", *task, threads)
         arms |= who.numpy_arms("numpy_inference", *task, "auto", threads)
+        arms |= _by_processes(who, "numpy_inference", *task)
         if with_peers and peers.has_onnxruntime():
             arms["onnxruntime"] = _peer(who, "onnxruntime_inference", *task, threads)
         if with_peers and peers.has_torch():
             arms["PyTorch"] = _peer(who, "torch_inference", *task, threads)
         return arms
-    arms = who.both_tensorflows("tensorflow_step", *task, threads)
+    arms = who.all_tensorflows("tensorflow_step", *task, threads)
     arms |= who.numpy_arms("numpy_step", *task, "auto", threads)
+    arms |= _by_processes(who, "numpy_step", *task)
     if with_peers:
         arms["Keras eager"] = who.tensorflow_arm("tensorflow_step", *task, threads, None)
         if peers.fits_sklearn(network_of(network)):
@@ -200,6 +204,15 @@ def _arms(
         if batch == min(BATCHES[network]):
             arms["textbook im2col"] = who.numpy_arm("textbook_step", *task)
     return arms
+
+
+def _by_processes(who: Contestants, function: str, network: str, batch: int, data: str) -> dict[str, ResidentArm]:
+    """NumPy with worker processes, where the batch is split at all."""
+    spec = network_of(network)
+    has_images = any(isinstance(layer, Conv2D) for layer in spec.layers)
+    if who.threads == 1 or not has_images or batch * sum(spec.flops.values()) <= LEAST_SHARED_FLOPS:
+        return {}
+    return {NUMPY_PROCESSES: who.numpy_arm(function, network, batch, data, "auto", who.threads, "processes")}
 
 
 def _peer(who: Contestants, function: str, *arguments: Any) -> ResidentArm:

@@ -73,6 +73,7 @@ def _shown(output: Any) -> list[str]:
 def api_pages() -> dict[str, str]:
     """{page: Markdown} of the public names, each documented from its docstring."""
     groups = {package: (package, names.split()) for package, names in crosscheck.PUBLIC.items()}
+    groups["timing"] = "crosscheck.timing", ["compare"]
     groups["layers"] = "model_spec.layers", list(layers.LAYERS)
     groups["optimizers"] = "model_spec.optimizers", _names(optimizers.OPTIMIZERS)
     groups["losses"] = "model_spec.losses", _names(losses.LOSSES)
@@ -87,6 +88,7 @@ _TITLES = {
     "core_numpy": "NumPy models: `core_numpy`, also in `crosscheck`",
     "keras_models": "Keras models: `keras_models`, also in `crosscheck`",
     "model_spec": "Specifications: `model_spec`, also in `crosscheck`",
+    "timing": "Timing: `crosscheck.timing`",
     "layers": "Layers",
     "optimizers": "Optimizers",
     "losses": "Losses",

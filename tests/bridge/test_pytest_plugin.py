@@ -136,3 +136,26 @@ def test_wrong(crosscheck):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["DIFFER: mlp (8, 8, 1), NumPy and Keras*"])
     assert properties["test_wrong"]["crosscheck_first_divergence"] == "gradient of dense/bias (float64)"
+
+
+def test_speeds_that_hold_and_that_do_not(outcome):
+    result, properties = outcome(
+        """
+        SHORT = {"blocks": 5, "minimum_sample_seconds": 0.01, "warmup_seconds": 0.02}
+
+        def work(rounds=3000):
+            return sum(range(rounds))
+
+        def test_a_task_beside_itself(crosscheck):
+            crosscheck.compare_speed(work, lambda: work(), at_least=0.5, **SHORT)
+
+        def test_a_task_beside_three_of_it(crosscheck):
+            crosscheck.compare_speed(work, lambda: work(9000), names=("once", "thrice"), **SHORT)
+
+        def test_not_fast_enough(crosscheck):
+            crosscheck.compare_speed(lambda: work(9000), work, at_least=30, **SHORT)
+        """
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["thrice is 0.3* times as fast as once *, where at least 1 was asked for"])
+    assert "times as fast as first" in properties["test_a_task_beside_itself"]["crosscheck_speed"]

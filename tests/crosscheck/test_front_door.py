@@ -30,7 +30,7 @@ def test_the_stub_names_what_there_is(package):
     assert dir(module) == sorted(module.__all__)
 
 
-@pytest.mark.parametrize("name", [name for name in cc.__all__ if name != "__version__"])
+@pytest.mark.parametrize("name", sorted(" ".join(cc.PUBLIC.values()).split()))
 def test_every_name_leads_somewhere(name):
     assert getattr(cc, name) is getattr(
         __import__(next(p for p, names in cc.PUBLIC.items() if name in names.split())), name
@@ -88,3 +88,10 @@ def test_our_own_packages_are_ours(monkeypatch):
     monkeypatch.setitem(sys.modules, "bridge", pytest)
     with pytest.raises(ShadowedPackageError, match="the name 'bridge' leads to"):
         need_ours("bridge")
+
+
+def test_timing_needs_names_that_differ():
+    with pytest.raises(ValueError, match="different names, got 'a' twice"):
+        cc.timing.compare(int, float, names=("a", "a"))
+    found = cc.timing.compare(int, float, blocks=5, minimum_sample_seconds=0.001, warmup_seconds=0.001)
+    assert list(found.arms) == ["first", "second"]

@@ -1,0 +1,61 @@
+"""Which of two functions is faster, where that can be said: samples in turns, and a ratio with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.timing import SpeedComparison
+
+
+def compare(
+    first: Callable[[], object],
+    second: Callable[[], object],
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    blocks: int = 15,
+    most_blocks: int | None = None,
+    minimum_sample_seconds: float = 0.05,
+    warmup_seconds: float = 0.5,
+) -> SpeedComparison:
+    """Time two functions against each other, in blocks A B B A, so that a machine's drift favours neither.
+
+    A difference is called "faster" or "slower" only where the 95 % interval of the ratio leaves 1 out and its middle
+    lies more than 5 % away; docs/benchmarking.md says how to measure so that the word means something.
+
+    Args:
+        first: a function without arguments that has finished its work when it returns; the one compared with.
+        second: another one.
+        names: what the result calls them.
+        blocks: A B B A blocks, at least 5.
+        most_blocks: go on up to this number until the interval is narrow or far from 1; None takes ``blocks``.
+        minimum_sample_seconds: calls are repeated within a sample until it takes this long.
+        warmup_seconds: least time of warm-up for each.
+
+    Returns:
+        The comparison; ``times_as_fast(names[1])`` is (ratio, low, high), above 1 where the second is faster.
+
+    Raises:
+        ValueError: equal names, or an argument out of range.
+        ImportError: scipy is not installed (extra "data").
+
+    Examples:
+        >>> import numpy as np
+        >>> small, large = np.ones((8, 8)), np.ones((200, 200))
+        >>> found = compare(lambda: large @ large, lambda: small @ small, names=("large", "small"), blocks=5,
+        ...     minimum_sample_seconds=0.005, warmup_seconds=0.01)
+        >>> found.ratios[0].verdict
+        'faster'
+    """
+    from benchmarks.timing import compare_speed
+
+    if names[0] == names[1]:
+        raise ValueError(f"the functions need different names, got {names[0]!r} twice; give names=('old', 'new')")
+    return compare_speed(
+        dict(zip(names, (first, second), strict=True)),
+        blocks=blocks,
+        most_blocks=most_blocks,
+        minimum_sample_seconds=minimum_sample_seconds,
+        warmup_seconds=warmup_seconds,
+    )
