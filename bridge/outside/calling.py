@@ -126,6 +126,16 @@ class Calling:
         return method(*positional, **named)
 
 
+def in_order(mine: Any, claim: Any, kind: type, example: str) -> None:
+    """Raise where code and claim have changed places, with the call as it should be.
+
+    Raises:
+        ValueError: ``mine`` is a specification and ``claim`` is none.
+    """
+    if isinstance(mine, kind) and not isinstance(claim, (kind, str)):
+        raise ValueError(f"the two have changed places: your own code comes first, then the claim, as in {example}")
+
+
 def _first(layer: Any, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if callable(getattr(layer, name, None))), None)
 

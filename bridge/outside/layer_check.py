@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.calling import FORWARD
+from bridge.outside.calling import FORWARD, in_order
 from bridge.outside.functions import as_layer
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
@@ -82,6 +82,7 @@ def check_layer(
         ValueError: the arguments do not fit the layer, or a variable cannot be found; says what was looked for. What
             the layer itself raises while it computes is reported as a BUG instead.
     """
+    in_order(my_layer, spec_layer, LayerSpec, "check_layer(my_layer, Dense(5), input_shape)")
     spec = ModelSpec("check_layer", input_shape, (spec_layer,))
     positive_integer("batch", batch)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)

@@ -62,8 +62,12 @@ class LossCalling:
             )
         self._gradient = None if plain else next((m for n in GRADIENT if callable(m := getattr(loss, n, None))), None)
 
-    def __call__(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
-        """(value, gradient or None) on one batch; ``overwritten`` says what it has written into."""
+    def __call__(self, outputs: Array, targets: Array, turned: bool = False) -> tuple[Any, Any]:
+        """(value, gradient or None) on one batch; ``overwritten`` says what it has written into.
+
+        With ``turned``, outputs and targets change places.
+        """
+        outputs, targets = (targets, outputs) if turned else (outputs, targets)
         given = outputs.copy(), targets.copy()
         if self.call is not None:
             found = self.call(self.loss, *given)
@@ -77,6 +81,12 @@ class LossCalling:
             if not np.array_equal(array, kept, equal_nan=True):
                 self.overwritten.add(name)
         return found
+
+    @property
+    def names_say(self) -> bool:
+        """Whether the names of the arguments say which are the targets."""
+        names = [name.lower() for name in _names(self._value)[:2]]
+        return any(_says(name, _TARGET_NAMES) or name in ("y", "t", "d") for name in names) and len(names) == 2
 
     @property
     def has_gradient(self) -> bool:
@@ -101,6 +111,13 @@ def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) 
     )
     pair = [outputs, targets]
     return pair[::-1] if first_is_target else pair
+
+
+def _names(method: Any) -> list[str]:
+    try:
+        return [name for name, one in inspect.signature(method).parameters.items() if one.kind < 2]
+    except (TypeError, ValueError):
+        return []
 
 
 def _says(name: str, words: tuple[str, ...]) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bridge.conventions.loss_cause import LossFeed, LossForm, as_rows, claimed, loss_causes, with_rounded_constants
+from bridge.conventions.loss_cause import as_rows, loss_causes
+from bridge.conventions.loss_forms import LossFeed, LossForm, claimed, with_rounded_constants
 from bridge.judge.bounds import Expected
 from bridge.judge.bounds.losses import LossTrace, loss_error
 from bridge.judge.rounding import Rounding
 from bridge.judge.tensor import Place, Row, judge
+from bridge.outside.calling import in_order
 from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.loss_calling import LossCalling
 from bridge.outside.loss_overflow import overflow_in_words
@@ -86,6 +88,7 @@ def check_loss(
         >>> check_loss(squares, "mean_squared_error").passed
         True
     """
+    in_order(my_loss, claim, rules.Loss, 'check_loss(my_loss, "mse")')
     rule = rules.get(claim)
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
@@ -93,11 +96,13 @@ def check_loss(
     positive_integer("batch", batch)
     from_logits = getattr(rule, "from_logits", None) if from_logits is None else from_logits
     best: LossReport | None = None
+    checks: list[_Check] = []
     for logits in _choices(rule, from_logits):
         for form in _target_forms(claim, rule, targets):
             check = _Check(
                 my_loss, claim, rule, logits, form, outputs, batch, seed, reduction, gradient_of, call, hints
             )
+            checks.append(check)
             report = check.run()
             if report.passed:
                 return report
@@ -105,7 +110,35 @@ def check_loss(
                 best = report
     if best is None:
         raise ValueError("nothing was tried")
+    if call is None:
+        best.explanations = _in_the_other_order(checks) or best.explanations
     return best
+
+
+def _in_the_other_order(checks: list[_Check]) -> list[str]:
+    """Words for a loss that is right where targets and outputs change places, or []."""
+    calling = LossCalling(checks[0].loss, None)
+    for check in checks:
+        turned = replace(check, call=lambda _, outputs, targets: calling(outputs, targets, turned=True), feeds=[])
+        try:
+            if not turned.run().passed:
+                continue
+        except (TypeError, ValueError, IndexError):
+            continue
+        words = "its arguments have changed places: it is right where the targets come first and the outputs second"
+        if not _is_even(check.rule):
+            return [words]
+        sign = "the gradient is -1 times the true value: the sign is the other way round"
+        return [sign if calling.names_say else f"{sign}, or {words}"]
+    return []
+
+
+def _is_even(rule: rules.Loss) -> bool:
+    """True where the value does not tell outputs from targets."""
+    return isinstance(
+        rule,
+        (rules.MeanSquaredError, rules.HalfSumSquaredError, rules.MeanAbsoluteError, rules.Huber, rules.LogCosh),
+    )
 
 
 def _choices(rule: rules.Loss, from_logits: bool | None) -> tuple[bool, ...]:
