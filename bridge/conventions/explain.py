@@ -13,6 +13,8 @@ from bridge.conventions.loss_forms import LossFeed
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.normalization_slips import EPSILON
 from bridge.conventions.outcome import Given
+from bridge.conventions.relations import Surroundings, relation
+from bridge.judge.bounds import ExpectedGradients
 from bridge.judge.explanation import Explanation
 from bridge.judge.local import LocalRow, Observed, judge_alone
 from bridge.judge.loss_definition import LossDefinition
@@ -50,6 +52,21 @@ def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
                 who = "solved for" if words.startswith(EPSILON) else ""
                 found.append(Explanation(observed.side, layer, words, who))
     return found
+
+
+def explain_gradients(
+    side: str, found: Gradients, expected: ExpectedGradients, batch: int, dtype: str
+) -> list[Explanation]:
+    """How the parameter gradients of a side that shows nothing else relate to the right ones."""
+    tolerance, slips = 1e-9 if dtype == "float64" else 3e-5, []
+    for name, right in expected.parameters.items():
+        layer, _, variable = name.partition("/")
+        given = found.parameters.get(name)
+        if given is not None:
+            value = np.asarray(given, np.float64)
+            words = relation(f"gradient of {variable}", value, right.value, tolerance, Surroundings(batch))
+            slips += [] if words is None else [Explanation(side, layer, words, "")]
+    return slips
 
 
 def _loss_slips(observed: Observed) -> list[str]:

@@ -41,8 +41,8 @@ class LossCalling:
         has_gradient: False where a loss gives its value alone.
     """
 
-    def __init__(self, loss: Any, call: Callable[..., Any] | None) -> None:
-        self.loss, self.call = loss, call
+    def __init__(self, loss: Any, call: Callable[..., Any] | None, columns: bool = False) -> None:
+        self.loss, self.call, self.columns = loss, call, columns
         self._value: Any = None
         self._gradient: Any = None
         self._pair = False
@@ -67,7 +67,13 @@ class LossCalling:
 
         With ``turned``, outputs and targets change places.
         """
-        outputs, targets = (targets, outputs) if turned else (outputs, targets)
+        if self.columns:
+            # (n, outputs) -> (outputs, n)
+            value, gradient = self._of(*(np.array(one.T, order="C") for one in (outputs, targets)))
+            return value, gradient.T if isinstance(gradient, np.ndarray) and gradient.ndim == 2 else gradient
+        return self._of(*((targets, outputs) if turned else (outputs, targets)))
+
+    def _of(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
         given = outputs.copy(), targets.copy()
         if self.call is not None:
             found = self.call(self.loss, *given)

@@ -54,6 +54,7 @@ def check_loss(
     from_logits: bool | None = None,
     targets: str | None = None,
     gradient_of: str = "outputs",
+    layout: str = "rows",
     call: Callable[..., Any] | None = None,
     hints: int = 2,
 ) -> LossReport:
@@ -76,6 +77,7 @@ def check_loss(
         targets: "rows" or "classes"; None tries both.
         gradient_of: "outputs", or "logits" where it takes probabilities and hands back the gradient of the logits in
             front of a softmax or sigmoid.
+        layout: "rows", or "columns" where an example is a column: (outputs, examples), as in lecture notes.
         call: a function of (loss, outputs, targets) that gives the value, or (value, gradient), for every other style.
         hints: 1 where, 2 also what.
 
@@ -92,6 +94,7 @@ def check_loss(
     rule = rules.get(claim)
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
+    one_of("layout", layout, ("rows", "columns"))
     positive_integer("outputs", outputs)
     positive_integer("batch", batch)
     from_logits = getattr(rule, "from_logits", None) if from_logits is None else from_logits
@@ -100,7 +103,7 @@ def check_loss(
     for logits in _choices(rule, from_logits):
         for form in _target_forms(claim, rule, targets):
             check = _Check(
-                my_loss, claim, rule, logits, form, outputs, batch, seed, reduction, gradient_of, call, hints
+                my_loss, claim, rule, logits, form, outputs, batch, seed, reduction, gradient_of, layout, call, hints
             )
             checks.append(check)
             report = check.run()
@@ -110,9 +113,19 @@ def check_loss(
                 best = report
     if best is None:
         raise ValueError("nothing was tried")
-    if call is None:
+    if layout == "rows" and any(_is_right(replace(check, layout="columns", feeds=[])) for check in checks):
+        words = 'it is right where an example is a column, (outputs, examples): give layout="columns", or it takes the'
+        best.explanations.append(f"{words} number of outputs for that of examples")
+    elif call is None:
         best.explanations = _in_the_other_order(checks) or best.explanations
     return best
+
+
+def _is_right(check: _Check) -> bool:
+    try:
+        return check.run().passed
+    except (TypeError, ValueError, IndexError):
+        return False
 
 
 def _in_the_other_order(checks: list[_Check]) -> list[str]:
@@ -120,10 +133,7 @@ def _in_the_other_order(checks: list[_Check]) -> list[str]:
     calling = LossCalling(checks[0].loss, None)
     for check in checks:
         turned = replace(check, call=lambda _, outputs, targets: calling(outputs, targets, turned=True), feeds=[])
-        try:
-            if not turned.run().passed:
-                continue
-        except (TypeError, ValueError, IndexError):
+        if not _is_right(turned):
             continue
         words = "its arguments have changed places: it is right where the targets come first and the outputs second"
         if not _is_even(check.rule):
@@ -180,19 +190,21 @@ class _Check:
     seed: int
     reduction: str
     gradient_of: str
+    layout: str
     call: Callable[..., Any] | None
     hints: int
     feeds: list[LossFeed] = field(default_factory=list)
 
     def run(self) -> LossReport:
         """Draw, feed, judge and explain."""
-        calling = LossCalling(self.loss, self.call)
+        calling = LossCalling(self.loss, self.call, self.layout == "columns")
         kind = isinstance(self.rule, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy))
         fed = ("logits" if self.logits else "probabilities") if kind else "values"
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
         claim = self.claim if isinstance(self.claim, str) else type(self.rule).__name__
         report = LossReport(name, f"{claim}, {self.reduction} over the batch", "training", hints=self.hints, fed=fed)
-        report.fed = f"{fed}, {'classes' if self.form == 'classes' else 'rows of targets'}"
+        axis = "columns" if self.layout == "columns" else "rows"
+        report.fed = f"{fed}, {'classes' if self.form == 'classes' else f'{axis} of targets'}"
         for dtype in ("float64", "float32"):
             for draw in range(_DRAWS):
                 y, t = self._draw(draw)
