@@ -23,6 +23,7 @@ _WHERE = {
     "judge.sensitivity": "sensitivities",
     "lockstep.training": "TrainingParityReport compare_training",
     "outside.external_model": "model_from_layers",
+    "outside.external_network": "model_from_network",
     "outside.external_training": "external_training",
     "outside.functions": "from_autograd from_functions from_jax",
     "outside.layer_check": "check_layer",

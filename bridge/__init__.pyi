@@ -12,6 +12,7 @@ from bridge.judge.sensitivity import sensitivities as sensitivities
 from bridge.lockstep.training import TrainingParityReport as TrainingParityReport
 from bridge.lockstep.training import compare_training as compare_training
 from bridge.outside.external_model import model_from_layers as model_from_layers
+from bridge.outside.external_network import model_from_network as model_from_network
 from bridge.outside.external_training import external_training as external_training
 from bridge.outside.functions import from_autograd as from_autograd
 from bridge.outside.functions import from_functions as from_functions

@@ -16,7 +16,7 @@ PUBLIC = {
         "Certificate KerasClassifier LayerReport LossReport NoiseFloor NumpyClassifier OptimizerReport ParityReport "
         "TrainingParityReport check_layer check_loss check_optimizer compare compare_models compare_training convert "
         "copy_weights external_training from_autograd from_channels_first from_functions from_jax model_from_layers "
-        "noise_floor plant random_weights sensitivities"
+        "model_from_network noise_floor plant random_weights sensitivities"
     ),
     "core_numpy": "GradientReport NumpyModel WeightFileError gradient_check load",
     "keras_models": "KerasModel ReadModel floatx read set_threads",

@@ -21,6 +21,7 @@ from bridge import from_channels_first as from_channels_first
 from bridge import from_functions as from_functions
 from bridge import from_jax as from_jax
 from bridge import model_from_layers as model_from_layers
+from bridge import model_from_network as model_from_network
 from bridge import noise_floor as noise_floor
 from bridge import plant as plant
 from bridge import random_weights as random_weights

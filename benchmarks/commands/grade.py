@@ -32,16 +32,18 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"no file {', '.join(missing)}; give the paths of Python files")
     secret = options.secret or secrets.token_hex(8)
     names = _names(options.submissions)
-    entries, all_right = {}, True
+    found = {}
     with progress(options) as show:
         for number, (path, name) in enumerate(zip(options.submissions, names, strict=True), 1):
             show(name, number, len(names))
-            outcomes = judge_submission(path, assignment, secret, options.hints)
-            results.save(options.output / name, name, assignment, outcomes)
-            entries[name] = results.gradescope(assignment, outcomes)
-            all_right &= results.total(outcomes) == assignment.most
+            found[name] = judge_submission(path, assignment, secret, options.hints)
             if not options.json:
-                print("\n".join(printable(line) for line in results.lines(name, assignment, outcomes)))
+                print("\n".join(printable(line) for line in results.lines(name, assignment, found[name])))
+    for name, outcomes in found.items():
+        # Last, when no submission runs any more that could write there
+        results.save(options.output / name, name, assignment, outcomes)
+    entries = {name: results.gradescope(assignment, outcomes) for name, outcomes in found.items()}
+    all_right = all(results.total(outcomes) == assignment.most for outcomes in found.values())
     if options.json:
         print(json.dumps({"assignment": assignment.title, "secret": secret, "submissions": entries}, allow_nan=False))
     else:

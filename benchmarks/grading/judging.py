@@ -1,20 +1,12 @@
-"""One case of one submission judged, in this process or in one of its own with limits on time and memory."""
+"""One case of one submission judged: its objects are in this process, or in one of their own with limits."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib.util
-import io
-import multiprocessing
-import secrets
-import shutil
-import sys
-import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +14,9 @@ import numpy as np
 
 import bridge
 from benchmarks.grading.assignment import Assignment, Case
-from benchmarks.grading.surroundings import end_all, enter
-from benchmarks.grading.untouched import Untouched
+from benchmarks.grading.session import Session, SubmissionEndedError
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
-
-_GRACE_SECONDS = 5.0
-"""What starting a process may take beside the time of a case."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +56,36 @@ def judge_case(case: Case, names: dict[str, Any], seed: int, hints: int = 2) -> 
         seed: of inputs and parameters.
         hints: how much the text says.
     """
+    return judge_made(case, lambda: eval(case.make, {"np": np, **names}), seed, hints)  # the teacher's expression
+
+
+def judge_made(case: Case, make: Callable[[], Any], seed: int, hints: int) -> Outcome:
+    """Judge what ``make`` gives."""
     started = time.perf_counter()
     try:
-        mine = eval(case.make, {"np": np, **names})  # the teacher's expression
+        mine = make()
     except Exception as error:
-        return Outcome(case.name, 0.0, case.most, "ERROR", text=f"{case.make} {_raised(error)}")
+        return _error(case, f"{case.make} {_raised(error)}")
     try:
         report, tensors = _CHECKS[case.kind](case, mine, seed, hints)
     except Exception as error:
-        return Outcome(case.name, 0.0, case.most, "ERROR", text=_raised(error))
+        return _error(case, _raised(error))
+    tensors |= {tensor: False for tensor in _lacking(case, report, tensors)}
     points = _points(case, tensors) if report.passed or not all(tensors.values()) else 0.0
     seconds = time.perf_counter() - started
     return Outcome(case.name, points, case.most, str(report.verdict), tensors, _text(report), seconds)
+
+
+def _lacking(case: Case, report: Any, tensors: dict[str, bool]) -> list[str]:
+    """Gradients that were to be judged and were not given: they are asked for, unless points name the tensors."""
+    if case.kind == "optimizer" or any("gradient" in tensor for tensor in tensors):
+        return []
+    if case.kind != "layer":
+        return ["gradient"]
+    claim = case.specification()
+    if case.options.get("backward") is False or getattr(claim, "activation", None) == "step":
+        return []
+    return ["gradient of x", *(f"gradient of {name}" for name in claim.parameter_shapes(case.input_shape))]
 
 
 def _points(case: Case, tensors: dict[str, bool]) -> float:
@@ -137,115 +143,34 @@ def _network(case: Case, mine: Any, seed: int, hints: int) -> tuple[Any, dict[st
     return report, _of_rows(report)
 
 
-_CHECKS = {"layer": _layer, "loss": _loss, "optimizer": _optimizer, "network": _network}
-
-
-def names_of(submission: Path) -> dict[str, Any]:
-    """Run a submission's file; return its names.
-
-    Raises:
-        ValueError: there is no such file, or it raises; with the line.
-    """
-    if not submission.is_file():
-        raise ValueError(f"no file {submission}")
-    spec = importlib.util.spec_from_file_location("submission", submission)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{submission} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    # Its own folder first, as Python does for a script
-    sys.path.insert(0, str(submission.parent.resolve()))
-    sys.modules["submission"] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{submission.name} {_raised(error)}") from None
-    return vars(module)
-
-
-def _in_own_process(
-    connection: Connection,
-    submission: str,
-    case: Case,
-    seed: int,
-    hints: int,
-    seconds: float,
-    memory: int,
-    folder: str,
-    mark: str,
-) -> None:
-    """Judge and send the outcome; what the submission prints goes nowhere."""
-    enter(folder, mark)
-    try:
-        import resource
-
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + (memory << 20),) * 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
-    except (ImportError, OSError, ValueError):
-        pass  # a system without limits: the time is watched from outside
-    before = Untouched()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        try:
-            outcome = judge_case(case, names_of(Path(submission)), seed, hints)
-        except ValueError as error:
-            outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=str(error))
-        except MemoryError:
-            outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=f"took more than {memory} MiB")
-        except SystemExit as error:
-            line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__))), "?")
-            text = f"it ended its process by sys.exit({error.code!r}) (line {line}); remove that call"
-            outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=text)
-    changed = before.changed()
-    if changed:
-        text = f"the submission replaces {', '.join(changed[:3])}, which the judge computes with: not graded"
-        outcome = Outcome(case.name, 0.0, case.most, "ERROR", text=text)
-    connection.send(outcome)
-    connection.close()
+_CHECKS: dict[str, Callable[..., tuple[Any, dict[str, bool]]]] = {
+    "layer": _layer,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "network": _network,
+}
 
 
 def judge_submission(submission: Path, assignment: Assignment, secret: str, hints: int | None = None) -> list[Outcome]:
-    """Judge all cases of a submission, each in a process of its own.
+    """Judge all cases of a submission, each with a process of its own for the submission.
 
-    A process ends loops, crashes and greed for memory. It is no protection from code that means harm: run submissions
-    of people you do not trust in a container.
+    The submission's process answers with arrays. What is expected, the seeds and the verdict stay in this one.
     """
-    methods = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if context.get_start_method() == "forkserver":
-        # What every case needs is imported once
-        context.set_forkserver_preload([__name__])
     level = assignment.hints if hints is None else hints
-    return [
-        _watched(context, submission, case, assignment, seed_of(secret, case.name), level) for case in assignment.cases
-    ]
+    return [_watched(submission, case, assignment, seed_of(secret, case.name), level) for case in assignment.cases]
 
 
-def _watched(context: Any, submission: Path, case: Case, assignment: Assignment, seed: int, hints: int) -> Outcome:
-    receiving, sending = context.Pipe(duplex=False)
-    limits = (assignment.seconds, assignment.memory)
-    folder, mark = tempfile.mkdtemp(prefix="crosscheck-"), secrets.token_hex(8)
-    process = context.Process(
-        target=_in_own_process, args=(sending, str(submission.resolve()), case, seed, hints, *limits, folder, mark)
-    )
-    process.start()
-    sending.close()
+def _watched(submission: Path, case: Case, assignment: Assignment, seed: int, hints: int) -> Outcome:
     try:
-        if not receiving.poll(assignment.seconds + _GRACE_SECONDS):
-            return Outcome(case.name, 0.0, case.most, "ERROR", text=f"took more than {assignment.seconds:g} s")
-        outcome: Outcome = receiving.recv()
-        return outcome
-    except (EOFError, OSError):
-        process.join(1)
-        why = (
-            f"took more than {assignment.seconds:g} s"
-            if process.exitcode in (-24, -9)
-            else "it ended its process, as os._exit does"
-        )
-        return Outcome(case.name, 0.0, case.most, "ERROR", text=f"{why} (exit code {process.exitcode})")
-    finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
-        end_all(process.pid, mark)
-        shutil.rmtree(folder, ignore_errors=True)
-        receiving.close()
+        with Session(assignment.seconds, assignment.memory) as session:
+            try:
+                session.run(submission)
+            except Exception as error:
+                return _error(case, f"{submission.name} {_raised(error)}")
+            return judge_made(case, lambda: session.make(case.make), seed, hints)
+    except SubmissionEndedError as error:
+        return _error(case, str(error))
+
+
+def _error(case: Case, text: str) -> Outcome:
+    return Outcome(case.name, 0.0, case.most, "ERROR", text=text)

@@ -223,6 +223,17 @@ def _along(axis: int | None) -> tuple[Value, Back]:
     return value, lambda x, y, dy: y * (dy - (dy * y).sum(axis=axis, keepdims=True))
 
 
+def _overflowing(kind: type[np.floating[Any]]) -> Change:
+    """exp(x) as it is, in a precision in which it overflows."""
+
+    def value(x: Array) -> Array:
+        e = np.exp(x.astype(kind)).astype(np.float64)
+        return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+    words = "exp(x) overflows: the largest logit is not subtracted first"
+    return _another(words, value, lambda x, y, dy: y * (dy - (dy * y).sum(axis=-1, keepdims=True)), "softmax")
+
+
 def _derivative(name: str, x: Array) -> Array:
     y = FUNCTIONS[name].forward(x)
     return np.asarray(FUNCTIONS[name].backward(x, y, np.ones_like(x)))
@@ -278,12 +289,8 @@ SLIPS: tuple[Change, ...] = (
     _another("it computes softmax along axis 0, over the batch", *_along(0), "softmax"),
     _another("it computes softmax over the whole batch at once", *_along(None), "softmax"),
     _another("it computes the logarithm of softmax", lambda x: np.log(softmax(x)), None, "softmax"),
-    _another(
-        "exp(x) overflows: the largest logit is not subtracted first",
-        lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
-        lambda x, y, dy: y * (dy - (dy * y).sum(axis=-1, keepdims=True)),
-        "softmax",
-    ),
+    _overflowing(np.float64),
+    _overflowing(np.float32),
     _another("exp(x) is not divided by its sum", np.exp, lambda x, y, dy: y * dy, "softmax"),
     _another("it computes swish, x sigmoid(x)", lambda x: x * sigmoid(x), None),
     _another(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial, update_wrapper
 
-from bridge.conventions.explain import explain
+from bridge.conventions.explain import explain, explain_gradients
 from bridge.judge import comparison
 
 compare = update_wrapper(partial(comparison.compare, explain=explain), comparison.compare)
-compare_models = update_wrapper(partial(comparison.compare_models, explain=explain), comparison.compare_models)
+_compare_models = partial(comparison.compare_models, explain=explain, explain_gradients=explain_gradients)
+compare_models = update_wrapper(_compare_models, comparison.compare_models)

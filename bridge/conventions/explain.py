@@ -8,17 +8,22 @@ import numpy as np
 
 from bridge.conventions.layer_cause import causes
 from bridge.conventions.layers import LAYER_CONVENTIONS
-from bridge.conventions.loss_cause import LossFeed, as_rows, loss_causes
+from bridge.conventions.loss_cause import as_rows, loss_causes
+from bridge.conventions.loss_forms import LossFeed
 from bridge.conventions.losses import LOSS_CONVENTIONS
 from bridge.conventions.normalization_slips import EPSILON
 from bridge.conventions.outcome import Given
+from bridge.conventions.relations import Surroundings, relation
+from bridge.judge.bounds import ExpectedGradients
 from bridge.judge.explanation import Explanation
 from bridge.judge.local import LocalRow, Observed, judge_alone
 from bridge.judge.loss_definition import LossDefinition
 from bridge.judge.tensor import Row
+from core_numpy.contract import Array
 from core_numpy.losses import takes_logits
 from core_numpy.network import Network
 from core_numpy.regularizers import penalty, regularized_parameters
+from model_spec import Gradients
 
 _SECONDS = 0.3
 """What the search for two slips in one layer of a network may take."""
@@ -49,6 +54,21 @@ def explain(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
     return found
 
 
+def explain_gradients(
+    side: str, found: Gradients, expected: ExpectedGradients, batch: int, dtype: str
+) -> list[Explanation]:
+    """How the parameter gradients of a side that shows nothing else relate to the right ones."""
+    tolerance, slips = 1e-9 if dtype == "float64" else 3e-5, []
+    for name, right in expected.parameters.items():
+        layer, _, variable = name.partition("/")
+        given = found.parameters.get(name)
+        if given is not None:
+            value = np.asarray(given, np.float64)
+            words = relation(f"gradient of {variable}", value, right.value, tolerance, Surroundings(batch))
+            slips += [] if words is None else [Explanation(side, layer, words, "")]
+    return slips
+
+
 def _loss_slips(observed: Observed) -> list[str]:
     """What is wrong with a loss that follows no known convention."""
     if observed.loss is None or observed.loss[0].loss is None:
@@ -72,10 +92,8 @@ def _slips(observed: Observed, layer: str) -> list[str]:
     """What is wrong with a layer that follows no known convention."""
     if layer == "loss":
         return _loss_slips(observed)
-    if not observed.network.spec.is_chain:
-        return []  # a layer's input and its gradient are looked for right before it
     for at, step in enumerate(observed.network.steps):
-        if step.name != layer:
+        if step.name != layer or step.merges:
             continue
         trace = observed.trace(at)
         if max(trace.x.size, trace.y.size) > _LARGEST:
@@ -83,9 +101,9 @@ def _slips(observed: Observed, layer: str) -> list[str]:
         found = {"y": observed.trail[at + 1]}
         gradients, name = observed.pullback, observed.names[at]
         dy = np.zeros_like(trace.y)
-        if gradients is not None and (at == len(observed.names) - 1 or name in gradients.activations):
+        if gradients is not None and name in gradients.activations:
             dy = np.asarray(gradients.activations[name], np.float64)
-            before = gradients.activations.get(observed.names[at - 1]) if at else gradients.inputs
+            before = _gave(observed, gradients, at)
             if before is not None:
                 found["gradient of x"] = before
             for variable in trace.params:
@@ -100,6 +118,25 @@ def _slips(observed: Observed, layer: str) -> list[str]:
         if words:
             return words
     return []
+
+
+def _gave(observed: Observed, gradients: Gradients, at: int) -> Array | None:
+    """The gradient that a step gave to what it read: what all readers gave, without what the others should give."""
+    (source,) = observed.network.steps[at].sources
+    given = gradients.activations.get(observed.names[source - 1]) if source else gradients.inputs
+    if given is None:
+        return None
+    total = np.asarray(given, np.float64)
+    for reader in observed.network.readers[source]:
+        dy = gradients.activations.get(observed.names[reader])
+        if reader == at:
+            continue
+        if dy is None:
+            return None
+        other = observed.network.steps[reader]
+        parts = other.parts(observed.trace(reader).pull(np.asarray(dy, np.float64)))
+        total = total - sum(part for each, part in zip(other.sources, parts, strict=True) if each == source)
+    return total
 
 
 def _tries(observed: Observed, layer: str) -> Iterator[tuple[str, str, list[Row]]]:

@@ -66,6 +66,7 @@ def causes(
             *normalization_slips.SLIPS,
             *reshaping_slips.SLIPS,
             *variables_and_inputs.parameters(),
+            *variables_and_inputs.order(),
             *(() if before is None else variables_and_inputs.previous(before)),
             *variables_and_inputs.precision(),
         ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conventions.backward_slips import Back, Grads, behind
+from bridge.conventions.batch_normalization import UnbiasedBatchNormalization
 from bridge.conventions.outcome import Change, Given, Outcome
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.layers.batch_normalization import BatchNormalization
@@ -127,6 +128,41 @@ class _UnbiasedMoving(BatchNormalization):
         return super().next_state(state, cache._replace(variance=cache.variance * count / max(count - 1, 1)))
 
 
+class _Unbiased(UnbiasedBatchNormalization):
+    """Normalizes by the unbiased variance, with the textbook's backward or a biased moving variance beside it."""
+
+    def __init__(self, spec: Any, textbook: bool, biased_moving: bool) -> None:
+        super().__init__(spec)
+        object.__setattr__(self, "_own", (textbook, biased_moving))
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        textbook, _ = self._own  # type: ignore[attr-defined]
+        return (BatchNormalization if textbook else UnbiasedBatchNormalization).backward(
+            self, params, cache, dy, need_dx
+        )
+
+    def next_state(self, state: Variables, cache: Any) -> Variables:
+        _, biased = self._own  # type: ignore[attr-defined]
+        count = len(cache.normalized)
+        share = (count - 1) / count if biased else 1.0
+        return super().next_state(state, cache._replace(variance=cache.variance * share))
+
+
+def _unbiased(textbook: bool, biased_moving: bool) -> Change:
+    words = "it divides by the unbiased variance of the batch, n - 1 (ddof=1), where Keras takes n"
+    if biased_moving:
+        words += "; its moving variance is the biased one, as Keras'"
+
+    def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if type(given.layer) is not BatchNormalization or not given.training or given.x.size == given.x.shape[-1]:
+            return None
+        return words, given.with_layer(_Unbiased(given.layer.spec, textbook, biased_moving))
+
+    return change
+
+
 class _DeviationMoving(BatchNormalization):
     def next_state(self, state: Variables, cache: Any) -> Variables:
         return super().next_state(state, cache._replace(variance=np.sqrt(cache.variance)))
@@ -176,6 +212,9 @@ SLIPS: tuple[Change, ...] = (
     _variance_for_root,
     _over_examples,
     _momentum,
+    _unbiased(True, False),
+    _unbiased(True, True),
+    _unbiased(False, True),
     _moving(_UnbiasedMoving, "the moving variance takes the unbiased variance, n - 1, as PyTorch's"),
     _moving(_DeviationMoving, "the moving variance takes the standard deviation"),
     _moving(_Kept, "its moving statistics never change"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
+from bridge.conventions.optimizer_forms import FORMS, Update
+from bridge.conventions.outcome import close
 from core_numpy.contract import Array
 from core_numpy.schedules import learning_rate_at
 from core_numpy.update_rules import UPDATE_RULES
@@ -34,77 +36,36 @@ _WORDS = {
 }
 _START = {"l2_in_gradient": 0.0, "decay": 0.0, "gradient_scale": 1.0}
 
-Update = Callable[[Any, Array, Array, dict[str, Array], Any, int], None]
+
+@dataclass(frozen=True)
+class _How:
+    """How steps are taken: the sign of the gradient, and what number a step has."""
+
+    words: str = ""
+    sign: float = 1.0
+    shift: int = 0
+    for_each: bool = False
+    more: int = 0
+
+    def count(self, at: int, number: int, of: int) -> int:
+        """The number of a step, from 1: where it is counted for each parameter, all parameters share it."""
+        if self.for_each:
+            return at * (of + self.more) + number + 1 + self.more
+        return at + 1 + self.shift
 
 
-def _adam(power: tuple[bool, bool], corrected: tuple[bool, bool]) -> Update:
-    def update(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-        m, v = slots["momentum"], slots["velocity"]
-        m += (g - m) * (1 - rule.beta_1)
-        v += (np.square(g) - v) * (1 - rule.beta_2)
-        first = 1 - rule.beta_1 ** (t if power[0] else 1) if corrected[0] else 1.0
-        second = 1 - rule.beta_2 ** (t if power[1] else 1) if corrected[1] else 1.0
-        w -= rate * np.sqrt(second) / first * m / (np.sqrt(v) + rule.epsilon)
+_EACH = "steps are counted for each parameter, so that all of them count one step several times"
+_HOW = (
+    _How(),
+    _How("the sign of the gradient is the other way round: it goes uphill", sign=-1.0),
+    _How("steps are counted from 2", shift=1),
+    _How(_EACH, for_each=True),
+    _How(f"{_EACH}, and once more for itself", for_each=True, more=1),
+)
+"""The first two are also tried together with constants that are solved for."""
 
-    return update
-
-
-def _adam_without_root(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-    m, v = slots["momentum"], slots["velocity"]
-    m += (g - m) * (1 - rule.beta_1)
-    v += (np.square(g) - v) * (1 - rule.beta_2)
-    w -= rate * m / (1 - rule.beta_1**t) / (v / (1 - rule.beta_2**t) + rule.epsilon)
-
-
-def _adagrad_without_root(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-    slots["accumulator"] += np.square(g)
-    w -= rate * g / (slots["accumulator"] + rule.epsilon)
-
-
-def _rmsprop(rest: bool, root: bool, outside: bool) -> Update:
-    def update(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-        v = slots["velocity"]
-        v[...] = rule.rho * v + (1 - rule.rho if rest else 1.0) * np.square(g)
-        if not root:
-            w -= rate * g / (v + rule.epsilon)
-        else:
-            w -= rate * g / (np.sqrt(v) + rule.epsilon if outside else np.sqrt(v + rule.epsilon))
-
-    return update
-
-
-def _velocity_added_twice(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-    m = slots["momentum"]
-    m[...] = rule.momentum * m - rate * g
-    w += m - rate * g
-
-
-def _old_velocity(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-    m = slots["momentum"]
-    w += m
-    m[...] = rule.momentum * m - rate * g
-
-
-_SLIPS: tuple[tuple[type[rules.Optimizer], str, Update], ...] = (
-    (
-        rules.Adam,
-        "the bias correction lacks its power: 1 - beta in place of 1 - beta**t",
-        _adam((False, False), (True, True)),
-    ),
-    (rules.Adam, "the bias correction of the first moment is missing", _adam((True, True), (False, True))),
-    (rules.Adam, "the bias correction of the second moment is missing", _adam((True, True), (True, False))),
-    (rules.Adam, "the root of the second moment is missing", _adam_without_root),
-    (rules.Adagrad, "the root of the accumulator is missing", _adagrad_without_root),
-    (rules.RMSprop, "the root of the mean square is missing", _rmsprop(True, False, False)),
-    (rules.RMSprop, "the factor 1 - rho of the new square is missing", _rmsprop(False, True, False)),
-    (
-        rules.RMSprop,
-        "the factor 1 - rho of the new square is missing, and the epsilon is outside the root",
-        _rmsprop(False, True, True),
-    ),
-    (rules.SGD, "the gradient is added beside the velocity that has it already", _velocity_added_twice),
-    (rules.SGD, "the parameter takes the velocity of the step before", _old_velocity),
-)  # fmt: skip
+_STALLED, _LATELY = 0.5, 5
+"""A search that has not halved its error in so many steps has no aim."""
 
 
 class Course:
@@ -117,25 +78,30 @@ class Course:
         gradients: Sequence[Mapping[str, Array]],
         course: Sequence[Mapping[str, Array]],
     ) -> None:
-        self.rule, self.start, self.gradients = rule, start, gradients
+        self.rule = rule
+        # One row for all parameters: the rules work value by value
+        self.start = np.concatenate([value.ravel() for value in start.values()])
+        self.gradients = [np.concatenate([step[name].ravel() for name in start]) for step in gradients]
         self.found = np.concatenate([step[name].ravel() for step in course for name in start])
-        starts = np.concatenate([start[name].ravel() for name in start])
-        moved = np.diff(np.concatenate([starts[None], self.found.reshape(len(course), -1)]), axis=0)
+        ends = np.cumsum([value.size for value in start.values()])
+        self.parts = [slice(end - value.size, end) for end, value in zip(ends, start.values(), strict=True)]
+        moved = np.diff(np.concatenate([self.start[None], self.found.reshape(len(course), -1)]), axis=0)
         self.scale = float(np.abs(moved).max()) or 1.0
 
-    def run(self, update: Update, constants: SimpleNamespace, shift: int = 0, sign: float = 1.0) -> Array:
+    def run(self, update: Update, constants: SimpleNamespace, how: _How | None = None) -> Array:
         """Parameters after each step by another rule, in one row."""
-        values = {name: value.copy() for name, value in self.start.items()}
-        kept = {name: self._slots(value, constants) for name, value in values.items()}
-        rows = []
-        for at, step in enumerate(self.gradients):
+        how = how or _How()
+        values, rows = self.start.copy(), []
+        parts = self.parts if how.for_each else [slice(None)]
+        kept = [self._slots(values[part], constants) for part in parts]
+        for at, gradient in enumerate(self.gradients):
             rate = constants.learning_rate
             rate = rate if isinstance(rate, (int, float)) else learning_rate_at(rate, at)
-            for name, w in values.items():
-                g = sign * constants.gradient_scale * step[name] + constants.l2_in_gradient * w
-                w -= rate * constants.decay * w
-                update(constants, w, g, kept[name], np.float64(rate), at + 1 + shift)
-            rows += [w.ravel().copy() for w in values.values()]
+            g = how.sign * constants.gradient_scale * gradient + constants.l2_in_gradient * values
+            values -= rate * constants.decay * values
+            for number, (part, slots) in enumerate(zip(parts, kept, strict=True)):
+                update(constants, values[part], g[part], slots, np.float64(rate), how.count(at, number, len(parts)))
+            rows.append(values.copy())
         return np.concatenate(rows)
 
     def _slots(self, w: Array, constants: SimpleNamespace) -> dict[str, Array]:
@@ -145,7 +111,7 @@ class Course:
     def constants(self) -> SimpleNamespace:
         """The rule's own, and those that it does not have at the value that does nothing."""
         own = {item.name: getattr(self.rule, item.name) for item in fields(self.rule)}
-        return SimpleNamespace(**_START | own)
+        return SimpleNamespace(**_START | own | {"decay": self.rule.weight_decay or 0.0})
 
     def error(self, found: Array) -> float:
         """Largest distance from the course, over its largest step."""
@@ -165,6 +131,7 @@ class Course:
         """By Newton's method for least squares, from this value of the last constant."""
         constants = self.constants()
         values = np.array([*(float(getattr(constants, name)) for name in names[:-1]), start])
+        errors: list[float] = []
         for _ in range(25):
             # NumPy's numbers overflow to infinity where Python's raise
             for name, value in zip(names, values, strict=True):
@@ -173,8 +140,11 @@ class Course:
                 here = run(constants)
             if not np.isfinite(here).all():
                 return None
-            if self.error(here) < _ROUNDING / 100:
+            errors.append(self.error(here))
+            if errors[-1] < _ROUNDING / 100:
                 return constants
+            if len(errors) > _LATELY and errors[-1] > max(_STALLED * errors[-1 - _LATELY], _ROUNDING):
+                return None
             slopes = []
             for name, value in zip(names, values, strict=True):
                 by = 1e-6 * max(abs(value), 1e-3 if name != "epsilon" else abs(value))
@@ -207,54 +177,95 @@ def optimizer_slips(
         course: parameters after each step.
         conventions: (words, update) of the known conventions for this rule.
     """
-    if rule.weight_decay or rule.clipnorm or rule.global_clipnorm or isinstance(rule, rules.Nadam):
+    if rule.clipnorm or rule.global_clipnorm or isinstance(rule, rules.Nadam):
         return None
     taken = Course(rule, start, gradients, course)
     own = UPDATE_RULES[type(rule)].update
     with np.errstate(all="ignore"):
         if not all(np.isfinite(value).all() for value in course[0].values()):
-            from_zero = taken.run(own, taken.constants(), shift=-1)[: sum(value.size for value in start.values())]
-            if not np.isfinite(from_zero).all():
-                return "steps are counted from 0: the bias correction divides by 1 - beta**0, which is 0"
-            return "the first step holds NaN or infinity: a division by zero, perhaps an epsilon that is left out"
+            return _not_finite(taken, own)
         return next(_sentences(taken, own, conventions), None)
 
 
-def _sentences(taken: Course, own: Update, conventions: Sequence[tuple[str, Update]]) -> Iterator[str]:
-    bases = [("", own), *((words, update) for kind, words, update in _SLIPS if isinstance(taken.rule, kind))]
-    bases += list(conventions)
-    plain = taken.constants()
-    for words, update in bases:
-        for at, (shift, sign, more) in enumerate(_VARIANTS):
+def plain_forms(
+    rule: rules.Optimizer,
+    start: Mapping[str, Array],
+    gradients: Sequence[Mapping[str, Array]],
+    course: Sequence[Mapping[str, Array]],
+) -> list[str]:
+    """Sentences of all forms with a slip that take this course with the claim's own constants."""
+    if rule.clipnorm or rule.global_clipnorm or isinstance(rule, rules.Nadam):
+        return []
+    taken, found = Course(rule, start, gradients, course), []
+    for kind, words, update in FORMS:
+        if isinstance(rule, kind):
             try:
-                found = taken.run(update, plain, shift, sign)
+                with np.errstate(all="ignore"):
+                    fits = taken.error(taken.run(update, taken.constants())) < _ROUNDING
             except KeyError:
                 continue  # the rule as configured keeps other slots
-            if (words or at) and taken.error(found) < _ROUNDING:
-                yield " and ".join(part for part in (words, more) if part)
+            found += [words] * fits
+    return found
+
+
+def _not_finite(taken: Course, own: Update) -> str:
+    """Why the first step holds no number."""
+    size = taken.start.size
+    first = taken.found[:size]
+    from_zero = taken.run(own, taken.constants(), _How(shift=-1))[:size]
+    if not np.isfinite(from_zero).any() and not np.isfinite(first).any():
+        return "steps are counted from 0: the bias correction divides by 1 - beta**0, which is 0"
+    for kind, words, update in FORMS:
+        if not isinstance(taken.rule, kind):
+            continue
+        try:
+            gives = taken.run(update, taken.constants())[:size]
+        except KeyError:
+            continue
+        if close(first, gives, 1e-9):
+            return f"{words}: the first step holds NaN or infinity"
+    return "the first step holds NaN or infinity: a division by zero, perhaps an epsilon that is left out"
+
+
+def _sentences(taken: Course, own: Update, conventions: Sequence[tuple[str, Update]]) -> Iterator[str]:
+    bases = [
+        ("", own),
+        *conventions,
+        *((words, update) for kind, words, update in FORMS if isinstance(taken.rule, kind)),
+    ]
+    plain = taken.constants()
+    if plain.decay:
+        penalty = taken.constants()
+        penalty.l2_in_gradient, penalty.decay = plain.decay, 0.0
+        if taken.error(taken.run(own, penalty)) < _ROUNDING:
+            yield f"the weight decay of {plain.decay:g} is added to the gradient, an L2 penalty, where it is decoupled"
+    for words, update in bases:
+        for how in _HOW:
+            try:
+                found = taken.run(update, plain, how)
+            except KeyError:
+                continue  # the rule as configured keeps other slots
+            if (words or how.words) and taken.error(found) < _ROUNDING:
+                yield " and ".join(part for part in (words, how.words) if part)
     solvable = [name for name in _CONSTANTS if hasattr(plain, name)]
     rate = () if not isinstance(plain.learning_rate, (int, float)) else ("learning_rate",)
-    sets = [*(((name,)) for name in (*rate, *solvable)), *((("learning_rate", name)) for name in solvable if rate)]
-    for names in sets:
-        for words, update in bases:
-            for shift, sign, more in _VARIANTS[:2]:
-                try:
-                    constants = taken.solve(lambda each: taken.run(update, each, shift, sign), names)  # noqa: B023
-                except (KeyError, ValueError, np.linalg.LinAlgError):
-                    continue
-                if constants is not None:
-                    parts = [words, more, *(_solved(taken.rule, name, getattr(constants, name)) for name in names)]
-                    yield " and ".join(part for part in parts if part)
-
-
-_VARIANTS = (
-    (0, 1.0, ""),
-    (0, -1.0, "the sign of the gradient is the other way round: it goes uphill"),
-    (1, 1.0, "steps are counted from 2"),
-)
+    own_base, others = bases[:1], [base for base in bases[1:] if " and " not in base[0]]
+    pairs = [("learning_rate", name) for name in solvable if rate]
+    # The fewer slips, the likelier: a constant, a slip beside a constant, two constants, a slip beside two
+    for chosen, with_bases in itertools.product(([(name,) for name in (*rate, *solvable)], pairs), (own_base, others)):
+        for names, (words, update), how in itertools.product(chosen, with_bases, _HOW[:2]):
+            try:
+                constants = taken.solve(lambda each: taken.run(update, each, how), names)  # noqa: B023
+            except (KeyError, ValueError, np.linalg.LinAlgError):
+                continue
+            if constants is not None:
+                parts = [words, how.words, *(_solved(taken.rule, name, getattr(constants, name)) for name in names)]
+                yield " and ".join(part for part in parts if part)
 
 
 def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
+    if name == "decay" and rule.weight_decay:
+        return f"weight decay {value:.6g} in place of {rule.weight_decay:g}"
     if name in _WORDS:
         return _WORDS[name].format(value=f"{value:.6g}")
     claimed = float(getattr(rule, name))

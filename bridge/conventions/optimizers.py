@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conventions.optimizer_slips import optimizer_slips
+from bridge.conventions.optimizer_slips import optimizer_slips, plain_forms
 from core_numpy.contract import Array
 from core_numpy.schedules import learning_rate_at
 from core_numpy.update_rules import UPDATE_RULES
@@ -119,6 +119,13 @@ def adam_epsilon_inside(rule: Any, w: Array, g: Array, slots: dict[str, Array], 
     w -= alpha * m / np.sqrt(v + kind(rule.epsilon))
 
 
+def adam_epsilon_inside_corrected(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
+    """w -= rate m_hat / sqrt(v_hat + epsilon), with both moments corrected."""
+    kind, (m, v) = w.dtype.type, _moments(rule, w, g, slots)
+    m_hat, v_hat = m / (1 - kind(rule.beta_1) ** kind(t)), v / (1 - kind(rule.beta_2) ** kind(t))
+    w -= rate * m_hat / np.sqrt(v_hat + kind(rule.epsilon))
+
+
 def _moments(rule: Any, w: Array, g: Array, slots: dict[str, Array]) -> tuple[Array, Array]:
     kind, m, v = w.dtype.type, slots["momentum"], slots["velocity"]
     m += (g - m) * kind(1 - rule.beta_1)
@@ -147,6 +154,12 @@ OPTIMIZER_CONVENTIONS: tuple[OptimizerConvention, ...] = (
     ),
     OptimizerConvention("Adam without bias correction", "a frequent slip", rules.Adam, adam_uncorrected),
     OptimizerConvention("Adam epsilon inside the root", "some books", rules.Adam, adam_epsilon_inside),
+    OptimizerConvention(
+        "Adam epsilon inside the root of the corrected moment",
+        "a frequent slip",
+        rules.Adam,
+        adam_epsilon_inside_corrected,
+    ),
 )
 
 
@@ -220,6 +233,9 @@ def explain_course(
     other = _learning_rate(rule, own, start, gradients[0], course[0])
     if other is not None and fits(replace(rule, learning_rate=other), own):
         found.append(f"learning rate {other:.6g} in place of {rule.learning_rate:g}")
+    if not found or "learning rate" in found[-1]:
+        # A factor may be a slip of the formula as well as another rate
+        found = list(dict.fromkeys([*found[:-1], *plain_forms(rule, start, gradients, course), *found[-1:]]))
     if found:
         return ", or ".join(found)
     known = [(f"{one.name} ({one.who})", one.update) for one in OPTIMIZER_CONVENTIONS if isinstance(rule, one.rule)]

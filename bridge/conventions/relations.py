@@ -71,12 +71,29 @@ def _ways(found: Array, truth: Array, tolerance: float, around: Surroundings) ->
     for name, other in around.others.items():
         if close(found, other, tolerance) and other.any():
             yield f"is the {name}: two tensors have changed places"
+    yield from _of_all(found, truth, tolerance, around)
     yield from _rearranged(found, truth, tolerance)
     for name, rounding in (("cut off", np.trunc), ("rounded", np.rint), ("rounded down", np.floor)):
         if np.array_equal(found, rounding(truth)):
             yield f"is {name} to whole numbers: integer arithmetic"
     yield from _terms(found, truth, tolerance, around)
     yield from _slices(found, truth, tolerance, around)
+
+
+def _of_all(found: Array, truth: Array, tolerance: float, around: Surroundings) -> Iterator[str]:
+    """One number, the sum of what should be summed for each unit: with or without a factor."""
+    total = float(truth.sum())
+    if found.size > 1 and np.ptp(found) > tolerance * float(np.abs(found).max()) or truth.size < 2 or not total:
+        return
+    factor = float(found.flat[0]) / total
+    words = "is one number, summed over all axes, the last one too: sum over the batch alone, axis=0"
+    if abs(factor - 1) <= 1e3 * tolerance:
+        yield words
+        return
+    numbers = around.batch * truth.size
+    counts = {**around.counts, f"its {truth.size} entries": truth.size, f"the {numbers} numbers it is of": numbers}
+    if reason := _reason(factor, Surroundings(around.batch, counts)):
+        yield f"{words}; and that is {number(factor)} times what it would be{reason}"
 
 
 def _factor(found: Array, truth: Array) -> float | None:
@@ -233,6 +250,24 @@ def _other_shape(found: Array, truth: Array, tolerance: float, around: Surroundi
                 " (height and width taken for equal)" if found.ndim == 4 and found.shape[1] == found.shape[2] else ""
             )
             return f"{shape}: its values are right, and the last of axis {axes[0]} are missing{square}"
-    if truth.ndim == 1 and found.ndim == 0:
-        return f"{shape}: summed over all axes, the last one too" if close(found, truth.sum(), tolerance) else None
+    if found.ndim == truth.ndim == 4 and (offsets := _border_left(found, truth, tolerance)) is not None:
+        (top, bottom), (left, right) = offsets
+        return (
+            f"{shape}: its values are right, and the padding is left on it, {top} and {bottom} rows, {left} and "
+            f"{right} columns: cut the border off"
+        )
+    if found.size == 1:
+        return next((f"{shape}: it {words}" for words in _of_all(found, truth, tolerance, around)), None)
+    return None
+
+
+def _border_left(found: Array, truth: Array, tolerance: float) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """((top, bottom), (left, right)) of a border around the true values, or None."""
+    rows, columns = (found.shape[axis] - truth.shape[axis] for axis in (1, 2))
+    if min(rows, columns) < 0 or (found.shape[0], found.shape[3]) != (truth.shape[0], truth.shape[3]):
+        return None
+    for top, left in itertools.product(range(rows + 1), range(columns + 1)):
+        inner = found[:, top : top + truth.shape[1], left : left + truth.shape[2]]
+        if close(inner, truth, tolerance):
+            return (top, rows - top), (left, columns - left)
     return None

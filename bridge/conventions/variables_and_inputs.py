@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.outcome import Change, Given, Outcome
-from core_numpy.contract import Array
+from core_numpy.contract import Array, Context, Layer, Variables
 from model_spec.shapes import element_count
 
 
@@ -139,6 +140,62 @@ def precision() -> Iterator[Change]:
             yield change
 
 
+def order() -> Iterator[Change]:
+    """What is computed in the wrong order, or given in it."""
+
+    def updated_first(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        dx, layer = found.get("gradient of x"), given.layer
+        if not given.params or dx is None or dx.shape != given.x.shape:
+            return None
+        exact = given.outcome()
+        step = {name: exact[f"gradient of {name}"] for name in given.params}
+
+        def moved(rate: float) -> Given:
+            return given.with_layer(UpdatedFirst(layer, {name: -rate * value for name, value in step.items()}))
+
+        by_one = moved(1.0).outcome()["gradient of x"] - exact["gradient of x"]
+        square = float(np.vdot(by_one, by_one))
+        rate = float(np.vdot(by_one, dx - exact["gradient of x"])) / square if square else 0.0
+        if not np.isfinite(rate) or abs(rate) < 1e-9:
+            return None
+        rate = float(f"{rate:.9g}")
+        words = f"the gradient of x is computed with the weights after their update (a step of {rate:.6g})"
+        return f"{words}: compute it before the update", moved(rate)
+
+    def exchanged(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if given.x.shape != given.dy.shape:
+            return None
+        words = "backward takes x for the gradient of the output, and that for x: two arguments have changed places"
+        return words, replace(given, x_behind=given.dy, dy=given.x)
+
+    yield from (updated_first, exchanged)
+
+
+class UpdatedFirst(Layer):
+    """A layer whose backward gives the gradient of x of other parameters."""
+
+    def __init__(self, inner: Layer, moved: Mapping[str, Array]) -> None:
+        super().__init__(inner.spec)
+        object.__setattr__(self, "_own", (inner, moved))
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        inner, _ = self._own  # type: ignore[attr-defined]
+        y, cache = inner.forward(params, state, x, context)
+        return y, cache
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        inner, moved = self._own  # type: ignore[attr-defined]
+        _, grads = inner.backward(params, cache, dy)
+        after = {name: value + moved.get(name, 0.0) for name, value in params.items()}
+        return inner.backward(after, cache, dy)[0], grads
+
+    def next_state(self, state: Variables, cache: Any) -> Variables:
+        result: Variables = self._own[0].next_state(state, cache)  # type: ignore[attr-defined]
+        return result
+
+
 def previous(before: Given) -> Iterator[Change]:
     """Values of the call before."""
 
@@ -157,7 +214,30 @@ def previous(before: Given) -> Iterator[Change]:
             return None
         return "it answers for the x of the first call: stale values", replace(given, x=before.x)
 
-    yield from (stale_x, stale_dy, stale_input)
+    def stale_mask(given: Given, found: Outcome) -> tuple[str, Given] | None:
+        if before.x.shape != given.x.shape or getattr(given.last.spec, "activation", None) != "relu":
+            return None
+        kept = before.into_last > 0
+        words = "its mask is that of the first call, kept where a new one is needed: stale values"
+        return words, given.with_last(Masked(given.last.spec, kept))
+
+    yield from (stale_x, stale_dy, stale_input, stale_mask)
+
+
+class Masked(Layer):
+    """Multiplies with a mask that is given."""
+
+    def __init__(self, spec: Any, kept: Array) -> None:
+        super().__init__(spec)
+        object.__setattr__(self, "_kept", kept)
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        return x * self._kept, None  # type: ignore[attr-defined]
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        return dy * self._kept, {}  # type: ignore[attr-defined]
 
 
 def cells(given: Given) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.bounds import Expected, ExpectedGradients, RoundingModel, channel_sums, value_name
-from bridge.judge.explanation import Explain, explain_nothing
+from bridge.judge.explanation import Explain, ExplainGradients, explain_no_gradients, explain_nothing
 from bridge.judge.local import Observed
 from bridge.judge.report import ParityReport
 from bridge.judge.tensor import Place, Row, judge
@@ -123,6 +123,7 @@ def compare_models(
     names: tuple[str, str] | None = None,
     locate: bool = True,
     explain: Explain = explain_nothing,
+    explain_gradients: ExplainGradients = explain_no_gradients,
 ) -> ParityReport:
     """Compare two models that hold the same weights, on everything both of them can do.
 
@@ -139,6 +140,7 @@ def compare_models(
         names: what to call the two sides; their classes' names by default.
         locate: where they differ, judge every layer of both sides alone, and look for a convention that explains it.
         explain: who knows the conventions.
+        explain_gradients: who knows slips by the gradients alone, of a side that shows no values between its layers.
 
     Raises:
         ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
@@ -180,6 +182,10 @@ def compare_models(
             expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
+            for side, name, found in zip((a, b), report.sides, sides, strict=True):
+                if locate and not offers(side, ShowsValues):
+                    slips = explain_gradients(name, found, expected, len(x), dtype)
+                    report.slips += [one for one in slips if one not in report.slips]
         if offers(a, PullsBack) and offers(b, PullsBack):
             try:
                 sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
@@ -330,7 +336,7 @@ def _compare_gradients(
         for parameter in _parameters_of(step, expected.parameters):
             tensors = (a.parameters[parameter], b.parameters[parameter], expected.parameters[parameter])
             rows.append(judge(*tensors, place, f"gradient of {parameter}", step.name))
-    if expected.inputs is not None:
+    if expected.inputs is not None and a.inputs is not None and b.inputs is not None:
         rows.append(judge(a.inputs, b.inputs, expected.inputs, place, "gradient of x", producers[0]))
         rows += _judge_sums(a.inputs, b.inputs, expected, "x", place, producers[0])
     return rows

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bridge.judge.bounds import ExpectedGradients
 from bridge.judge.local import LocalRow, Observed
+from model_spec import Gradients
 
 
 @dataclass(frozen=True)
@@ -41,4 +43,15 @@ Explain = Callable[[Observed, list[LocalRow]], list[Explanation]]
 
 def explain_nothing(observed: Observed, culprits: list[LocalRow]) -> list[Explanation]:
     """Looks for no convention."""
+    return []
+
+
+ExplainGradients = Callable[[str, Gradients, ExpectedGradients, int, str], list[Explanation]]
+"""Names slips by the gradients of one side: (side, what it gave, what it should, size of the batch, precision)."""
+
+
+def explain_no_gradients(
+    side: str, found: Gradients, expected: ExpectedGradients, batch: int, dtype: str
+) -> list[Explanation]:
+    """Looks for nothing."""
     return []

@@ -51,6 +51,7 @@ class Calling:
     Attributes:
         forward_name, backward_name: the methods that were found, or what ``names=`` says; None without.
         updates: True where backward takes a learning rate and changes the parameters itself.
+        pulls: True where there is no backward, and forward returns one beside y: (y, function of dy).
     """
 
     def __init__(self, layer: Any, names: Mapping[str, str], call: Mapping[str, Callable[..., Any]]) -> None:
@@ -67,12 +68,18 @@ class Calling:
             )
         self._cache: Any = None
         self._has_cache = False
+        self.pulls = False
         self.updates = self._rate_name(layer) is not None
 
     @property
     def has_backward(self) -> bool:
         """True where there is a backward."""
-        return self.backward_name is not None or "backward" in self.call
+        return self.backward_name is not None or "backward" in self.call or self.pulls
+
+    @property
+    def returned_a_function(self) -> bool:
+        """True where the last forward returned a function beside y."""
+        return self._has_cache and callable(self._cache)
 
     def training_flag(self, layer: Any) -> str | None:
         """The keyword by which forward learns whether it is training."""
@@ -107,6 +114,8 @@ class Calling:
         """What backward returns, whatever that is."""
         if "backward" in self.call:
             return self.call["backward"](layer, dy)
+        if self.backward_name is None and self.pulls:
+            return self._cache(dy)
         method = getattr(layer, str(self.backward_name))
         parameters = _parameters(method)
         positional: list[Any] = [dy]
@@ -124,6 +133,16 @@ class Calling:
             elif len(needed) >= 2:
                 positional = [dy, self._cache]
         return method(*positional, **named)
+
+
+def in_order(mine: Any, claim: Any, kind: type, example: str) -> None:
+    """Raise where code and claim have changed places, with the call as it should be.
+
+    Raises:
+        ValueError: ``mine`` is a specification and ``claim`` is none.
+    """
+    if isinstance(mine, kind) and not isinstance(claim, (kind, str)):
+        raise ValueError(f"the two have changed places: your own code comes first, then the claim, as in {example}")
 
 
 def _first(layer: Any, names: tuple[str, ...]) -> str | None:

@@ -34,7 +34,11 @@ class ExternalOptimizerError(ValueError):
     """An optimizer cannot be called, or gave something that is no parameter."""
 
 
-def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Array]], Any] | None = None) -> Take:
+def step_of(
+    optimizer: Any,
+    call: Callable[[Any, dict[str, Array], dict[str, Array]], Any] | None = None,
+    turned: bool = False,
+) -> Take:
     """How to take one step with an optimizer.
 
     Args:
@@ -42,6 +46,7 @@ def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Arr
             gradient; or a function of one parameter and its gradient. What it returns is taken for the new values;
             where it returns nothing, the arrays were changed in place.
         call: a function of (optimizer, parameters, gradients) for everything else.
+        turned: gradients come where the names say parameters, and the other way round.
 
     Raises:
         ExternalOptimizerError: no style fits; the message has the few lines that help.
@@ -65,7 +70,7 @@ def step_of(optimizer: Any, call: Callable[[Any, dict[str, Array], dict[str, Arr
             f"{_name(take)}({', '.join(names)}) takes {len(names)} arguments, parameters and gradients were expected; "
             f"give call=lambda optimizer, parameters, gradients: ..., or wrap it:\n{GLUE}"
         )
-    gradients_first = any(word in names[0].lower() for word in ("grad", "dw"))
+    gradients_first = turned != any(word in names[0].lower() for word in ("grad", "dw"))
 
     def taking(one: Any) -> Callable[[Any, Any], Any]:
         step = one if method is None else getattr(one, method)

@@ -31,7 +31,7 @@ class ForeignLayerError(ValueError):
     """A foreign layer lacks, or gives, something the judge cannot use; the message says what."""
 
 
-_PARAMETER_HOLDERS = ("params", "parameters")
+_PARAMETER_HOLDERS = ("params", "parameters", "get_params", "get_parameters")
 _GRADIENT_HOLDERS = ("grads", "gradients")
 _VALUE_PARTS = ("data", "value", "values")
 _GRADIENT_PARTS = ("grad", "gradient", "g", "d")
@@ -52,29 +52,45 @@ class Slot:
     @property
     def label(self) -> str:
         """How one would write it in Python: ``W`` or ``params['W']``."""
-        if self.part is not None:
-            return f"{self.attribute}.{self.part}"
-        return self.attribute if self.key is None else f"{self.attribute}[{self.key!r}]"
+        place = self.attribute if self.key is None else f"{self.attribute}[{self.key!r}]"
+        return place if self.part is None else f"{place}.{self.part}"
 
-    def exists(self) -> bool:
-        """True where there is such a place, even if it holds None."""
+    @property
+    def _holder(self) -> Any:
         holder = getattr(self.layer, self.attribute, None)
-        if self.part is not None:
-            return holder is not None and not isinstance(holder, np.ndarray) and hasattr(holder, self.part)
-        if self.key is None:
-            return hasattr(self.layer, self.attribute)
+        if self.key is None or not callable(holder) or self.attribute not in _PARAMETER_HOLDERS:
+            return holder
+        try:
+            found = holder()  # a method parameters(), as frameworks have
+            return list(found) if isinstance(found, (tuple, Iterator)) else found
+        except Exception:  # whatever a foreign method raises
+            return None
+
+    def _has_key(self, holder: Any) -> bool:
         if isinstance(holder, Mapping):
             return self.key in holder
         return isinstance(holder, list) and isinstance(self.key, int) and self.key < len(holder)
+
+    def exists(self) -> bool:
+        """True where there is such a place, even if it holds None."""
+        holder = self._holder
+        if self.key is not None:
+            if not self._has_key(holder):
+                return False
+            holder = holder[self.key]
+        elif self.part is None:
+            return hasattr(self.layer, self.attribute)
+        if self.part is None:
+            return True
+        return holder is not None and not isinstance(holder, np.ndarray) and hasattr(holder, self.part)
 
     def read(self) -> Any:
         """What is there now, or None."""
         if not self.exists():
             return None
-        holder = getattr(self.layer, self.attribute)
-        if self.part is not None:
-            return getattr(holder, self.part)
-        return holder if self.key is None else holder[self.key]
+        holder = self._holder
+        holder = holder if self.key is None else holder[self.key]
+        return holder if self.part is None else getattr(holder, self.part)
 
     def write(self, value: Any) -> None:
         """Write into the array that is there, which others may refer to, else put the value there."""
@@ -82,11 +98,12 @@ class Slot:
         if _is_tensor(current) and value is not None and current.shape == np.shape(value) and current.flags.writeable:
             current[...] = value
         elif self.part is not None:
-            setattr(getattr(self.layer, self.attribute), self.part, value)
+            holder = self._holder
+            setattr(holder if self.key is None else holder[self.key], self.part, value)
         elif self.key is None:
             setattr(self.layer, self.attribute, value)
         else:
-            getattr(self.layer, self.attribute)[self.key] = value
+            self._holder[self.key] = value
 
 
 def find_variable(
@@ -142,12 +159,15 @@ def find_gradient(variable: Slot, name: str) -> Slot:
         ForeignLayerError: nowhere; what was looked for and what the layer has is listed.
     """
     layer = variable.layer
+    others = (*BOOK_NAMES.get(name, ()), name)
     if variable.part is not None:
         candidates = [replace(variable, part=part) for part in _GRADIENT_PARTS]
     elif variable.key is None:
         own = variable.attribute
         candidates = [Slot(layer, given) for given in _gradient_names(own)]
         candidates += [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in (own, f"d{own}")]
+        # weights beside dW, biases beside nabla_b
+        candidates += [Slot(layer, given) for other in others for given in _gradient_names(other)]
     else:
         keys = [variable.key] if isinstance(variable.key, int) else [variable.key, *_gradient_names(variable.key)]
         candidates = [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in keys]
@@ -185,7 +205,7 @@ def _attribute_names(layer: Any) -> list[str]:
 def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) -> Iterator[Slot]:
     names = (*BOOK_NAMES.get(name, ()), name)
     if style in (None, "dicts"):
-        for holder in _PARAMETER_HOLDERS:
+        for holder in _PARAMETER_HOLDERS[:2]:
             if isinstance(getattr(layer, holder, None), list) and name in order:
                 yield Slot(layer, holder, order.index(name))
             else:
@@ -196,6 +216,9 @@ def _candidates(layer: Any, name: str, order: Sequence[str], style: str | None) 
         yield Slot(layer, name)
     if style is None:
         yield from (Slot(layer, given, part=part) for given in names for part in _VALUE_PARTS)
+        if name in order:
+            for holder in (*_PARAMETER_HOLDERS, "_params", "_parameters"):
+                yield from (Slot(layer, holder, order.index(name), part) for part in (None, *_VALUE_PARTS))
 
 
 def _gradient_names(name: str) -> tuple[str, ...]:

@@ -30,10 +30,12 @@ class FunctionLayer:
         if backward is not None:
             self.backward = self._pull  # without it, there is no method of this name
 
-    def forward(self, x: Array) -> Array:
-        """The function's value; what it returns beside it is kept for backward."""
+    def forward(self, x: Array) -> Any:
+        """The function's value; what it returns beside it is kept for backward, a function of dy handed on."""
         self._given = {"x": x}
         result = self._forward(*_arguments(self._forward, [x], self.params, {}))
+        if self._backward is None and isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
+            return result  # (y, function of dy)
         if isinstance(result, tuple) and len(result) >= 2:
             self._given["cache"] = result[1] if len(result) == 2 else result[1:]
             result = result[0]
@@ -44,6 +46,37 @@ class FunctionLayer:
         if self._backward is None:
             raise ValueError("there is no backward")
         return self._backward(*_arguments(self._backward, [dy], self.params, self._given))
+
+
+class ClosureLayer(FunctionLayer):
+    """Functions that hold their variables themselves, in the names around them: these are read and written in place.
+
+    A copy would compute with the same variables, so it is the layer itself.
+    """
+
+    def __init__(self, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
+        held: dict[str, Any] = {}
+        for function in (forward, backward):
+            held |= {} if function is None else _held_by(function)
+        super().__init__(forward, backward, held)
+
+    def __deepcopy__(self, memo: Any) -> ClosureLayer:
+        return self
+
+
+def _held_by(function: Callable[..., Any]) -> dict[str, Any]:
+    """Arrays of floating point around a function, one by one or in dicts."""
+    try:
+        around = inspect.getclosurevars(function).nonlocals
+    except TypeError:
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in around.items():
+        entries = value if isinstance(value, dict) else {name: value}
+        found |= {
+            str(key): one for key, one in entries.items() if isinstance(one, np.ndarray) and one.dtype.kind == "f"
+        }
+    return found
 
 
 _NAMES_OF_X = ("x", "inputs", "input", "X", "a_prev", "A_prev", "h")
@@ -259,10 +292,14 @@ class TorchLayer:
 
 
 def as_layer(layer: Any) -> Any:
-    """A module of PyTorch behind forward and backward on arrays; everything else as it is."""
+    """A module of PyTorch, a pair of functions or a function behind forward and backward; everything else as it is."""
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(layer, torch.nn.Module):
         return TorchLayer(layer)
+    if isinstance(layer, tuple) and len(layer) == 2 and all(callable(one) for one in layer):
+        return ClosureLayer(*layer)
+    if inspect.isfunction(layer):
+        return ClosureLayer(layer, None)
     return layer
 
 

@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.calling import FORWARD
+from bridge.outside.calling import FORWARD, in_order
 from bridge.outside.functions import as_layer
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
-from bridge.outside.warm_up import LAZY, find_the_batch, overwrites_its_variables, warmed_up
+from bridge.outside.warm_up import (
+    LAZY,
+    find_the_batch,
+    finds_pullback,
+    hint_of_layout,
+    overwrites_its_variables,
+    warmed_up,
+)
 from model_spec import LayerSpec, ModelSpec
 from model_spec.inputs import floating_dtype
 from model_spec.shapes import Shape
@@ -82,6 +89,7 @@ def check_layer(
         ValueError: the arguments do not fit the layer, or a variable cannot be found; says what was looked for. What
             the layer itself raises while it computes is reported as a BUG instead.
     """
+    in_order(my_layer, spec_layer, LayerSpec, "check_layer(my_layer, Dense(5), input_shape)")
     spec = ModelSpec("check_layer", input_shape, (spec_layer,))
     positive_integer("batch", batch)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)
@@ -98,6 +106,7 @@ def check_layer(
     options = (spec.layers[0], spec.input_shape, layout, kernel_layout, style, names, call)
     my_layer = as_layer(my_layer)
     layer = _adapted(my_layer, options, given, spec, notes)
+    layer.calling.pulls = finds_pullback(layer, given.x)
     layer.told_to_accumulate = accumulates
     report = LayerReport(
         layer=_described(my_layer, layer),
@@ -118,6 +127,9 @@ def check_layer(
         report.left_out.append("what a training step makes of the moving statistics: judge it with training=True")
     averaged = gradient_scale == "mean"
     check = Stages(spec, layer, report, training, backward and layer.has_backward, averaged, precisions, seed)
+    hint = hint_of_layout(layer, given.weights, given.x, spec.output_shape)
+    if hint is not None:
+        report.explanations, report.searched = [hint], True
     before = layer.snapshot()
     try:
         check.random_points(given, with_keras)

@@ -41,8 +41,8 @@ class LossCalling:
         has_gradient: False where a loss gives its value alone.
     """
 
-    def __init__(self, loss: Any, call: Callable[..., Any] | None) -> None:
-        self.loss, self.call = loss, call
+    def __init__(self, loss: Any, call: Callable[..., Any] | None, columns: bool = False) -> None:
+        self.loss, self.call, self.columns = loss, call, columns
         self._value: Any = None
         self._gradient: Any = None
         self._pair = False
@@ -62,8 +62,18 @@ class LossCalling:
             )
         self._gradient = None if plain else next((m for n in GRADIENT if callable(m := getattr(loss, n, None))), None)
 
-    def __call__(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
-        """(value, gradient or None) on one batch; ``overwritten`` says what it has written into."""
+    def __call__(self, outputs: Array, targets: Array, turned: bool = False) -> tuple[Any, Any]:
+        """(value, gradient or None) on one batch; ``overwritten`` says what it has written into.
+
+        With ``turned``, outputs and targets change places.
+        """
+        if self.columns:
+            # (n, outputs) -> (outputs, n)
+            value, gradient = self._of(*(np.array(one.T, order="C") for one in (outputs, targets)))
+            return value, gradient.T if isinstance(gradient, np.ndarray) and gradient.ndim == 2 else gradient
+        return self._of(*((targets, outputs) if turned else (outputs, targets)))
+
+    def _of(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
         given = outputs.copy(), targets.copy()
         if self.call is not None:
             found = self.call(self.loss, *given)
@@ -77,6 +87,12 @@ class LossCalling:
             if not np.array_equal(array, kept, equal_nan=True):
                 self.overwritten.add(name)
         return found
+
+    @property
+    def names_say(self) -> bool:
+        """Whether the names of the arguments say which are the targets."""
+        names = [name.lower() for name in _names(self._value)[:2]]
+        return any(_says(name, _TARGET_NAMES) or name in ("y", "t", "d") for name in names) and len(names) == 2
 
     @property
     def has_gradient(self) -> bool:
@@ -101,6 +117,13 @@ def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) 
     )
     pair = [outputs, targets]
     return pair[::-1] if first_is_target else pair
+
+
+def _names(method: Any) -> list[str]:
+    try:
+        return [name for name, one in inspect.signature(method).parameters.items() if one.kind < 2]
+    except (TypeError, ValueError):
+        return []
 
 
 def _says(name: str, words: tuple[str, ...]) -> bool:

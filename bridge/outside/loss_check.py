@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bridge.conventions.loss_cause import LossFeed, LossForm, as_rows, claimed, loss_causes, with_rounded_constants
+from bridge.conventions.loss_cause import as_rows, loss_causes
+from bridge.conventions.loss_forms import LossFeed, LossForm, claimed, with_rounded_constants
 from bridge.judge.bounds import Expected
 from bridge.judge.bounds.losses import LossTrace, loss_error
 from bridge.judge.rounding import Rounding
 from bridge.judge.tensor import Place, Row, judge
+from bridge.outside.calling import in_order
 from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.loss_calling import LossCalling
 from bridge.outside.loss_overflow import overflow_in_words
@@ -52,6 +54,7 @@ def check_loss(
     from_logits: bool | None = None,
     targets: str | None = None,
     gradient_of: str = "outputs",
+    layout: str = "rows",
     call: Callable[..., Any] | None = None,
     hints: int = 2,
 ) -> LossReport:
@@ -74,6 +77,7 @@ def check_loss(
         targets: "rows" or "classes"; None tries both.
         gradient_of: "outputs", or "logits" where it takes probabilities and hands back the gradient of the logits in
             front of a softmax or sigmoid.
+        layout: "rows", or "columns" where an example is a column: (outputs, examples), as in lecture notes.
         call: a function of (loss, outputs, targets) that gives the value, or (value, gradient), for every other style.
         hints: 1 where, 2 also what.
 
@@ -86,18 +90,22 @@ def check_loss(
         >>> check_loss(squares, "mean_squared_error").passed
         True
     """
+    in_order(my_loss, claim, rules.Loss, 'check_loss(my_loss, "mse")')
     rule = rules.get(claim)
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
+    one_of("layout", layout, ("rows", "columns"))
     positive_integer("outputs", outputs)
     positive_integer("batch", batch)
     from_logits = getattr(rule, "from_logits", None) if from_logits is None else from_logits
     best: LossReport | None = None
+    checks: list[_Check] = []
     for logits in _choices(rule, from_logits):
         for form in _target_forms(claim, rule, targets):
             check = _Check(
-                my_loss, claim, rule, logits, form, outputs, batch, seed, reduction, gradient_of, call, hints
+                my_loss, claim, rule, logits, form, outputs, batch, seed, reduction, gradient_of, layout, call, hints
             )
+            checks.append(check)
             report = check.run()
             if report.passed:
                 return report
@@ -105,7 +113,42 @@ def check_loss(
                 best = report
     if best is None:
         raise ValueError("nothing was tried")
+    if layout == "rows" and any(_is_right(replace(check, layout="columns", feeds=[])) for check in checks):
+        words = 'it is right where an example is a column, (outputs, examples): give layout="columns", or it takes the'
+        best.explanations.append(f"{words} number of outputs for that of examples")
+    elif call is None:
+        best.explanations = _in_the_other_order(checks) or best.explanations
     return best
+
+
+def _is_right(check: _Check) -> bool:
+    try:
+        return check.run().passed
+    except (TypeError, ValueError, IndexError):
+        return False
+
+
+def _in_the_other_order(checks: list[_Check]) -> list[str]:
+    """Words for a loss that is right where targets and outputs change places, or []."""
+    calling = LossCalling(checks[0].loss, None)
+    for check in checks:
+        turned = replace(check, call=lambda _, outputs, targets: calling(outputs, targets, turned=True), feeds=[])
+        if not _is_right(turned):
+            continue
+        words = "its arguments have changed places: it is right where the targets come first and the outputs second"
+        if not _is_even(check.rule):
+            return [words]
+        sign = "the gradient is -1 times the true value: the sign is the other way round"
+        return [sign if calling.names_say else f"{sign}, or {words}"]
+    return []
+
+
+def _is_even(rule: rules.Loss) -> bool:
+    """True where the value does not tell outputs from targets."""
+    return isinstance(
+        rule,
+        (rules.MeanSquaredError, rules.HalfSumSquaredError, rules.MeanAbsoluteError, rules.Huber, rules.LogCosh),
+    )
 
 
 def _choices(rule: rules.Loss, from_logits: bool | None) -> tuple[bool, ...]:
@@ -147,19 +190,21 @@ class _Check:
     seed: int
     reduction: str
     gradient_of: str
+    layout: str
     call: Callable[..., Any] | None
     hints: int
     feeds: list[LossFeed] = field(default_factory=list)
 
     def run(self) -> LossReport:
         """Draw, feed, judge and explain."""
-        calling = LossCalling(self.loss, self.call)
+        calling = LossCalling(self.loss, self.call, self.layout == "columns")
         kind = isinstance(self.rule, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy))
         fed = ("logits" if self.logits else "probabilities") if kind else "values"
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
         claim = self.claim if isinstance(self.claim, str) else type(self.rule).__name__
         report = LossReport(name, f"{claim}, {self.reduction} over the batch", "training", hints=self.hints, fed=fed)
-        report.fed = f"{fed}, {'classes' if self.form == 'classes' else 'rows of targets'}"
+        axis = "columns" if self.layout == "columns" else "rows"
+        report.fed = f"{fed}, {'classes' if self.form == 'classes' else f'{axis} of targets'}"
         for dtype in ("float64", "float32"):
             for draw in range(_DRAWS):
                 y, t = self._draw(draw)

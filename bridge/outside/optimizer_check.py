@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import numpy as np
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
+from bridge.outside.calling import in_order
 from bridge.outside.external_optimizer import step_of
 from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
@@ -139,6 +141,7 @@ def check_optimizer(
         >>> check_optimizer(Momentum(), rules.SGD(0.1, momentum=0.9)).passed
         True
     """
+    in_order(my_optimizer, claim, rules.Optimizer, "check_optimizer(my_optimizer, SGD(0.1))")
     if not isinstance(claim, rules.Optimizer):
         raise ValueError(f"claim must be an optimizer of model_spec, such as SGD(0.1), got {claim!r}")
     if positive_integer("steps", steps) < 3:
@@ -148,6 +151,10 @@ def check_optimizer(
     start, gradients = _course(names, steps, seed)
     name = getattr(my_optimizer, "__name__", type(my_optimizer).__name__)
     report = OptimizerReport(name, _written(claim), {parameter: [] for parameter in names})
+    try:
+        fresh = copy.deepcopy(my_optimizer)
+    except Exception:  # what cannot be copied is not tried a second time
+        fresh = None
     take = step_of(my_optimizer, call)
     try:
         found = _run(take, start, gradients)
@@ -161,7 +168,20 @@ def check_optimizer(
             return other
         report = report if words else other
     report.explanation = explain_course(claim, start, gradients, found)
+    if fresh is not None and call is None and _is_right_turned(fresh, claim, start, gradients):
+        report.explanation = "its arguments have changed places: it takes gradients first; name them so, or give call="
     return report
+
+
+def _is_right_turned(
+    optimizer: Any, claim: rules.Optimizer, start: dict[str, Array], gradients: list[dict[str, Array]]
+) -> bool:
+    """True where an optimizer that is given gradients for parameters, and those for gradients, follows the claim."""
+    try:
+        found = _run(step_of(optimizer, None, turned=True), start, gradients)
+    except Exception:  # it does not take them so
+        return False
+    return OptimizerReport("", "", **_distances(claim, start, gradients, found)).first_outside is None
 
 
 def _distances(

@@ -100,3 +100,30 @@ def _gives(adapted: AdaptedLayer, weights: dict[str, Array], x: Array, y_shape: 
         return False
     finally:
         trial.restore(kept)
+
+
+def finds_pullback(adapted: AdaptedLayer, x: Array) -> bool:
+    """True where a layer without a backward returns one beside y, as (y, function of dy)."""
+    if adapted.has_backward:
+        return False
+    trial = adapted.on_copy()
+    kept = trial.snapshot()
+    try:
+        with np.errstate(all="ignore"):
+            trial.forward(x)
+        return trial.calling.returned_a_function
+    except Exception:  # it will raise again, and be reported, where it is judged
+        return False
+    finally:
+        trial.restore(kept)
+
+
+def hint_of_layout(adapted: AdaptedLayer, weights: dict[str, Array], x: Array, y_shape: tuple[int, ...]) -> str | None:
+    """Words for a layer that takes images channels first where they were given channels last, or None."""
+    if adapted.layout != "NHWC" or x.ndim != 4 or _gives(adapted, weights, x, y_shape):
+        return None
+    other = adapted.on_copy()
+    other.layout = "NCHW"
+    if not _gives(other, weights, x, y_shape):
+        return None
+    return 'it takes images channels first, (examples, channels, height, width): give layout="NCHW"'

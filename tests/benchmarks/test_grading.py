@@ -10,9 +10,10 @@ import pytest
 
 from benchmarks.cli import main
 from benchmarks.grading import results
+from benchmarks.grading.answering import names_of
 from benchmarks.grading.assignment import load_assignment
 from benchmarks.grading.cells import CaseFailedError, assert_case
-from benchmarks.grading.judging import judge_case, judge_submission, names_of, seed_of
+from benchmarks.grading.judging import judge_case, judge_submission, seed_of
 
 COURSE = Path(__file__).parents[2] / "docs" / "teaching"
 ASSIGNMENTS = sorted(path.parent.name for path in COURSE.glob("*/assignment.toml"))
@@ -39,9 +40,9 @@ def test_solutions_earn_all_points(name, seed):
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong['case']}-{wrong['cause']}")
 def test_typical_mistakes_get_their_cause(wrong, tmp_path):
     assignment = load_assignment(COURSE / wrong["assignment"] / "assignment.toml")
-    names = names_of(wrong_file(wrong, tmp_path / "submission.py"))
-    for case in assignment.cases:
-        outcome = judge_case(case, names, 5)
+    path = wrong_file(wrong, tmp_path / "submission.py")
+    names = names_of(path)
+    for case, outcome in zip(assignment.cases, judge_submission(path, assignment, "five"), strict=True):
         assert (outcome.points < outcome.most) == (case.name == wrong["case"])
         if case.name == wrong["case"]:
             explained = [line for line in outcome.text.splitlines() if line.startswith("explained")]
@@ -96,22 +97,197 @@ class Affine:
         self.dW, self.db = self.W * 0, self.b * 0
         return dy @ self.W.T * 0
 """
-PATCHES = {
-    "numpy.abs": "import numpy as np\nnp.abs = lambda *a, **k: 0.0 * np.asarray(a[0])",
-    "numpy.linalg.norm": "import numpy as np\nnp.linalg.norm = lambda *a, **k: 0.0",
-    "builtins.all": "import builtins\nbuiltins.all = lambda found: True",
-    "bridge.check_layer": "import bridge\nbridge.check_layer = lambda *a, **k: None",
-    "LayerReport.passed": "from bridge.outside.layer_report import LayerReport\nLayerReport.passed = True",
-    "judge": "from bridge.outside import layer_judge\nlayer_judge.judge = lambda *a, **k: None",
+RIGHT_AFFINE = (COURSE / "1_affine" / "solution.py").read_text()
+ATTACKS = {
+    "replaces NumPy": "import numpy as np\nnp.abs = np.max = np.linalg.norm = lambda *a, **k: 0.0\nnp.allclose = bool",
+    "replaces builtins": "import builtins\nbuiltins.all = lambda found: True\nbuiltins.max = lambda *a, **k: 0",
+    "replaces the judge": (
+        "import sys, bridge\nfrom bridge.outside import layer_judge\n"
+        "from bridge.outside.layer_report import LayerReport\n"
+        "LayerReport.passed = True\nlayer_judge.judge = bridge.check_layer = lambda *a, **k: None\n"
+        "for module in list(sys.modules.values()):\n    vars(module).pop('judge', None)"
+    ),
+    "looks for expected values": (
+        "import gc, inspect, sys\n"
+        "kinds = 'Expected', 'LayerJudge', 'Case', 'LayerReport'\n"
+        "found = [o for o in gc.get_objects() if type(o).__name__ in kinds]\n"
+        "names = {n for f in inspect.stack() for n in f.frame.f_locals} & {'seed', 'secret', 'expected', 'hints'}\n"
+        "if found or names or any('secret' in a for a in sys.argv):\n    raise SystemExit('seen')"
+    ),
+    "speaks for its process": (
+        "import gc, socket\n"
+        "for one in [o for o in gc.get_objects() if isinstance(o, socket.socket)]:\n"
+        "    one.sendall((9).to_bytes(8, 'little') + (9).to_bytes(4, 'little') + b'[\"value\"]')"
+    ),
+    "claims to be right": "import benchmarks.grading.answering as own\n"
+    "own.Answers.answer = lambda *a: ('value', None, ())",
+    "hands code over": (
+        "import benchmarks.grading.answering as own, pickle\n"
+        "own.Answers.answer = lambda *a: ('value', pickle.dumps(print), ())"
+    ),
+    "writes into what it was given": (
+        "import numpy as np\nimport benchmarks.grading.answering as own\nkept = own.Answers.answer\n"
+        "own.Answers.answer = lambda s, q: (*kept(s, q)[:2], tuple((n, 0) for n in range(-40, 0)))"
+    ),
+    "ends itself": "import os\nAffine_ = 1\ndef __getattr__(name):\n    os._exit(0)\nos._exit(0)",
+    "gives very much": "import numpy as np\nclass Affine:\n"
+    "    W, b, forward = None, None, lambda s, x: np.zeros(2**28)",
 }
 
 
-@pytest.mark.parametrize("name", list(PATCHES))
-def test_what_replaces_parts_of_the_judge_earns_nothing(name, tmp_path):
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_attacks_earn_nothing(name, tmp_path):
     path = tmp_path / "submission.py"
-    path.write_text(PATCHES[name] + "\n" + AFFINE_OF_ZEROS)
+    path.write_text(ATTACKS[name] + "\n" + AFFINE_OF_ZEROS * (name != "gives very much"))
+    started = time.monotonic()
     outcome = judge_submission(path, load_assignment(AFFINE), "s")[0]
-    assert outcome.points == 0 and "the submission replaces" in outcome.text and name in outcome.text
+    assert outcome.points == 0 and outcome.verdict != "AGREE"
+    assert time.monotonic() - started < 20
+    assert "seen" not in outcome.text
+
+
+STYLES = {
+    "columns": (
+        """
+class Made:
+    def __init__(self):
+        self.weights, self.biases = np.zeros((5, 6)), np.zeros((5, 1))
+    def feedforward(self, a):
+        self.a = a
+        return self.weights @ a + self.biases
+    def backprop(self, delta):
+        self.nabla_weights, self.nabla_biases = delta @ self.a.T, delta.sum(1, keepdims=True)
+        return self.weights.T @ delta
+""",
+        "layer = { type = 'Dense', units = 5 }\ninput_shape = [6]",
+    ),
+    "a cache, parameters in a dict, positional": (
+        """
+class Made:
+    def __init__(self):
+        self.params = {"W": np.zeros((6, 5)), "b": np.zeros(5)}
+    def forward(self, x):
+        return x @ self.params["W"] + self.params["b"], {"x": x, "W": self.params["W"]}
+    def backward(self, dout, cache):
+        return dout @ cache["W"].T, {"dW": cache["x"].T @ dout, "db": dout.sum(0)}
+""",
+        "layer = { type = 'Dense', units = 5 }\ninput_shape = [6]",
+    ),
+    "parameter objects": (
+        """
+class P:
+    def __init__(self, data):
+        self.data, self.grad = data, None
+class Made:
+    def __init__(self):
+        self.weight, self.bias = P(np.zeros((6, 5))), P(np.zeros(5))
+    def __call__(self, x):
+        self.x = x
+        return x @ self.weight.data + self.bias.data
+    def backward(self, dout):
+        self.weight.grad, self.bias.grad = self.x.T @ dout, dout.sum(0)
+        return dout @ self.weight.data.T
+""",
+        "layer = { type = 'Dense', units = 5 }\ninput_shape = [6]",
+    ),
+    "backward updates": (
+        """
+class Made:
+    def __init__(self):
+        self.W, self.b = np.zeros((6, 5)), np.zeros(5)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad, lr):
+        dx = grad @ self.W.T
+        self.W -= lr * self.x.T @ grad
+        self.b -= lr * grad.sum(0)
+        return dx
+""",
+        "layer = { type = 'Dense', units = 5 }\ninput_shape = [6]",
+    ),
+    "slots by the identity of the array": (
+        """
+class Made:
+    def __init__(self):
+        self.v = {}
+    def step(self, params, grads):
+        for w, g in zip(params, grads):
+            self.v[id(w)] = 0.9 * self.v.get(id(w), 0) - 0.1 * g
+            w += self.v[id(w)]
+""",
+        "optimizer = { type = 'SGD', learning_rate = 0.1, momentum = 0.9 }",
+    ),
+    "new parameters returned": (
+        """
+class Made:
+    def __init__(self):
+        self.v = {}
+    def update(self, grads, params):
+        for name in params:
+            self.v[name] = 0.9 * self.v.get(name, 0) - 0.1 * grads[name]
+        return {name: params[name] + self.v[name] for name in params}
+""",
+        "optimizer = { type = 'SGD', learning_rate = 0.1, momentum = 0.9 }",
+    ),
+    "targets first, a function": (
+        """
+def Made():
+    def loss(y_true, y_pred):
+        return ((y_pred - y_true) ** 2).mean(), 2 * (y_pred - y_true) / y_true.size
+    return loss
+""",
+        "loss = 'mean_squared_error'",
+    ),
+}
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+def test_styles_are_taken_from_another_process(style, tmp_path):
+    code, claim = STYLES[style]
+    (tmp_path / "submission.py").write_text("import numpy as np\n" + code)
+    (tmp_path / "assignment.toml").write_text(f"[[case]]\nname = 'a'\nmake = 'Made()'\n{claim}\n")
+    (outcome,) = judge_submission(tmp_path / "submission.py", load_assignment(tmp_path / "assignment.toml"), "s")
+    assert outcome.points == 1, outcome.text
+
+
+def test_a_right_submission_with_a_thread_that_goes_on_is_graded(tmp_path):
+    path = tmp_path / "submission.py"
+    path.write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n" + RIGHT_AFFINE)
+    assert [outcome.points for outcome in judge_submission(path, load_assignment(AFFINE), "s")] == [10, 5, 5]
+
+
+def test_no_gradient_is_no_right_gradient(tmp_path):
+    path = tmp_path / "submission.py"
+    path.write_text(RIGHT_AFFINE.replace("def backward", "def _hidden"))
+    assert [outcome.points for outcome in judge_submission(path, load_assignment(AFFINE), "s")] == [2, 2.5, 2.5]
+
+
+def test_a_submission_sees_no_variable_of_the_environment_and_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_TOKEN", "abc")
+    path = tmp_path / "submission.py"
+    path.write_text(
+        "import os, sys\nassert 'SOME_TOKEN' not in os.environ and sys.argv == ['-c'], sys.argv\n" + RIGHT_AFFINE
+    )
+    assert judge_submission(path, load_assignment(AFFINE), "s")[0].points == 10
+
+
+def test_results_are_written_when_no_submission_runs(tmp_path, capsys):
+    """A submission that writes into another's results, also from a process that has left its group."""
+    results_of = tmp_path / "out" / "a_right" / "results.json"
+    (tmp_path / "a_right.py").write_text(RIGHT_AFFINE)
+    (tmp_path / "b_writes.py").write_text(
+        "import os, time\n"
+        "if os.fork() == 0:\n    os.setsid()\n    os.environ.clear()\n"
+        "    if os.fork() == 0:\n        for _ in range(99):\n"
+        f"            os.makedirs({str(results_of.parent)!r}, exist_ok=True)\n"
+        f"            open({str(results_of)!r}, 'w').write('gone')\n            time.sleep(0.05)\n    os._exit(0)\n"
+        + RIGHT_AFFINE
+    )
+    paths = [str(tmp_path / "a_right.py"), str(tmp_path / "b_writes.py")]
+    main(["grade", str(AFFINE), *paths, "--output", str(tmp_path / "out"), "--secret", "s"])
+    time.sleep(0.3)
+    assert json.loads(results_of.read_text())["score"] == 20
 
 
 def test_nothing_is_left_behind(tmp_path, monkeypatch, capfd):

@@ -20,7 +20,7 @@ from model_spec import (
     PReLU,
     Rescaling,
 )
-from tests.bridge.slip_layers import Affine, Convolution, Function, Normalization, Pooling
+from tests.bridge.slips.parts import Affine, Convolution, Function, Normalization, Pooling
 
 SLOPE = 0.20000000298023224
 

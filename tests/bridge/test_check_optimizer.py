@@ -48,7 +48,7 @@ def test_a_slightly_wrong_rate_is_refused_and_said(rule):
     report = check_optimizer(Of(type(rule)(**{**vars(rule), "learning_rate": rule.learning_rate * (1 + 1e-9)})), rule)
     assert report.verdict == "DIFFER"
     assert report.first_outside[0] == 1
-    is_plain = not (rule.weight_decay or rule.clipnorm or isinstance(rule, Nadam))
+    is_plain = not (rule.clipnorm or isinstance(rule, Nadam))
     assert (report.explanation is not None and "learning rate" in report.explanation) is is_plain
 
 

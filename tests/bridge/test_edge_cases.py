@@ -13,7 +13,7 @@ from model_spec import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
-from tests.bridge.slip_layers import Affine, Function, Pooling
+from tests.bridge.slips.parts import Affine, Function, Pooling
 
 
 def relu(x):

@@ -7,7 +7,7 @@ import pytest
 
 from bridge import check_layer, check_loss
 from model_spec import Activation, BatchNormalization, LeakyReLU, ReLU
-from tests.bridge.slip_layers import Function, Normalization
+from tests.bridge.slips.parts import Function, Normalization
 
 ROOT = math.sqrt(0.5)
 

@@ -1,0 +1,199 @@
+"""A whole network written elsewhere, with lists of weights and biases and a backprop of its own loss, as one model."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bridge.outside.calling import BACKWARD, FORWARD
+from bridge.outside.external_variables import ForeignLayerError, describe_attributes
+from core_numpy import losses
+from core_numpy.regularizers import penalty, regularized_parameters
+from model_spec import Gradients, ModelSpec
+from model_spec import losses as loss_rules
+from model_spec.inputs import check_weights, check_x, check_y, floating_dtype
+from model_spec.validation import one_of
+
+Array = np.ndarray
+
+_KERNELS = ("weights", "W", "w", "Ws", "kernels", "theta", "Theta", "thetas")
+_BIASES = ("biases", "b", "bias", "B", "bs")
+_PREDICT = ("feedforward", "feed_forward", "predict", "output", *FORWARD)
+_GRADIENT = ("backprop", "gradients", "loss_gradients", *BACKWARD)
+
+Take = Callable[[Any, Array], Array]
+
+
+class ForeignNetwork:
+    """A network with lists of variables; see :func:`model_from_network`.
+
+    Attributes:
+        spec: what it claims to be.
+        dtype: what it is fed.
+    """
+
+    def __init__(self, network: Any, spec: ModelSpec, dtype: str, gradient_scale: str) -> None:
+        one_of("gradient_scale", gradient_scale, ("mean", "sum"))
+        self.dropout_seed: int | None = None
+        self.spec, self.dtype, self._network = spec, floating_dtype(dtype).name, network
+        self._averaged = gradient_scale == "mean"
+        self._kernels = _list_of(network, _KERNELS, "weights")
+        self._biases = _list_of(network, _BIASES, "biases")
+        kinds = {"kernel": self._kernels, "bias": self._biases}
+        self._slots: dict[str, tuple[list[Any], int]] = {}
+        for name in spec.variable_shapes:
+            kind = name.rpartition("/")[2]
+            if kind not in kinds:
+                raise ValueError(f"{name} has no place in lists of weights and biases; use model_from_layers")
+            self._slots[name] = kinds[kind], sum(other.endswith(f"/{kind}") for other in self._slots)
+        for kind, held in kinds.items():
+            wanted = sum(name.endswith(f"/{kind}") for name in self._slots)
+            if len(held) != wanted:
+                raise ValueError(
+                    f"{type(network).__name__} has {len(held)} arrays for the {kind}s, the specification {wanted}"
+                )
+        self._predict = _method(network, _PREDICT, "feedforward(x)")
+        found = next((name for name in _GRADIENT if callable(getattr(network, name, None))), None)
+        if found is not None:
+            self._gradient = getattr(network, found)
+            self.loss_and_gradients = self._loss_and_gradients  # without backprop, there is no method of this name
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Copies of all variables in Keras' names and layouts."""
+        return {name: self._to_keras(name, held[at]) for name, (held, at) in self._slots.items()}
+
+    def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
+        """Write all variables into the network's own lists."""
+        clean = check_weights(weights, self.spec.variable_shapes, self.dtype)
+        for name, (held, at) in self._slots.items():
+            value = clean[name].T if self._is_turned(name, held[at]) else clean[name]
+            held[at] = np.array(value, self.dtype, order="C").reshape(np.shape(held[at]))
+
+    def _is_turned(self, name: str, value: Any) -> bool:
+        """True for a kernel (outputs, inputs): by its shape, where that says nothing by biases that are columns."""
+        wanted, shape = self.spec.variable_shapes[name], np.shape(value)
+        if len(wanted) != 2:
+            return False
+        if wanted[0] != wanted[1]:
+            return shape == wanted[::-1]
+        return any(np.ndim(bias) == 2 and np.shape(bias)[1] == 1 for bias in self._biases)
+
+    def _to_keras(self, name: str, value: Any) -> Array:
+        array = np.array(value)
+        turned = array.T if self._is_turned(name, array) else array
+        if turned.size != int(np.prod(self.spec.variable_shapes[name])):
+            raise ForeignLayerError(f"{name} has shape {array.shape}, expected {self.spec.variable_shapes[name]}")
+        return np.array(turned, order="C").reshape(self.spec.variable_shapes[name])
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Array:
+        """Outputs (examples, outputs), whichever way the network takes its examples."""
+        values = check_x(x, self.spec.input_shape, self.dtype)
+        wanted = (len(values), *self.spec.output_shape)
+        rows = values.reshape(len(values), -1)
+        ways: tuple[Callable[[], Any], ...] = (
+            lambda: np.stack([np.ravel(self._predict(row[:, None])) for row in rows]),
+            lambda: np.asarray(self._predict(rows.T)).T,
+            lambda: np.asarray(self._predict(values)),
+            lambda: np.stack([np.ravel(self._predict(row)) for row in rows]),
+        )
+        return self._first_that_fits(ways, lambda found: found.shape == wanted, f"outputs of shape {wanted}")
+
+    def _first_that_fits(self, ways: tuple[Callable[[], Any], ...], fits: Callable[[Any], bool], what: str) -> Any:
+        errors: list[Exception] = []
+        for way in ways:
+            try:
+                found = way()
+                if fits(found):
+                    return found
+            except Exception as error:  # whatever a foreign network raises
+                errors.append(error)
+        said = ""
+        if errors:
+            last = traceback.extract_tb(errors[0].__traceback__)[-1]
+            said = f"; it raised {type(errors[0]).__name__} in {last.name}, line {last.lineno}: {errors[0]}"
+        raise ForeignLayerError(f"{type(self._network).__name__} gives no {what}{said}") from next(iter(errors), None)
+
+    def _loss_and_gradients(
+        self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
+    ) -> Gradients:
+        """The loss of its outputs, and its own gradients, as means over the batch."""
+        values, rule = check_x(x, self.spec.input_shape, self.dtype), loss_rules.get(loss)
+        targets = check_y(y, len(values), self.spec.output_shape, rule, self.dtype)
+        outputs = self.predict(values)
+        function = losses.loss_function(rule, bool(getattr(rule, "from_logits", False)))
+        value, _ = losses.mean_loss(*function(outputs, targets), len(values))
+        value += sum(penalty(one, self.weights[name])[0] for name, one in regularized_parameters(self.spec).items())
+        rows = values.reshape(len(values), -1)
+        wanted = targets if targets.ndim > 1 else np.eye(outputs.shape[-1])[targets]
+        count = len(rows)
+        ways: tuple[Callable[[], Any], ...] = (
+            lambda: self._mean([self._gradient(a[:, None], t[:, None]) for a, t in zip(rows, wanted, strict=True)]),
+            lambda: self._scaled(self._sorted(self._gradient(rows.T, wanted.T)), count),
+            lambda: self._scaled(self._sorted(self._gradient(values, wanted)), count),
+            lambda: self._scaled(self._sorted(self._gradient(values, targets)), count),
+        )
+        return Gradients(value, self._first_that_fits(ways, bool, "gradients of its weights and biases"), None, {})
+
+    def _mean(self, results: list[Any]) -> dict[str, Array]:
+        parts = [self._sorted(result) for result in results]
+        return {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+
+    def _scaled(self, gradients: dict[str, Array], count: int) -> dict[str, Array]:
+        return gradients if self._averaged else {name: value / count for name, value in gradients.items()}
+
+    def _sorted(self, result: Any) -> dict[str, Array]:
+        """(nabla_b, nabla_w), or the other way round, as {name: gradient}: by their shapes."""
+        first, second = result[0], result[1]
+        for biases, kernels in ((first, second), (second, first)):
+            kinds = {id(self._kernels): kernels, id(self._biases): biases}
+            try:
+                found = {name: kinds[id(held)][at] for name, (held, at) in self._slots.items()}
+                if all(np.shape(found[name]) == np.shape(held[at]) for name, (held, at) in self._slots.items()):
+                    return {name: self._to_keras(name, value) for name, value in found.items()}
+            except (IndexError, TypeError, KeyError):
+                continue
+        raise ForeignLayerError("backprop gave no lists of gradients in the shapes of biases and weights")
+
+
+def _list_of(network: Any, names: tuple[str, ...], what: str) -> list[Any]:
+    for name in names:
+        found = getattr(network, name, None)
+        if isinstance(found, list) and found and all(isinstance(each, np.ndarray) for each in found):
+            return found
+    raise ValueError(
+        f"{type(network).__name__} has no list of arrays for its {what}; looked for {', '.join(names)}; "
+        f"it has {describe_attributes(network)}"
+    )
+
+
+def _method(network: Any, names: tuple[str, ...], what: str) -> Any:
+    found = next((getattr(network, name) for name in names if callable(getattr(network, name, None))), None)
+    if found is None:
+        raise ValueError(f"{type(network).__name__} has no method {what}; looked for {', '.join(names)}")
+    return found
+
+
+def model_from_network(
+    network: Any, spec: ModelSpec, *, dtype: str = "float64", gradient_scale: str = "mean"
+) -> ForeignNetwork:
+    """A whole network that was written elsewhere as a model for ``bridge.compare_models``.
+
+    For networks that keep lists ``weights`` and ``biases`` and have ``feedforward(x)`` and ``backprop(x, y)``, which
+    returns (gradients of biases, gradients of weights), as in Nielsen's book: one example or a batch at a time, as
+    columns or as rows; whichever it takes is found by trying. Its gradients are those of the loss that is named to
+    ``compare_models``, such as ``"half_sum_squared_error"``.
+
+    Args:
+        network: an object as described; its arrays are written into.
+        spec: the network it claims to be, of layers that have a kernel and a bias.
+        dtype: what it is fed, "float64" or "float32".
+        gradient_scale: of a backprop of whole batches, "mean" or "sum" over the batch.
+
+    Raises:
+        ValueError: lists or methods cannot be found; says what was looked for.
+    """
+    return ForeignNetwork(network, spec, dtype, gradient_scale)
