@@ -9,11 +9,28 @@ from keras_models.runtime import keras
 Functional = keras.src.models.Functional
 
 
+class OperationCall(NamedTuple):
+    """One call of an operation that is no layer, such as ``x + y``.
+
+    Attributes:
+        operation: the ``keras.Operation``.
+        node: the call, with its arguments.
+    """
+
+    operation: Any
+    node: Any
+
+    @property
+    def name(self) -> str:
+        """The operation's name in the model."""
+        return str(self.operation.name)
+
+
 class Call(NamedTuple):
     """One call of a layer.
 
     Attributes:
-        layer: the layer, or another operation of a functional model.
+        layer: the layer, or an :class:`OperationCall` in a functional model.
         sources: positions of the values it is called on: 0 is the model's input, k + 1 the output of call k.
     """
 
@@ -60,12 +77,14 @@ def _unfold(model: Any, entry: int, calls: list[Call]) -> int:
             waiting.pop()
             continue
         operation, node_index, _ = tensor._keras_history
-        sources = operation._inbound_nodes[node_index].input_tensors
+        node = operation._inbound_nodes[node_index]
+        sources = node.input_tensors
         missing = [source for source in sources if id(source) not in found]
         if missing:
             waiting += reversed(missing)
             continue
-        found[id(tensor)] = _add(operation, tuple(found[id(source)] for source in sources), calls)
+        called = operation if isinstance(operation, keras.layers.Layer) else OperationCall(operation, node)
+        found[id(tensor)] = _add(called, tuple(found[id(source)] for source in sources), calls)
         waiting.pop()
     return found[id(model.outputs[0])]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class _Place:
-    """One Keras layer, the values it reads, its name in the specification, and the order of the values behind it."""
+    """One Keras layer or operation, what it reads, its name in the specification, and the order of values behind it."""
 
     layer: Any
     sources: tuple[int, ...]
+    operation: Callable[[Sequence[Any]], Any] | None
     name: str
     behind: Order
 
@@ -80,7 +81,7 @@ class ReadModel:
         self._places: list[_Place] = []
         variables: dict[str, Array] = {}
         specs, orders = [], [self._entry]
-        for at, ((layer, sources), name) in enumerate(zip(calls, names, strict=True)):
+        for at, ((layer, sources, operation), name) in enumerate(zip(calls, names, strict=True)):
             order = orders[sources[0]]
             specs.append(read_in_place(layer, at, names, sources, order.is_turned))
             own = variables_of(layer)
@@ -89,7 +90,7 @@ class ReadModel:
             orders.append(
                 Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
             )
-            self._places.append(_Place(layer, sources, name, orders[-1]))
+            self._places.append(_Place(layer, sources, operation, name, orders[-1]))
         self.notes = tuple(
             note for layer, found in zip(layers, specs, strict=True) for note in training_only.notes(layer, found)
         )
@@ -129,10 +130,10 @@ class ReadModel:
                 values = keras.ops.cast(values, self.spec.input_dtype)
             tensors = [values]
             for place in self._places:
-                options = {"training": training} if place.layer._call_has_training_arg else {}
-                layer = partial(place.layer, **options)
                 read = [tensors[source] for source in place.sources]
-                given = read if isinstance(place.layer, MERGES) else read[0]
+                options = {"training": training} if place.layer._call_has_training_arg else {}
+                layer = place.operation or partial(place.layer, **options)
+                given = read if place.operation or isinstance(place.layer, MERGES) else read[0]
                 tensors.append(self._by_xla(layer)(given) if self.channels_first else layer(given))
                 found[place.name] = place.behind.keras_last(np.asarray(tensors[-1].numpy()))
         return found

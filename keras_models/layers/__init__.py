@@ -46,7 +46,9 @@ from model_spec.streams import layer_seed
 LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
-    specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
+    specs.DepthwiseConv2D: KerasForm(
+        (keras.layers.DepthwiseConv2D, depthwise_conv2d.LAYER_SCALE), depthwise_conv2d.build, depthwise_conv2d.read
+    ),
     specs.SeparableConv2D: KerasForm((keras.layers.SeparableConv2D,), separable_conv2d.build, separable_conv2d.read),
     specs.Conv2DTranspose: KerasForm((keras.layers.Conv2DTranspose,), conv2d_transpose.build, conv2d_transpose.read),
     specs.Conv1D: KerasForm((keras.layers.Conv1D,), conv1d.build, conv1d.read),
@@ -104,6 +106,9 @@ def variables_of(layer: Any) -> dict[str, np.ndarray]:
     """Copies of a Keras layer's variables by name, as its specification has them."""
     if isinstance(layer, keras.layers.Normalization):
         return normalization.statistics(layer)
+    if isinstance(layer, depthwise_conv2d.LAYER_SCALE):
+        # (channels,) -> (1, 1, channels, 1)
+        return {"kernel": np.array(layer.gamma.numpy())[None, None, :, None]}
     return {variable.name: np.array(variable.numpy()) for variable in layer.weights}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from keras_models.computing_order import Functional
 from keras_models.layers.merging import MERGES
 from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, layer_entry
+from keras_models.reading.operation_entries import TENSOR_ENTRY, OperationEntry, is_operation, operation_entry
 from keras_models.reading.plain_objects import (
     LONGEST_LIST,
     Entry,
@@ -132,13 +133,20 @@ def _functional(
 ) -> tuple[Entry, list[Place]]:
     read: dict[str, tuple[Entry, list[Place], list[list[int | None]]]] = {}
     sources: dict[str, _Sources] = {}
+    operations: dict[str, OperationEntry] = {}
     for member in members:
         inner: list[list[int | None]] = []
-        mine, theirs = _member(where, member, inner)
+        operation = operation_entry(where, member) if is_operation(member) else None
+        mine, theirs = _member(where, member, inner) if operation is None else (operation.clean, [operation.place])
         name = as_text(f"a layer of {where}", member.get("name"))
         if name in read:
             refuse(f"{where} has two layers {shown(name)}")
         read[name] = mine, theirs, inner
+        if operation is not None:
+            operations[name] = operation
+            named = f"operation {shown(name)} ({mine['class_name']})"
+            sources[name] = [_source(named, history)[:2] for history in operation.histories], {}
+            continue
         nodes = member.get("inbound_nodes")
         if mine["class_name"] != INPUT:
             several = mine["class_name"] in _MERGES
@@ -169,7 +177,11 @@ def _functional(
                 ends[name] = _connect(theirs, [ends[source] for source, _ in parts])
             else:
                 ends[name], said[name] = ends[parts[0][0]], told
-            nodes = [[[flat_name(source), _node(read, source, number), 0, options] for source, number in parts]]
+            histories = [[flat_name(source), _node(read, source, number), 0] for source, number in parts]
+            if name in operations:
+                nodes = [operations[name].call(histories)]
+            else:
+                nodes = [[[*history, options] for history in histories]]
         clean.append({**mine, "name": flat_name(name), "inbound_nodes": nodes})
         places += theirs
     ends_of_model = {
@@ -247,20 +259,16 @@ def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
     if not isinstance(node, list) or not node or len(node) > LONGEST_LIST or (len(node) > 1 and not several):
         count = len(node) if isinstance(node, list) else 0
         refuse(f"{layer} takes {shown(count)} inputs; supported with several are {', '.join(sorted(_MERGES))}")
-    options, parts = as_table(layer, options), []
+    options, parts = dict(as_table(layer, options)), []
     for tensor in node:
         if isinstance(tensor, dict):
             only_keys(layer, tensor, {"class_name", "config"})
-            if tensor.get("class_name") != "__keras_tensor__":
+            if tensor.get("class_name") != TENSOR_ENTRY:
                 refuse(f"{layer} is called on {kind_of(tensor)}; only on outputs of layers it may be")
             tensor = as_table(layer, tensor.get("config")).get("keras_history")
-        if not isinstance(tensor, list) or len(tensor) not in (3, 4):
-            refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
-        name, index, of_outputs, *more = tensor
-        options = {**options, **(as_table(layer, more[0]) if more else {})}
-        if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
-            refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
-        parts.append((as_text(layer, name), index))
+        name, index, more = _source(layer, tensor)
+        options |= more
+        parts.append((name, index))
     for option, value in options.items():
         if not (value is None or (option == "training" and value is False)):
             refuse(
@@ -268,6 +276,16 @@ def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
                 f"supported are calls on the input alone"
             )
     return parts, {"training": False} if options.get("training") is False else {}
+
+
+def _source(layer: str, tensor: Any) -> tuple[str, int, Entry]:
+    """(name of a layer in front, number of its call, options of this layer's own call)."""
+    if not isinstance(tensor, list) or len(tensor) not in (3, 4):
+        refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
+    name, index, of_outputs, *more = tensor
+    if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
+        refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
+    return as_text(layer, name), index, as_table(layer, more[0]) if more else {}
 
 
 def _is_list_of_many(value: Any) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.layers.depthwise_conv2d import LAYER_SCALE
+from keras_models.layers.training_only import STOCHASTIC_DEPTH
 from keras_models.reading.options import activation_of, refuse
 from keras_models.runtime import keras
 
@@ -32,6 +34,7 @@ _ALONG_AXES = (
     keras.layers.UnitNormalization,
     keras.layers.Normalization,
     keras.layers.Permute,
+    LAYER_SCALE,
 )
 """What works along axes that are counted; channels-first images have other axes in these places."""
 
@@ -42,6 +45,9 @@ _IN_PLACES = (
     keras.layers.GroupNormalization,
 )
 """What rests on the places of features beside each other."""
+
+
+_OF_CONVNEXT = (LAYER_SCALE, STOCHASTIC_DEPTH)
 
 
 @dataclass
@@ -157,7 +163,9 @@ class Order:
 
     def after(self, layer: Any) -> Order:
         """The order behind a layer."""
-        shape = tuple(layer.compute_output_shape((None, *self.shape))[1:])
+        # Those of ConvNeXt have no compute_output_shape
+        keeps = isinstance(layer, _OF_CONVNEXT)
+        shape = self.shape if keeps else tuple(layer.compute_output_shape((None, *self.shape))[1:])
         features = None if isinstance(layer, keras.layers.Dense) else self.features
         if isinstance(layer, keras.layers.Flatten) and self.is_turned and layer.data_format == LAST:
             # [row, column, channel] -> its place in (channel, row, column)

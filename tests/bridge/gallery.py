@@ -501,7 +501,7 @@ MODELS = {
     ),
     "image classification": Model("examples/vision/image_classification_from_scratch", small_xception),
     "segmentation": Model("examples/vision/oxford_pets_image_segmentation", unet_xception),
-    "super resolution": Model("examples/vision/super_resolution_sub_pixel", sub_pixel, "Transpose"),
+    "super resolution": Model("examples/vision/super_resolution_sub_pixel", sub_pixel),
     "denoising autoencoder": Model(
         "examples/vision/autoencoder",
         line(
