@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models import ends
 from keras_models.layers import (
     activation,
     batch_normalization,
@@ -41,6 +42,7 @@ from keras_models.reading.options import refuse
 from keras_models.runtime import keras
 from model_spec import LayerSpec
 from model_spec import layers as specs
+from model_spec.layers.ends import InputPart, Outputs
 from model_spec.streams import layer_seed
 
 LAYERS: dict[type[LayerSpec], KerasForm] = {
@@ -145,6 +147,10 @@ def read_layer(layer: Any, name: str) -> LayerSpec:
     Raises:
         ValueError: a layer, or an option of one, that model_spec cannot say; named with what is supported.
     """
+    if isinstance(layer, ends.InputPart):
+        return InputPart(layer.shape, layer.start, name=name)
+    if isinstance(layer, ends.Outputs):
+        return Outputs(layer.keys, name=name)
     forms = readable()
     if type(layer) not in forms:
         raise refuse(layer, "this layer", supported())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras_models.computing_order import OperationCall, computing_order
+from keras_models.ends import ENDS
 from keras_models.layers.merging import MERGES
 from keras_models.reading.operations import as_layer, caller
 
@@ -28,14 +29,17 @@ def readable_calls(model: Any) -> list[ReadableCall]:
     """The calls of a built ``keras.Sequential`` or functional model in computing order; the last gives its output.
 
     Raises:
-        ValueError: another kind of model, one that has not been built, several inputs or outputs, an operation that
-            no layer stands for, a layer that is used twice or takes several inputs.
+        ValueError: another kind of model, one that has not been built, an operation that no layer stands for, a layer
+            that is used twice or takes several inputs.
     """
     calls = []
     seen: set[int] = set()
     for layer, sources in computing_order(model):
         if isinstance(layer, OperationCall):
             calls.append(ReadableCall(as_layer(layer), sources, caller(layer)))
+            continue
+        if isinstance(layer, ENDS):
+            calls.append(ReadableCall(layer, sources))
             continue
         if id(layer) in seen:
             raise ValueError(

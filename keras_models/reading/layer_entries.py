@@ -64,14 +64,14 @@ class Place:
         kind: its class.
         config: its options, looked at.
         claims: shapes (without the batch axis) that the file says its input has, None for sizes left open.
-        sources: the places it reads; None is the input of the model it stands in.
+        sources: the places it reads; None is the input of the model it stands in, a number one of several inputs.
     """
 
     name: str
     kind: Any
     config: Entry
     claims: list[list[int | None]] = field(default_factory=list)
-    sources: list[Place | None] = field(default_factory=lambda: [None], repr=False)
+    sources: list[Place | int | None] = field(default_factory=lambda: [None], repr=False)
 
 
 def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Place]]:

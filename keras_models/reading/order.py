@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.ends import InputPart, Outputs
 from keras_models.layers.depthwise_conv2d import LAYER_SCALE
 from keras_models.layers.training_only import STOCHASTIC_DEPTH
 from keras_models.reading.options import activation_of, refuse
@@ -79,6 +80,11 @@ class Order:
         }
         if len(set(kinds.values())) > 1 or (set(kinds.values()) <= {LAST} and FIRST in formats.values()):
             raise ValueError(f"the layers mix data formats: {formats}; give all of them the same")
+        if FIRST in kinds.values() and any(isinstance(layer, InputPart) for layer in layers):
+            raise ValueError(
+                "several inputs of which some are channels-first images are not supported; build the model on "
+                "channels-last images"
+            )
         return cls(len(shape) == 3 and FIRST in kinds.values(), shape)
 
     @property
@@ -143,6 +149,8 @@ class Order:
         """
         shape = tuple(layer.compute_output_shape([(None, *order.shape) for order in orders])[1:])
         first = orders[0]
+        if isinstance(layer, Outputs) and any(order.features is not None or order.is_turned for order in orders):
+            raise ValueError("the model ends with channels-first values; end it with a Dense or global pooling layer")
         if all(order.features is None for order in orders):
             return Order(first.channels_first, shape)
         places = [np.arange(order.shape[-1]) if order.features is None else order.features for order in orders]
