@@ -64,6 +64,12 @@ def load_samples(
         ValueError: the file cannot be read, or holds nothing that could be the inputs of this network.
         ImportError: a picture, and no Pillow.
     """
+    if spec.input_parts:
+        names = ", ".join(str(part.name) for part in spec.input_parts)
+        raise ValueError(
+            f"{spec.name!r} has several inputs ({names}), and a file of samples holds one; give them in Python, "
+            f"as a dict: predict(x), or bridge.convert(source, path, samples=x)"
+        )
     if path.suffix.lower() in ARRAYS:
         array = load_array(path)[:limit]
         x, notes = _fitted(array, spec)

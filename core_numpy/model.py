@@ -27,6 +27,7 @@ from model_spec import ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.keras_names import KerasNames
 from model_spec.regularizers import Regularizer
+from model_spec.several import outputs_of_row, refuse_several_outputs, row_of_outputs
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import non_negative_integer, one_of, positive_integer
 
@@ -222,14 +223,17 @@ class NumpyModel(KerasNames):
 
     # Inference
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Array:
-        """The network's output in inference mode, shape (examples, *output shape).
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
+        """The network's output in inference mode, shape (examples, *output shape); of several outputs a list or a dict.
+
+        Several inputs are given as a list in their order, or as a dict by their names, as in Keras.
 
         ``batch_size`` is the most rows computed at once; ``verbose`` is taken for Keras' sake: nothing is printed.
         """
         rows = None if batch_size is None else inputs.check_batch_size(batch_size, 1)
         x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
-        return self._infer(x, rows)
+        outputs = self._infer(x, rows)
+        return outputs if self.spec.outputs is None else outputs_of_row(outputs, self.spec)
 
     def _infer(self, x: Array, rows: int | None) -> Array:
         if not len(x):
@@ -249,6 +253,7 @@ class NumpyModel(KerasNames):
         """
         from model_spec import fitting
 
+        refuse_several_outputs(self.spec, "evaluate")
         fitting.warn_of_logits(self.spec, self.loss)
         inputs.check_batch_size(batch_size, 1)
         x = inputs.check_inputs(x, self.spec, self.dtype)
@@ -289,6 +294,7 @@ class NumpyModel(KerasNames):
         self, x: Any, y: Any, loss: Any = None, training: bool = False, dropout_call: int = 0
     ) -> Gradients:
         """The loss (with regularization penalties) and all its gradients."""
+        refuse_several_outputs(self.spec, "a loss")
         rule = self.loss if loss is None else loss_rules.get(loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
@@ -300,8 +306,13 @@ class NumpyModel(KerasNames):
             return self._gradients(result, *self._with_penalties(result.loss, flatten(result.gradients)))
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
-        """All gradients of sum(cotangent * output): the cotangent of the output pulled back."""
+        """All gradients of sum(cotangent * output): the cotangent of the output pulled back.
+
+        Of several outputs there is one cotangent each, in a list or a dict as ``predict`` gives them. The gradient of
+        several inputs is that of their row; ``activations`` has that of each, by its name.
+        """
         x = inputs.check_inputs(x, self.spec, self.dtype)
+        cotangent = row_of_outputs(cotangent, self.spec, "cotangent")
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         engine = self._running_engine()
@@ -426,6 +437,7 @@ class NumpyModel(KerasNames):
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one step on one batch; return the batch's loss before the step."""
+        refuse_several_outputs(self.spec, "training")
         x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.step(x, y)[0]

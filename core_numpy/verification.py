@@ -11,6 +11,7 @@ import numpy as np
 from core_numpy.model import NumpyModel
 from core_numpy.model_of_file import model_of
 from model_spec import weight_files
+from model_spec.several import row_of_outputs
 from model_spec.verdict import Verdict, combine, plain
 
 Array = np.ndarray
@@ -108,7 +109,7 @@ def repeat(model: NumpyModel, file: weight_files.WeightFile, path: str | Path) -
         for name, of_samples in zip(certificate["repeated"], kept["sums"], strict=True):
             found = np.array([signed_sum(example) for example in outputs[name]])
             errors[name] = _largest(found, of_samples[:, 0], of_samples[:, 1])
-        prediction = model.predict(kept["x"])
+        prediction = row_of_outputs(model.predict(kept["x"]), model.spec)
         errors[PREDICTION] = _largest(prediction, kept["outputs"], kept["output_bounds"])
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise weight_files.WeightFileError(f"{path} has a certificate that cannot be repeated: {error}") from None

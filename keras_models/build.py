@@ -11,6 +11,7 @@ from keras_models.layers.merging import MERGES
 from keras_models.runtime import floatx, keras
 from keras_models.weight_files import layer_variables
 from model_spec import ModelSpec
+from model_spec.layers.ends import InputPart, Outputs
 
 
 def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
@@ -24,9 +25,19 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
     # TensorFlow uses the model's name as the name of a graph scope, which takes no spaces or slashes.
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
     with floatx(dtype):
-        entry = keras.Input(spec.input_shape, dtype=spec.input_dtype or dtype)
-        layers, values = [], [entry]
+        dtype_in = spec.input_dtype or dtype
+        entries = [keras.Input(part.shape, name=part.name, dtype=dtype_in) for part in spec.input_parts]
+        entries = entries or [keras.Input(spec.input_shape, dtype=dtype_in)]
+        layers: list[Any] = []
+        # In place of the row that several inputs make, which no layer but their own reads
+        values: list[Any] = [entries[0]]
         for i, (layer, read) in enumerate(zip(spec.layers, spec.sources, strict=True)):
+            if isinstance(layer, InputPart):
+                values.append(entries[i])
+                continue
+            if isinstance(layer, Outputs):
+                values.append([values[at] for at in read])
+                continue
             in_front = border(layer, dtype)
             layers += [] if in_front is None else [in_front]
             layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
@@ -34,9 +45,11 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
                 inputs = [value if in_front is None else in_front(value) for value in (values[at] for at in read)]
                 values.append(layers[-1](inputs if isinstance(layers[-1], MERGES) else inputs[0]))
         if spec.is_chain:
-            model = keras.Sequential([entry, *layers], name=f"model_{name}")
+            model = keras.Sequential([*entries, *layers], name=f"model_{name}")
         else:
-            model = keras.Model(entry, values[-1], name=f"model_{name}")
+            keys = spec.output_keys
+            outputs = values[-1] if keys is None else dict(zip(keys, values[-1], strict=True))
+            model = keras.Model(entries if len(entries) > 1 else entries[0], outputs, name=f"model_{name}")
     found = {
         f"{layer.name}/{variable.name}": tuple(variable.shape)
         for layer in layers

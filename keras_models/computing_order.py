@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any, NamedTuple
 
+from keras_models.ends import InputPart, Outputs, keys_of_outputs, named_inputs
 from keras_models.runtime import keras
 
 Functional = keras.src.models.Functional
+
+
+class OperationCall(NamedTuple):
+    """One call of an operation that is no layer, such as ``x + y``.
+
+    Attributes:
+        operation: the ``keras.Operation``.
+        node: the call, with its arguments.
+    """
+
+    operation: Any
+    node: Any
+
+    @property
+    def name(self) -> str:
+        """The operation's name in the model."""
+        return str(self.operation.name)
 
 
 class Call(NamedTuple):
     """One call of a layer.
 
     Attributes:
-        layer: the layer, or another operation of a functional model.
+        layer: the layer, or an :class:`OperationCall` in a functional model.
         sources: positions of the values it is called on: 0 is the model's input, k + 1 the output of call k.
     """
 
@@ -22,58 +41,75 @@ class Call(NamedTuple):
 
 
 def computing_order(model: Any) -> list[Call]:
-    """The calls of a built ``keras.Sequential`` or functional model with one input and one output.
+    """The calls of a built ``keras.Sequential`` or functional model.
 
     What stands on no way to the output is left out. A branch is followed to its end before the next one begins, in
-    the order in which a merge names them.
+    the order in which a merge names them. Of a model with several inputs, value 0 is the row they make side by side,
+    and the first calls take it apart; of one with several outputs, the last call makes a row of them.
 
     Raises:
-        ValueError: another kind of model, one that has not been built, several inputs or outputs.
+        ValueError: another kind of model, one that has not been built, inputs or outputs that are nested.
     """
     calls: list[Call] = []
-    _unfold(model, 0, calls)
+    entries = [0]
+    if type(model) is Functional and len(model.inputs) > 1:
+        entries, start = [], 0
+        for name, tensor in named_inputs(model).items():
+            if None in tensor.shape[1:]:
+                raise ValueError(
+                    f"model {model.name!r} takes inputs of any size, {name} of {tuple(tensor.shape[1:])}; build it "
+                    f"with every size known, for instance keras.Input((28, 28, 1))"
+                )
+            part = InputPart(tuple(tensor.shape[1:]), start, name)
+            calls.append(Call(part, (0,)))
+            entries.append(len(calls))
+            start += part.size
+    ends = _unfold(model, entries, calls)
+    if len(ends) > 1:
+        taken = {call.layer.name for call in calls}
+        name = next(name for name in chain(["outputs"], (f"outputs_{at}" for at in count(1))) if name not in taken)
+        calls.append(Call(Outputs(keys_of_outputs(model), name), tuple(ends)))
     return calls
 
 
-def _unfold(model: Any, entry: int, calls: list[Call]) -> int:
-    """Add a model's calls, its input being the value at ``entry``; return where its output stands."""
+def _unfold(model: Any, entries: list[int], calls: list[Call]) -> list[int]:
+    """Add a model's calls, its inputs being the values at ``entries``; return where its outputs stand."""
     if type(model) is keras.Sequential:
         if not model.built:
             raise ValueError(f"model {model.name!r} has not been built; call it once, or begin it with keras.Input")
         for layer in model.layers:
-            entry = _add(layer, (entry,), calls)
-        return entry
+            entries = _add(layer, entries, calls)
+        return entries
     if type(model) is not Functional:
         raise ValueError(
             f"{type(model).__name__} {getattr(model, 'name', '')!r} can compute anything in its call; "
             f"supported are keras.Sequential and functional models (keras.Model(inputs, outputs))"
         )
-    for kind, tensors in (("input", model.inputs), ("output", model.outputs)):
-        if len(tensors) != 1:
-            way = "; take one at a time: keras.Model(model.input, model.outputs[0])" if kind == "output" else ""
-            raise ValueError(f"model {model.name!r} has {len(tensors)} {kind}s; supported are models with one{way}")
-    found = {id(model.inputs[0]): entry}
-    waiting = [model.outputs[0]]
+    found = {id(tensor): entry for tensor, entry in zip(model.inputs, entries, strict=True)}
+    waiting = list(reversed(model.outputs))
     while waiting:
         tensor = waiting[-1]
         if id(tensor) in found:
             waiting.pop()
             continue
         operation, node_index, _ = tensor._keras_history
-        sources = operation._inbound_nodes[node_index].input_tensors
+        node = operation._inbound_nodes[node_index]
+        sources = node.input_tensors
         missing = [source for source in sources if id(source) not in found]
         if missing:
             waiting += reversed(missing)
             continue
-        found[id(tensor)] = _add(operation, tuple(found[id(source)] for source in sources), calls)
+        called = operation if isinstance(operation, keras.layers.Layer) else OperationCall(operation, node)
+        ends = _add(called, [found[id(source)] for source in sources], calls)
+        found |= {id(output): end for output, end in zip(node.output_tensors, ends, strict=True)}
         waiting.pop()
-    return found[id(model.outputs[0])]
+    return [found[id(output)] for output in model.outputs]
 
 
-def _add(layer: Any, sources: tuple[int, ...], calls: list[Call]) -> int:
+def _add(layer: Any, sources: list[int], calls: list[Call]) -> list[int]:
     if isinstance(layer, keras.layers.InputLayer):
-        return sources[0]
-    if isinstance(layer, keras.Model) and len(sources) == 1:
-        return _unfold(layer, sources[0], calls)
-    calls.append(Call(layer, sources))
-    return len(calls)
+        return sources
+    if isinstance(layer, keras.Model):
+        return _unfold(layer, sources, calls)
+    calls.append(Call(layer, tuple(sources)))
+    return [len(calls)]

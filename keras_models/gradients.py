@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_models.computing_order import computing_order
-from keras_models.layers.merging import MERGES
+from keras_models.layers.merging import TAKES_LIST
 from keras_models.preactivations import captured_preactivations
 from keras_models.runtime import keras, tensorflow, without_tracing_warnings
 from keras_models.states import kept_states
@@ -54,7 +54,7 @@ def run_layers(model: Any, x: Any, training: bool) -> Forward:
     with captured_preactivations(call.layer for call in calls) as preactivations:
         for layer, sources in calls:
             takes_mode = isinstance(layer, (keras.layers.Dropout, keras.layers.BatchNormalization))
-            given = [values[at] for at in sources] if isinstance(layer, MERGES) else values[sources[0]]
+            given = [values[at] for at in sources] if isinstance(layer, TAKES_LIST) else values[sources[0]]
             output = layer(given, training=training) if takes_mode else layer(given)
             if output is given and sum(call.sources.count(sources[0]) for call in calls) > 1:
                 # A tensor of its own, whose gradient is that of this branch alone

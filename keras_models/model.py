@@ -14,6 +14,7 @@ import numpy as np
 from keras_models import gradients, trainer, weight_files
 from keras_models import training_state as states
 from keras_models.build import build_model
+from keras_models.ends import as_given
 from keras_models.layers.normalization import adopt_statistics
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
@@ -21,6 +22,7 @@ from keras_models.runtime import floatx
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, checkpoints, fitting, inputs, losses
 from model_spec.keras_names import KerasNames
 from model_spec.schedules import Schedule
+from model_spec.several import inputs_of_row, outputs_of_row, refuse_several_outputs, row_of_outputs
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
 
@@ -156,24 +158,33 @@ class KerasModel(KerasNames):
 
     # ---- inference
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> np.ndarray:
-        """Return the network's output in inference mode, shape (examples, *output shape), by Keras' own predict."""
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
+        """Return the network's output in inference mode, shape (examples, *output shape), by Keras' own predict.
+
+        Several outputs come as a list or a dict, as the specification has them.
+        """
         x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         if len(x) == 0:
-            return np.zeros((0, *self.spec.output_shape), self.dtype)
+            return outputs_of_row(np.zeros((0, *self.spec.output_shape), self.dtype), self.spec)
         with self._reading():
-            return np.asarray(self.keras_model.predict(x, batch_size=size, verbose=0))
+            found = self.keras_model.predict(self._given(x), batch_size=size, verbose=0)
+        return np.asarray(found) if self.spec.outputs is None else found
+
+    def _given(self, x: np.ndarray) -> Any:
+        """Checked inputs as the Keras model takes them."""
+        return as_given(self.keras_model, inputs_of_row(x, self.spec)) if self.spec.input_parts else x
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = None, verbose: int | str = 0) -> dict[str, float]:
         """Return {"loss": ..., "accuracy": ...} by Keras' own evaluate; no accuracy for losses on values."""
+        refuse_several_outputs(self.spec, "evaluate")
         fitting.warn_of_logits(self.spec, self._loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         with self._changing():
             self._compile(self._loss, y)
-            figures = self.keras_model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
+            figures = self.keras_model.evaluate(self._given(x), y, batch_size=size, verbose=0, return_dict=True)
         return {name: float(value) for name, value in figures.items()}
 
     def activations(
@@ -209,6 +220,7 @@ class KerasModel(KerasNames):
         ``activations`` holds every layer output and nonlinear preactivation the loss depends on. Behind a fused
         softmax or sigmoid there is no gradient of the last output; "dense/preactivation" is that of the logits.
         """
+        refuse_several_outputs(self.spec, "a loss")
         rule = self._loss if loss is None else losses.get(loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
@@ -228,6 +240,7 @@ class KerasModel(KerasNames):
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Return all gradients of ``sum(cotangent * output)``; ``cotangent`` has shape (examples, *output shape)."""
         x = inputs.check_inputs(x, self.spec, self.dtype)
+        cotangent = row_of_outputs(cotangent, self.spec, "cotangent")
         cotangent = inputs.check_cotangent(cotangent, len(x), self.spec.output_shape, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
@@ -317,12 +330,13 @@ class KerasModel(KerasNames):
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one training step on one batch; return the batch's loss before the step, penalties included."""
+        refuse_several_outputs(self.spec, "training")
         self._running()
         x = inputs.check_inputs(x, self.spec, self.dtype)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         with self._changing():
             self._compile(self._loss, y)
-            return trainer.train_on_batch(self.keras_model, x, y)
+            return trainer.train_on_batch(self.keras_model, self._given(x), y)
 
     def training_state(self) -> dict[str, np.ndarray]:
         """Return optimizer slots, iterations, moving statistics and dropout counters, as copies."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.ends import ENDS, InputPart, as_given
 from keras_models.layers import training_only, variables_of
-from keras_models.layers.merging import MERGES
+from keras_models.layers.merging import TAKES_LIST
 from keras_models.model import KerasModel
 from keras_models.reading import files
 from keras_models.reading.calls import readable_calls
@@ -25,16 +26,18 @@ from model_spec import ModelSpec, limits
 from model_spec.inputs import check_weights, check_x
 from model_spec.layers import Dropout
 from model_spec.model import INPUT_DTYPES
+from model_spec.several import inputs_of_row, row_of_inputs
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class _Place:
-    """One Keras layer, the values it reads, its name in the specification, and the order of the values behind it."""
+    """One Keras layer or operation, what it reads, its name in the specification, and the order of values behind it."""
 
     layer: Any
     sources: tuple[int, ...]
+    operation: Callable[[Sequence[Any]], Any] | None
     name: str
     behind: Order
 
@@ -67,29 +70,32 @@ class ReadModel:
         if not layers:
             raise ValueError(f"model {model.name!r} has no layers; give one with at least one")
         shape = tuple(model.inputs[0].shape[1:])
+        parts = [layer for layer in layers if isinstance(layer, InputPart)]
+        if parts:
+            shape = (sum(part.size for part in parts),)
         if None in shape:
             raise ValueError(
                 f"model {model.name!r} takes inputs of any size, {shape}; build it with every size known, "
                 f"for instance keras.Input((28, 28, 1))"
             )
         self.keras_model = model
-        self.dtype = _one_dtype(layers)
+        self.dtype = _one_dtype([layer for layer in layers if not isinstance(layer, ENDS)])
         names = unique_names([layer.name for layer in layers])
         self._entry = Order.at_input(layers, shape)
         self.channels_first = self._entry.is_turned
         self._places: list[_Place] = []
         variables: dict[str, Array] = {}
         specs, orders = [], [self._entry]
-        for at, ((layer, sources), name) in enumerate(zip(calls, names, strict=True)):
+        for at, ((layer, sources, operation), name) in enumerate(zip(calls, names, strict=True)):
             order = orders[sources[0]]
             specs.append(read_in_place(layer, at, names, sources, order.is_turned))
             own = variables_of(layer)
             variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
-            is_merge = isinstance(layer, MERGES)
+            is_merge = isinstance(layer, TAKES_LIST)
             orders.append(
                 Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
             )
-            self._places.append(_Place(layer, sources, name, orders[-1]))
+            self._places.append(_Place(layer, sources, operation, name, orders[-1]))
         self.notes = tuple(
             note for layer, found in zip(layers, specs, strict=True) for note in training_only.notes(layer, found)
         )
@@ -102,14 +108,21 @@ class ReadModel:
         self.spec = ModelSpec(plain_name(model.name), self._entry.example_shape(), tuple(specs), input_dtype)
         self.weights = check_weights(variables, self.spec.variable_shapes, self.dtype)
 
-    def predict(self, x: Any, batch_size: int | None = None) -> Array:
-        """The Keras model's own ``predict`` on channels-last inputs."""
-        x = check_x(x, self.spec.input_shape, self.dtype)
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+        """The Keras model's own ``predict`` on channels-last inputs; of several outputs a list or a dict."""
+        x = check_x(row_of_inputs(x, self.spec), self.spec.input_shape, self.dtype)
         with floatx(self.dtype):
             if self.channels_first:
                 run = self._by_xla(lambda values: self.keras_model(values, training=False))
-                return np.asarray(run(self._as_keras(x)))
-            return np.asarray(self.keras_model.predict(x, batch_size=batch_size, verbose=0))
+                found = run(self._as_keras(x))
+            else:
+                given = as_given(self.keras_model, inputs_of_row(x, self.spec)) if self.spec.input_parts else x
+                found = self.keras_model.predict(given, batch_size=batch_size, verbose=0)
+        if self.spec.outputs is None:
+            # One output may be in a list or a dict
+            (found,) = keras.tree.flatten(found)
+            return np.asarray(found)
+        return keras.tree.map_structure(np.asarray, found)
 
     def activations(
         self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False
@@ -121,7 +134,7 @@ class ReadModel:
         """
         if training and any(isinstance(layer, Dropout) for layer in self.spec.layers):
             raise ValueError("what a read model drops in training is not known; compare it in inference mode")
-        x = check_x(x, self.spec.input_shape, self.dtype)
+        x = check_x(row_of_inputs(x, self.spec), self.spec.input_shape, self.dtype)
         found = {}
         with floatx(self.dtype):
             values: Any = keras.ops.convert_to_tensor(self._as_keras(x))
@@ -129,10 +142,10 @@ class ReadModel:
                 values = keras.ops.cast(values, self.spec.input_dtype)
             tensors = [values]
             for place in self._places:
-                options = {"training": training} if place.layer._call_has_training_arg else {}
-                layer = partial(place.layer, **options)
                 read = [tensors[source] for source in place.sources]
-                given = read if isinstance(place.layer, MERGES) else read[0]
+                options = {"training": training} if place.layer._call_has_training_arg else {}
+                layer = place.operation or partial(place.layer, **options)
+                given = read if place.operation or isinstance(place.layer, TAKES_LIST) else read[0]
                 tensors.append(self._by_xla(layer)(given) if self.channels_first else layer(given))
                 found[place.name] = place.behind.keras_last(np.asarray(tensors[-1].numpy()))
         return found
@@ -154,7 +167,7 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
     arrays have to be plain, and sizes are bounded; Keras then builds from what was looked at, in its safe mode.
 
     Args:
-        source: a ``keras.Sequential`` or functional model with one input and one output, built of supported layers;
+        source: a ``keras.Sequential`` or functional model, built of supported layers;
             or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file of such a model, or of a file of weights only.
         spec: the network of a file of weights; of a whole model's file the weights alone are read then.
         bounds: what a model from a file may ask for; None for a file that you trust.
@@ -197,7 +210,12 @@ def _one_dtype(layers: list[Any]) -> str:
 
 def _input_dtype(model: Any, dtype: str) -> str | None:
     """What the model casts its inputs to, or None where that is a precision that holds them."""
-    found = str(model.inputs[0].dtype)
+    kinds = sorted({str(tensor.dtype) for tensor in model.inputs})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"model {model.name!r} casts its inputs to {' and '.join(kinds)}; supported is one kind for all of them"
+        )
+    found = kinds[0]
     if found in ("float32", "float64", dtype):
         return None
     if found not in INPUT_DTYPES:

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_models import callbacks as adapters
 from keras_models.batches import OrderedBatches, validation_batches
+from keras_models.ends import of_row
 from keras_models.losses import weights_for
 from model_spec import Callback, TrainingSpec, losses
 from model_spec.checkpoints import Progress
@@ -60,6 +61,8 @@ def fit(
     weights = weights_for(losses.get(training.loss), data.sample_weight, owner.spec.output_shape)
     batches = OrderedBatches(training, data, weights)
     validation = None if data.validation is None else validation_batches(data.validation, VALIDATION_BATCH_SIZE)
+    if owner.spec.input_parts:
+        validation = None if validation is None else validation.map(of_row(model, owner.spec))
     stopper, earlier = None, history.seconds
     stages: list[Any] = [adapters.Recorder(history, epochs, verbose), adapters.BatchOrder(batches)]
     if training.early_stopping is not None:
@@ -73,7 +76,7 @@ def fit(
     try:
         with frozen_model_accepted():
             model.fit(
-                batches.as_dataset(),
+                batches.as_dataset().map(of_row(model, owner.spec)) if owner.spec.input_parts else batches.as_dataset(),
                 initial_epoch=epochs if progress.ended else progress.epochs,
                 epochs=epochs,
                 verbose=0,
@@ -92,7 +95,7 @@ def fit(
             history.stopped_epoch = stopper.stopped_epoch or None
 
 
-def train_on_batch(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+def train_on_batch(model: Any, x: Any, y: np.ndarray) -> float:
     """One step of the compiled model on one batch, through Keras' own train_on_batch; return the batch's loss."""
     with frozen_model_accepted():
         # Keras resets its metrics at the start of train_on_batch, so that "loss" is this batch's alone.

@@ -13,6 +13,7 @@ from model_spec.callbacks import Callback
 from model_spec.inputs import check_inputs, check_y, floating_dtype, numeric, refuse_nonfinite
 from model_spec.model import ModelSpec
 from model_spec.outputs import final_activation
+from model_spec.several import refuse_several_outputs
 from model_spec.streams import held_out
 from model_spec.training import TrainingSpec
 from model_spec.validation import non_negative_integer, real
@@ -160,6 +161,7 @@ def check_fit(
     class_weight: Any = None,
 ) -> FitData:
     """Check everything ``fit`` is given, and split off the validation part where the training run asks for it."""
+    refuse_several_outputs(spec, "training")
     loss = losses.get(training.loss)
     warn_of_logits(spec, loss, stacklevel=4)
     x = check_inputs(x, spec, dtype)

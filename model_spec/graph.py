@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from model_spec.layers.base import LayerSpec, snake_case
+from model_spec.layers.ends import InputPart
 
 INPUT, ALWAYS_INPUT = "input", "_input"
 """What a layer calls the network's input; the second name is for networks with a layer that is called "input"."""
@@ -40,8 +41,15 @@ def resolve(model: str, layers: Sequence[LayerSpec]) -> Graph:
             output nobody reads.
     """
     positions = dict.fromkeys({ALWAYS_INPUT, input_name(layers)}, 0)
-    clean, sources = [], []
+    clean: list[LayerSpec] = []
+    sources: list[tuple[int, ...]] = []
+    parts = [str(layer.name) for layer in layers if isinstance(layer, InputPart)]
     for at, layer in enumerate(layers):
+        if isinstance(layer, InputPart):
+            clean.append(dataclasses.replace(layer, inputs=None))
+            sources.append((0,))
+            positions[str(layer.name)] = at + 1
+            continue
         read = (at,) if layer.inputs is None else tuple(_position(model, layer, n, positions, at) for n in layer.inputs)
         if layer.merges and len(read) < 2:
             raise ValueError(
@@ -52,6 +60,11 @@ def resolve(model: str, layers: Sequence[LayerSpec]) -> Graph:
             raise ValueError(
                 f"model {model!r}, layer {at} {layer.name!r}: {type(layer).__name__} takes one input, got "
                 f"{len(read)}: {layer.inputs}; merge them first, by Add or Concatenate"
+            )
+        if parts and 0 in read:
+            raise ValueError(
+                f"model {model!r}, layer {at} {layer.name!r} reads {INPUT!r}, and the network has several inputs; "
+                f"name one of {', '.join(parts)}"
             )
         clean.append(dataclasses.replace(layer, inputs=None) if read == (at,) and layer.inputs is not None else layer)
         sources.append(read)

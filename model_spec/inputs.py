@@ -10,6 +10,7 @@ import numpy as np
 from model_spec import losses
 from model_spec.model import ModelSpec
 from model_spec.names import printable
+from model_spec.several import row_of_inputs
 from model_spec.validation import non_negative_integer, positive_integer
 
 Array = np.ndarray
@@ -91,9 +92,9 @@ def check_inputs(x: Any, spec: ModelSpec, dtype: Any, *, name: str = "x", allow_
     """Return x as :func:`check_x` does, with the values a network's inputs are cast to (``spec.input_dtype``).
 
     Whole numbers are cut off towards zero, as Keras' cast does. Values the type does not reach are refused: what a cast
-    makes of them depends on the processor.
+    makes of them depends on the processor. Several inputs, a list or a dict, come back as the one row they travel in.
     """
-    array = check_x(x, spec.input_shape, dtype, name=name, allow_empty=allow_empty)
+    array = check_x(row_of_inputs(x, spec, name), spec.input_shape, dtype, name=name, allow_empty=allow_empty)
     if spec.input_dtype is None:
         return array
     kind = np.dtype(spec.input_dtype)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from model_spec.graph import Graph, Sources, connected_to, resolve, with_unique_names
 from model_spec.layers import Dropout, LayerSpec
+from model_spec.layers.ends import InputPart, Outputs, input_parts, outputs_layer
 from model_spec.names import check_folder_name, shown
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of, shape
@@ -23,23 +25,31 @@ class ModelSpec:
 
     Args:
         name: the model's name; results are kept in folders of this name, so a folder must be able to have it.
-        input_shape: shape of one example, without the batch axis, channels last.
+        input_shape: shape of one example, without the batch axis, channels last; {name: shape} where the network has
+            several inputs, which layers name in their ``inputs``. It is then kept as the shape of the row that all of
+            them make side by side, and ``input_parts`` has their names and shapes.
         layers: the layers in computing order: each reads earlier ones, and the last gives the network's output.
             Unnamed ones get Keras-style names (``conv2d``, ``conv2d_1``).
         input_dtype: what inputs are cast to before the first layer, as ``keras.Input(dtype="uint8")`` does: one of
             :data:`INPUT_DTYPES`; None leaves them as they are, in the model's own precision.
+        outputs: names of the layers whose outputs the network gives, where there are several; a dict {key: name} lets
+            it give them as a dict. None is the last layer.
 
     Raises:
         ValueError: names the layer, its position, the shape that came, what was expected and how to fix it.
     """
 
     name: str
-    input_shape: Shape
+    input_shape: Any
     layers: tuple[LayerSpec, ...]
     input_dtype: str | None = None
+    outputs: Any = None
 
     def __post_init__(self) -> None:
         check_folder_name("a model's name", self.name)
+        parts = input_parts(self.name, self.input_shape) if isinstance(self.input_shape, Mapping) else ()
+        if parts:
+            object.__setattr__(self, "input_shape", (sum(part.size for part in parts),))
         object.__setattr__(self, "input_shape", shape("input_shape", self.input_shape))
         if self.input_dtype is not None:
             one_of("input_dtype", self.input_dtype, INPUT_DTYPES)
@@ -55,14 +65,43 @@ class ModelSpec:
         for position, layer in enumerate(layers):
             if not isinstance(layer, LayerSpec):
                 raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {shown(layer)}")
+        if not any(isinstance(layer, InputPart) for layer in layers):
+            layers = (*parts, *layers)
+        if self.outputs is not None and not isinstance(layers[-1], Outputs):
+            layers = (*layers, outputs_layer(self.name, self.outputs))
         graph = resolve(self.name, with_unique_names(layers))
         object.__setattr__(self, "layers", graph.layers)
+        last = graph.layers[-1]
+        object.__setattr__(self, "outputs", tuple(last.inputs) if isinstance(last, Outputs) else None)
         self.__dict__["_graph"] = graph
         self.output_shapes  # noqa: B018 - computing the shapes is the check
 
     @cached_property
     def _graph(self) -> Graph:
         return resolve(self.name, self.layers)
+
+    @property
+    def input_parts(self) -> tuple[InputPart, ...]:
+        """The inputs of a network with several, in order; none of a network with one."""
+        return tuple(layer for layer in self.layers if isinstance(layer, InputPart))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the layers that give the network's outputs."""
+        return (str(self.layers[-1].name),) if self.outputs is None else tuple(self.outputs)
+
+    @property
+    def output_keys(self) -> tuple[str, ...] | None:
+        """What several outputs are called in the dict they are given as; None where they are given as a list."""
+        last = self.layers[-1]
+        return last.keys if isinstance(last, Outputs) else None
+
+    @property
+    def shapes_of_outputs(self) -> dict[str, Shape]:
+        """{name: shape} of each output, by its key where there are keys."""
+        known = {str(layer.name): size for layer, size in zip(self.layers, self.output_shapes, strict=True)}
+        names = self.output_names
+        return {key: known[name] for key, name in zip(self.output_keys or names, names, strict=True)}
 
     @property
     def sources(self) -> Sources:
@@ -100,7 +139,7 @@ class ModelSpec:
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of the network's output, without the batch axis."""
+        """Shape of the network's output, without the batch axis; of several, that of the row they make."""
         return self.output_shapes[-1]
 
     @cached_property
@@ -163,22 +202,33 @@ class ModelSpec:
         return dataclasses.replace(self, layers=tuple(layers))
 
     def summary(self) -> str:
-        """The layers with output shapes, parameter counts and, where they branch, what they read, as a text table."""
+        """The layers with output shapes, parameter counts and, where they branch, what they read, as a text table.
+
+        Several inputs stand in front, as Keras' InputLayers, and the names of several outputs at the end.
+        """
         rows = [("Layer", "Output shape", "Parameters", "Connected to")]
         reads = connected_to(self.layers, self.sources)
         for layer, before, after, read in zip(self.layers, self.input_shapes, self.output_shapes, reads, strict=True):
+            if isinstance(layer, Outputs):
+                continue
+            if isinstance(layer, InputPart):
+                rows.append((f"{layer.name}: InputLayer", str(after), "0", ""))
+                continue
             count = sum(element_count(size) for size in layer.parameter_shapes(before).values())
             alone = dataclasses.replace(layer, inputs=None).describe()
             rows.append((f"{layer.name}: {alone}", str(after), f"{count:,}", read))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c, _ in rows]
         if not self.is_chain:
-            lines = [f"{line}  {read}" for line, (*_, read) in zip(lines, rows, strict=True)]
+            lines = [f"{line}  {read}".rstrip() for line, (*_, read) in zip(lines, rows, strict=True)]
         frozen = self.parameter_count - sum(
             element_count(self.parameter_shapes[name]) for name in self.trainable_parameters
         )
         lines.insert(1, "-" * max(map(len, lines[: 1 if self.is_chain else None])))
-        lines.insert(0, f"Model {self.name}: input {self.input_shape}")
+        parts = ", ".join(f"{part.name} {part.shape}" for part in self.input_parts)
+        lines.insert(0, f"Model {self.name}: " + (f"inputs {parts}" if parts else f"input {self.input_shape}"))
+        if self.outputs is not None:
+            lines.append(f"Outputs: {', '.join(f'{key} {size}' for key, size in self.shapes_of_outputs.items())}")
         lines.append(f"Parameters: {self.parameter_count:,}" + (f" (frozen: {frozen:,})" if frozen else ""))
         return "\n".join(lines)
 

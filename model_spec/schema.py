@@ -17,6 +17,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string"}
 
+_SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 1}}
+
 
 def json_schema() -> dict[str, Any]:
     """The schema: names of layers and options, their defaults, and simple types; values are checked when it is read.
@@ -36,12 +38,18 @@ def json_schema() -> dict[str, Any]:
             "version": {"const": SCHEMA_VERSION},
             "name": {"type": "string", "description": "letters, digits and _.-"},
             "input_shape": {
-                "type": "array",
-                "items": {"type": "integer", "minimum": 1},
-                "description": "of one example, such as [28, 28, 1]",
+                "anyOf": [_SHAPE, {"type": "object", "minProperties": 2, "additionalProperties": _SHAPE}],
+                "description": "of one example, such as [28, 28, 1]; a table of names and shapes for several inputs",
             },
             "input_dtype": {"type": "string", "description": "what Keras casts inputs to, where it is not a float"},
             "layers": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/layer"}},
+            "outputs": {
+                "anyOf": [
+                    {"type": "array", "minItems": 2, "items": {"type": "string"}},
+                    {"type": "object", "minProperties": 2, "additionalProperties": {"type": "string"}},
+                ],
+                "description": "the layers whose outputs the network gives, where there are several",
+            },
             "training": _training(),
             "data": {
                 "type": "object",

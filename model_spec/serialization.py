@@ -10,6 +10,7 @@ from typing import Any
 
 from model_spec import constraints, initializers, limits, regularizers, untrusted
 from model_spec.layers import LAYERS
+from model_spec.layers.ends import is_end
 from model_spec.limits import Limits
 from model_spec.model import ModelSpec
 from model_spec.names import nearest, printable, shown
@@ -51,18 +52,27 @@ def to_dict(specification: Any) -> dict[str, Any]:
     """Return a model, a training run or any part of them as plain dicts, lists, numbers and strings."""
     if isinstance(specification, ModelSpec):
         cast = {} if specification.input_dtype is None else {"input_dtype": specification.input_dtype}
+        parts = {str(part.name): list(part.shape) for part in specification.input_parts}
         return {
             "version": SCHEMA_VERSION,
             "name": specification.name,
-            "input_shape": list(specification.input_shape),
+            "input_shape": parts or list(specification.input_shape),
             **cast,
-            "layers": [to_dict(layer) for layer in specification.layers],
+            "layers": [to_dict(layer) for layer in specification.layers if not is_end(layer)],
+            **_outputs(specification),
         }
     entry: dict[str, Any] = {"type": type(specification).__name__}
     for item in dataclasses.fields(specification):
         if item.name != "inputs" or specification.inputs is not None:
             entry[item.name] = _plain(getattr(specification, item.name))
     return entry
+
+
+def _outputs(spec: ModelSpec) -> dict[str, Any]:
+    if spec.outputs is None:
+        return {}
+    keys = spec.output_keys
+    return {"outputs": list(spec.outputs) if keys is None else dict(zip(keys, spec.outputs, strict=True))}
 
 
 def _plain(value: Any) -> Any:
@@ -124,7 +134,9 @@ def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAUL
         raise ValueError(
             f"this model has schema version {shown(version)}, this program reads {SCHEMA_VERSION}; update the program"
         )
-    unknown = sorted(set(entry) - {"version", "name", "input_shape", "input_dtype", "layers", *BESIDE_A_MODEL})
+    unknown = sorted(
+        set(entry) - {"version", "name", "input_shape", "input_dtype", "layers", "outputs", *BESIDE_A_MODEL}
+    )
     missing = sorted({"name", "input_shape", "layers"} - set(entry))
     if unknown or missing:
         raise ValueError(
@@ -141,7 +153,7 @@ def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAUL
             layers.append(from_dict(layer))
         except ValueError as error:
             raise ValueError(f"model {shown(entry['name'])}, layer {position}: {error}") from None
-    spec = ModelSpec(entry["name"], entry["input_shape"], tuple(layers), entry.get("input_dtype"))
+    spec = ModelSpec(entry["name"], entry["input_shape"], tuple(layers), entry.get("input_dtype"), entry.get("outputs"))
     if bounds is not None:
         bounds.check(spec)
     return spec

@@ -24,6 +24,11 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None and not options.output.parent.is_dir():
         raise ValueError(f"no folder {options.output.parent} to write {options.output.name} into; make it first")
     model = core_numpy.load(options.model)
+    if model.spec.outputs is not None:
+        raise ValueError(
+            f"{options.model} gives {len(model.spec.outputs)} outputs, and this command shows one; "
+            f"ask for them in Python: core_numpy.load({str(options.model)!r}).predict(x)"
+        )
     samples = load_samples(options.images, model.spec, model.weights, options.divide_by, options.ground, options.limit)
     loss = None if model.compiled_as is None else model.loss
     predictions = interpret(model.spec, model.predict(samples.x), loss)

@@ -16,6 +16,7 @@ from core_numpy import NumpyModel
 from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
 from model_spec.inputs import check_inputs, check_x
+from model_spec.several import row_of_inputs, row_of_outputs
 from model_spec.verdict import Verdict, combine, largest, plain
 
 Array = np.ndarray
@@ -139,7 +140,7 @@ def certify(ours: NumpyModel, theirs: Any, samples: Any, seed: int, facts: dict[
         x, drawn_from = _drawn(ours, seed, rows)
     else:
         # Keras casts what its inputs are cast to by itself
-        x, drawn_from = check_x(samples, ours.spec.input_shape, ours.dtype), "given"
+        x, drawn_from = check_x(row_of_inputs(samples, ours.spec), ours.spec.input_shape, ours.dtype), "given"
         check_inputs(x, ours.spec, ours.dtype)
         still = unmoved_layers(ours, x, rows)
         if still:
@@ -231,9 +232,11 @@ class _Comparison:
             if step.ends_layer:
                 name = step.name
                 self._judge(mine.pop(name), others.pop(name), expected[value_name(step)], place, name, name, part)
-        sides = self.predicting.predict(x), self.theirs.predict(x)
-        self._judge(*sides, expected[value_name(last)], replace(place, path="graph"), PREDICTION, last.name, part)
-        self.repeatable.keep_outputs(sides[1], expected[value_name(last)], part, dtype)
+        spec = self.ours.spec
+        folded, other = (row_of_outputs(side.predict(x), spec) for side in (self.predicting, self.theirs))
+        output, place = expected[value_name(last)], replace(place, path="graph")
+        self._judge(folded, other, output, place, PREDICTION, last.name, part)
+        self.repeatable.keep_outputs(other, output, part, dtype)
 
     def _judge(
         self, mine: Array, other: Array, expected: Expected, place: Place, tensor: str, layer: str, part: slice

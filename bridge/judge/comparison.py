@@ -22,6 +22,7 @@ from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
 from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
+from model_spec.several import refuse_several_outputs, row_of_outputs
 from model_spec.verdict import Verdict
 
 Array = np.ndarray
@@ -50,7 +51,7 @@ FAST = "fast"
 def compare(
     spec: ModelSpec,
     x: Any,
-    y: Any,
+    y: Any = None,
     seed: int = 0,
     dtype: str | Sequence[str] = DTYPES,
     loss: Any = None,
@@ -69,7 +70,7 @@ def compare(
     Args:
         spec: the network.
         x: inputs (examples, *input shape).
-        y: targets in the form the loss needs.
+        y: targets in the form the loss needs; None leaves the loss out, as it has to be for several outputs.
         seed: of the random variables and cotangents.
         dtype: one precision or several; both by default. float64 proves the algorithm, float32 says which side is
             nearer to the float64 truth.
@@ -152,6 +153,8 @@ def compare_models(
     spec, dtype = reference.spec, str(reference.dtype)
     rule = loss_rules.get(loss)
     x = inputs.check_inputs(x, spec, dtype)
+    if y is not None:
+        refuse_several_outputs(spec, "a loss")
     y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
     cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
@@ -270,11 +273,11 @@ def _refuse_different_weights(a: Any, b: Any) -> None:
         raise DifferentWeightsError(differing)
 
 
-def _predictions(a: Any, b: Any, x: Array) -> tuple[Any, Any]:
+def _predictions(a: Any, b: Any, x: Array, spec: ModelSpec) -> tuple[Any, Any]:
     # Each side gets a copy: one that writes into its input changes neither the other's nor the caller's. What comes
     # out may be a buffer that the next call writes into
-    first = a.predict(x.copy())
-    return first.copy() if isinstance(first, np.ndarray) else first, b.predict(x.copy())
+    first = row_of_outputs(a.predict(x.copy()), spec)
+    return first.copy() if isinstance(first, np.ndarray) else first, row_of_outputs(b.predict(x.copy()), spec)
 
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
@@ -284,18 +287,22 @@ def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: b
     if not training and (is_fast or place.path != "eager"):
         # Where nothing inside is looked at, a graph or a plan may fuse operations
         last = model.network.steps[-1].name
-        rows.append(judge(*_predictions(a, b, x), expected[last], place, f"{last} by predict", last))
+        rows.append(
+            judge(*_predictions(a, b, x, model.network.spec), expected[last], place, f"{last} by predict", last)
+        )
         if is_fast:
             # One image takes another way through the plans than a batch
             of_one = expected[last].examples(1)
-            rows.append(judge(*_predictions(a, b, x[:1]), of_one, place, f"{last} of one example", last))
+            rows.append(
+                judge(*_predictions(a, b, x[:1], model.network.spec), of_one, place, f"{last} of one example", last)
+            )
     if is_fast:
         return rows
     if not (offers(a, ShowsValues) and offers(b, ShowsValues)):
         if training:
             return []
         last = model.network.steps[-1].name
-        return [judge(*_predictions(a, b, x), expected[last], place, last, last)]
+        return [judge(*_predictions(a, b, x, model.network.spec), expected[last], place, last, last)]
     sides = [side.activations(x.copy(), training=training, preactivations=True) for side in (a, b)]
     for step in model.network.steps:
         name = value_name(step)

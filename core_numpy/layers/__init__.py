@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core_numpy.contract import Layer
 from model_spec import layers as specs
+from model_spec.layers.ends import ENDS as SPECS_OF_ENDS
 from model_spec.lazy_table import LazyTable
 
 LAYERS: LazyTable[type[Layer]] = LazyTable(
@@ -64,6 +65,10 @@ def build_layer(spec: specs.LayerSpec) -> Layer:
         ValueError: a layer this backend does not know, with the list of those it knows.
     """
     name = type(spec).__name__
+    if SPECS_OF_ENDS.get(name) is type(spec):
+        from core_numpy.layers import ends  # few networks have several inputs or outputs
+
+        return ends.ENDS[name](spec)
     if name not in LAYERS or specs.LAYERS.get(name) is not type(spec):
         raise ValueError(f"layer {spec.name!r}: core_numpy has no {name}; it has {', '.join(LAYERS)}")
     if name == "Conv2D" and spec.groups > 1:  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models import ends
 from keras_models.layers import (
     activation,
     batch_normalization,
@@ -41,12 +42,15 @@ from keras_models.reading.options import refuse
 from keras_models.runtime import keras
 from model_spec import LayerSpec
 from model_spec import layers as specs
+from model_spec.layers.ends import InputPart, Outputs
 from model_spec.streams import layer_seed
 
 LAYERS: dict[type[LayerSpec], KerasForm] = {
     specs.Dense: KerasForm((keras.layers.Dense,), dense.build, dense.read),
     specs.Conv2D: KerasForm((keras.layers.Conv2D,), conv2d.build, conv2d.read),
-    specs.DepthwiseConv2D: KerasForm((keras.layers.DepthwiseConv2D,), depthwise_conv2d.build, depthwise_conv2d.read),
+    specs.DepthwiseConv2D: KerasForm(
+        (keras.layers.DepthwiseConv2D, depthwise_conv2d.LAYER_SCALE), depthwise_conv2d.build, depthwise_conv2d.read
+    ),
     specs.SeparableConv2D: KerasForm((keras.layers.SeparableConv2D,), separable_conv2d.build, separable_conv2d.read),
     specs.Conv2DTranspose: KerasForm((keras.layers.Conv2DTranspose,), conv2d_transpose.build, conv2d_transpose.read),
     specs.Conv1D: KerasForm((keras.layers.Conv1D,), conv1d.build, conv1d.read),
@@ -104,6 +108,9 @@ def variables_of(layer: Any) -> dict[str, np.ndarray]:
     """Copies of a Keras layer's variables by name, as its specification has them."""
     if isinstance(layer, keras.layers.Normalization):
         return normalization.statistics(layer)
+    if isinstance(layer, depthwise_conv2d.LAYER_SCALE):
+        # (channels,) -> (1, 1, channels, 1)
+        return {"kernel": np.array(layer.gamma.numpy())[None, None, :, None]}
     return {variable.name: np.array(variable.numpy()) for variable in layer.weights}
 
 
@@ -140,6 +147,10 @@ def read_layer(layer: Any, name: str) -> LayerSpec:
     Raises:
         ValueError: a layer, or an option of one, that model_spec cannot say; named with what is supported.
     """
+    if isinstance(layer, ends.InputPart):
+        return InputPart(layer.shape, layer.start, name=name)
+    if isinstance(layer, ends.Outputs):
+        return Outputs(layer.keys, name=name)
     forms = readable()
     if type(layer) not in forms:
         raise refuse(layer, "this layer", supported())

@@ -1,4 +1,4 @@
-"""DepthwiseConv2D in Keras: built and read."""
+"""DepthwiseConv2D in Keras: built and read, also from ConvNeXt's LayerScale, a factor of its own for each channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from keras_models.layers.border import after_border
 from keras_models.layers.dense import read_weighted
 from keras_models.layers.form import Common, Seeds, variable_options
 from keras_models.runtime import keras
+from model_spec import initializers
 from model_spec import layers as specs
+
+LAYER_SCALE = keras.src.applications.convnext.LayerScale
 
 
 def build(layer: specs.DepthwiseConv2D, seeds: Seeds, common: Common) -> Any:
@@ -31,7 +34,10 @@ def build(layer: specs.DepthwiseConv2D, seeds: Seeds, common: Common) -> Any:
 
 
 def read(layer: Any, common: Common) -> specs.LayerSpec:
-    """Its windows, function, first values and penalties."""
+    """Its windows, function, first values and penalties; those of a LayerScale are cells and none."""
+    if isinstance(layer, LAYER_SCALE):
+        first = initializers.Constant(float(layer.init_values))
+        return specs.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=first, **common)
     return specs.DepthwiseConv2D(
         tuple(layer.kernel_size),
         tuple(layer.strides),

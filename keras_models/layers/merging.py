@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_models.ends import Outputs
 from keras_models.layers.form import Common, KerasForm, Seeds
 from keras_models.runtime import keras
 from model_spec import layers as specs
@@ -17,7 +18,10 @@ MERGES = (
     keras.layers.Minimum,
     keras.layers.Concatenate,
 )
-"""The layers that are called on a list of tensors."""
+"""The layers that merge tensors."""
+
+TAKES_LIST = (*MERGES, Outputs)
+"""What is called on a list of tensors."""
 
 
 def merge(keras_kind: Any, kind: type[specs.LayerSpec]) -> KerasForm:

@@ -9,7 +9,14 @@ from keras_models.layers.form import Common, KerasForm
 from keras_models.runtime import keras
 from model_spec import layers as specs
 
-NOISE = (keras.layers.GaussianNoise, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
+STOCHASTIC_DEPTH = keras.src.applications.convnext.StochasticDepth
+
+NOISE = (
+    keras.layers.GaussianNoise,
+    keras.layers.GaussianDropout,
+    keras.layers.AlphaDropout,
+    STOCHASTIC_DEPTH,
+)
 PENALTIES = (keras.layers.ActivityRegularization,)
 AUGMENTATION = tuple(
     kind

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from keras_models.computing_order import Call, computing_order
+from keras_models.computing_order import OperationCall, computing_order
+from keras_models.ends import ENDS
 from keras_models.layers.merging import MERGES
-from keras_models.runtime import keras
+from keras_models.reading.operations import as_layer, caller
 
 
-def readable_calls(model: Any) -> list[Call]:
+class ReadableCall(NamedTuple):
+    """One call of a layer, or of an operation with a layer that stands for it.
+
+    Attributes:
+        layer: the layer, or the stock layer that computes what a bare operation computes.
+        sources: as in :class:`Call`.
+        operation: the bare operation itself, as a function of the tensors it reads; None of a layer.
+    """
+
+    layer: Any
+    sources: tuple[int, ...]
+    operation: Callable[[Sequence[Any]], Any] | None = None
+
+
+def readable_calls(model: Any) -> list[ReadableCall]:
     """The calls of a built ``keras.Sequential`` or functional model in computing order; the last gives its output.
 
     Raises:
-        ValueError: another kind of model, one that has not been built, several inputs or outputs, operations that are
-            no layers, a layer that is used twice or takes several inputs.
+        ValueError: another kind of model, one that has not been built, an operation that no layer stands for, a layer
+            that is used twice or takes several inputs.
     """
-    calls = computing_order(model)
+    calls = []
     seen: set[int] = set()
-    for layer, sources in calls:
-        if not isinstance(layer, keras.layers.Layer):
-            raise ValueError(
-                f"operation {layer.name!r} ({type(layer).__name__}) is no layer; supported are layers, "
-                f"so write keras.layers.Activation('relu') in place of keras.ops.relu"
-            )
+    for layer, sources in computing_order(model):
+        if isinstance(layer, OperationCall):
+            calls.append(ReadableCall(as_layer(layer), sources, caller(layer)))
+            continue
+        if isinstance(layer, ENDS):
+            calls.append(ReadableCall(layer, sources))
+            continue
         if id(layer) in seen:
             raise ValueError(
                 f"layer {layer.name!r} is used more than once, and a specification has no shared weights; "
@@ -35,4 +52,5 @@ def readable_calls(model: Any) -> list[Call]:
                 f"supported with several are {', '.join(kind.__name__ for kind in MERGES)}"
             )
         seen.add(id(layer))
+        calls.append(ReadableCall(layer, sources))
     return calls

@@ -8,12 +8,13 @@ holds nothing that has not been looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keras_models.computing_order import Functional
 from keras_models.layers.merging import MERGES
 from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, layer_entry
+from keras_models.reading.operation_entries import TENSOR_ENTRY, OperationEntry, is_operation, operation_entry
 from keras_models.reading.plain_objects import (
     LONGEST_LIST,
     Entry,
@@ -57,11 +58,28 @@ class Configuration:
         name: of the model.
         clean: the configuration for Keras to build from.
         places: the layers in the order data runs through them, nested models taken apart.
+        ends: its inputs and outputs, where there are several of them.
     """
 
     name: str
     clean: Entry
     places: list[Place]
+    ends: Ends
+
+
+@dataclass
+class Ends:
+    """The inputs and outputs of the whole model.
+
+    Attributes:
+        inputs: {name: shape, None for sizes left open} of several inputs in order; none where there is one.
+        outputs: the places that give several outputs; none where there is one.
+        keys: what they are called where they are given as a dict.
+    """
+
+    inputs: dict[str, list[int | None]] = field(default_factory=dict)
+    outputs: list[Place] = field(default_factory=list)
+    keys: tuple[str, ...] | None = None
 
 
 def read_configuration(entry: Any) -> Configuration:
@@ -75,12 +93,16 @@ def read_configuration(entry: Any) -> Configuration:
     not_opened = ("compile_config", "keras_version", "backend")
     entry = {key: value for key, value in as_table("the configuration", entry).items() if key not in not_opened}
     claims: list[list[int | None]] = []
-    clean, places = _model(entry, claims)
-    return Configuration(clean["config"]["name"], clean, places)
+    ends = Ends()
+    clean, places = _model(entry, claims, ends)
+    return Configuration(clean["config"]["name"], clean, places, ends)
 
 
-def _model(entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Place]]:
-    """A model of the configuration; ``claims`` about its input go to its first layer."""
+def _model(entry: Entry, claims: list[list[int | None]], root: Ends | None = None) -> tuple[Entry, list[Place]]:
+    """A model of the configuration; ``claims`` about its input go to its first layer.
+
+    ``root`` is filled with the inputs and outputs of the whole model; a model in it has one of each.
+    """
     name = class_name_of("the model", entry)
     if name not in _MODELS:
         refuse(f"the model ({shown(name)}) can compute anything in its call; supported are Sequential and Functional")
@@ -99,7 +121,7 @@ def _model(entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Pl
     trainable = {"trainable": bool(config.get("trainable", True))}
     if _MODELS[name] is Functional:
         only_keys(where, config, {"name", "trainable", "dtype", "layers", "input_layers", "output_layers"})
-        clean, places = _functional(where, config, members, claims)
+        clean, places = _functional(where, config, members, claims, root)
         identity = {"module": Functional.__module__, "class_name": "Functional", "registered_name": "Functional"}
     else:
         only_keys(where, config, {"name", "trainable", "dtype", "layers", "build_input_shape"})
@@ -113,7 +135,7 @@ def _sequential(
 ) -> tuple[Entry, list[Place]]:
     clean: list[Entry] = []
     places: list[Place] = []
-    end: Place | None = None
+    end: Place | int | None = None
     shape = config.get("build_input_shape")
     if shape is not None:
         claims.append(as_shape(where, shape))
@@ -128,26 +150,34 @@ def _sequential(
 
 
 def _functional(
-    where: str, config: Entry, members: list[Any], claims: list[list[int | None]]
+    where: str, config: Entry, members: list[Any], claims: list[list[int | None]], root: Ends | None
 ) -> tuple[Entry, list[Place]]:
     read: dict[str, tuple[Entry, list[Place], list[list[int | None]]]] = {}
     sources: dict[str, _Sources] = {}
+    operations: dict[str, OperationEntry] = {}
     for member in members:
         inner: list[list[int | None]] = []
-        mine, theirs = _member(where, member, inner)
+        operation = operation_entry(where, member) if is_operation(member) else None
+        mine, theirs = _member(where, member, inner) if operation is None else (operation.clean, [operation.place])
         name = as_text(f"a layer of {where}", member.get("name"))
         if name in read:
             refuse(f"{where} has two layers {shown(name)}")
         read[name] = mine, theirs, inner
+        if operation is not None:
+            operations[name] = operation
+            named = f"operation {shown(name)} ({mine['class_name']})"
+            sources[name] = [_source(named, history)[:2] for history in operation.histories], {}
+            continue
         nodes = member.get("inbound_nodes")
         if mine["class_name"] != INPUT:
             several = mine["class_name"] in _MERGES
             sources[name] = _sources(f"layer {shown(name)} ({mine['class_name']})", nodes, several)
         elif nodes:
             refuse(f"layer {shown(name)} (InputLayer) has an input of its own")
-    begin, _ = _end(where, "input", config.get("input_layers"))
-    last, index = _end(where, "output", config.get("output_layers"))
-    order = _in_order(where, sources, begin, last)
+    begins, keys_of_inputs = _ends(where, "input", config.get("input_layers"), root is not None)
+    lasts, keys = _ends(where, "output", config.get("output_layers"), root is not None)
+    beginnings = [name for name, _ in begins]
+    order = _in_order(where, sources, beginnings, [name for name, _ in lasts])
     for name, (mine, _, _) in read.items():
         if name not in order:
             refuse(
@@ -155,9 +185,15 @@ def _functional(
                 f"supported are models all of whose layers take part in the output"
             )
     clean, places = [], []
-    ends: dict[str, Place | None] = {begin: None}
+    several = len(begins) > 1
+    ends: dict[str, Place | int | None] = {name: at if several else None for at, name in enumerate(beginnings)}
     # What the file says of values that no place has worked on yet
-    said = {begin: [*claims, *read[begin][2]] if begin in read else claims}
+    said = {name: [*claims, *read[name][2]] if name in read else claims for name in beginnings}
+    if several and root is not None:
+        for name, key in zip(beginnings, keys_of_inputs or beginnings, strict=True):
+            if name not in read or not read[name][2]:
+                refuse(f"{where}: its input {shown(name)} is no InputLayer with a shape")
+            root.inputs[key] = read[name][2][0]
     for name in order:
         mine, theirs, _ = read[name]
         nodes = []
@@ -169,33 +205,49 @@ def _functional(
                 ends[name] = _connect(theirs, [ends[source] for source, _ in parts])
             else:
                 ends[name], said[name] = ends[parts[0][0]], told
-            nodes = [[[flat_name(source), _node(read, source, number), 0, options] for source, number in parts]]
+            histories = [[flat_name(source), _node(read, source, number), 0] for source, number in parts]
+            if name in operations:
+                nodes = [operations[name].call(histories)]
+            else:
+                nodes = [[[*history, options] for history in histories]]
         clean.append({**mine, "name": flat_name(name), "inbound_nodes": nodes})
         places += theirs
+    if len(lasts) > 1 and root is not None:
+        for name, _ in lasts:
+            end = ends[name]
+            if not isinstance(end, Place):
+                refuse(f"{where}: its output {shown(name)} is one of its inputs; supported are outputs of layers")
+            root.outputs.append(end)
+        root.keys = keys
     ends_of_model = {
-        "input_layers": [[flat_name(begin), 0, 0]],
-        "output_layers": [[flat_name(last), _node(read, last, index), 0]],
+        "input_layers": _as_keras([[flat_name(name), 0, 0] for name in beginnings], keys_of_inputs),
+        "output_layers": _as_keras([[flat_name(name), _node(read, name, index), 0] for name, index in lasts], keys),
     }
     return {"layers": clean, **ends_of_model}, places
 
 
-def _connect(places: list[Place], sources: list[Place | None]) -> Place:
+def _as_keras(ends: list[list[Any]], keys: tuple[str, ...] | None) -> Any:
+    """Inputs or outputs in the structure that the file has them in."""
+    return ends if keys is None else dict(zip(keys, ends, strict=True))
+
+
+def _connect(places: list[Place], sources: list[Place | int | None]) -> Place:
     """Let a member's places that read its input read these; return the place its output comes from."""
     for place in places:
         place.sources = [one for source in place.sources for one in (sources if source is None else [source])]
     return places[-1]
 
 
-def _in_order(where: str, sources: dict[str, _Sources], begin: str, last: str) -> list[str]:
-    """The members on the way to the output, each behind all that it reads; a branch to its end, then the next."""
+def _in_order(where: str, sources: dict[str, _Sources], begins: list[str], lasts: list[str]) -> list[str]:
+    """The members on the way to the outputs, each behind all that it reads; a branch to its end, then the next."""
     order: list[str] = []
     done: set[str] = set()
     begun: set[str] = set()
-    waiting = [last]
+    waiting, last = list(reversed(lasts)), lasts[0]
     while waiting:
         name = waiting[-1]
         missing = []
-        if name != begin and name not in done:
+        if name not in begins and name not in done:
             if name not in sources:
                 refuse(f"{where}: no way leads from its input to {shown(last)}")
             missing = [source for source, _ in sources[name][0] if source not in done]
@@ -247,20 +299,16 @@ def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
     if not isinstance(node, list) or not node or len(node) > LONGEST_LIST or (len(node) > 1 and not several):
         count = len(node) if isinstance(node, list) else 0
         refuse(f"{layer} takes {shown(count)} inputs; supported with several are {', '.join(sorted(_MERGES))}")
-    options, parts = as_table(layer, options), []
+    options, parts = dict(as_table(layer, options)), []
     for tensor in node:
         if isinstance(tensor, dict):
             only_keys(layer, tensor, {"class_name", "config"})
-            if tensor.get("class_name") != "__keras_tensor__":
+            if tensor.get("class_name") != TENSOR_ENTRY:
                 refuse(f"{layer} is called on {kind_of(tensor)}; only on outputs of layers it may be")
             tensor = as_table(layer, tensor.get("config")).get("keras_history")
-        if not isinstance(tensor, list) or len(tensor) not in (3, 4):
-            refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
-        name, index, of_outputs, *more = tensor
-        options = {**options, **(as_table(layer, more[0]) if more else {})}
-        if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
-            refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
-        parts.append((as_text(layer, name), index))
+        name, index, more = _source(layer, tensor)
+        options |= more
+        parts.append((name, index))
     for option, value in options.items():
         if not (value is None or (option == "training" and value is False)):
             refuse(
@@ -270,18 +318,36 @@ def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
     return parts, {"training": False} if options.get("training") is False else {}
 
 
+def _source(layer: str, tensor: Any) -> tuple[str, int, Entry]:
+    """(name of a layer in front, number of its call, options of this layer's own call)."""
+    if not isinstance(tensor, list) or len(tensor) not in (3, 4):
+        refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
+    name, index, of_outputs, *more = tensor
+    if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
+        refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
+    return as_text(layer, name), index, as_table(layer, more[0]) if more else {}
+
+
 def _is_list_of_many(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(part, (list, dict)) and "class_name" in part for part in value)
 
 
-def _end(where: str, kind: str, value: Any) -> tuple[str, int]:
-    """(name, number of the call) of a functional model's only input or output."""
+def _ends(
+    where: str, kind: str, value: Any, may_be_several: bool
+) -> tuple[list[tuple[str, int]], tuple[str, ...] | None]:
+    """[(name, number of the call)] of a functional model's inputs or outputs, and their keys where they are a table."""
+    keys = None
+    if isinstance(value, dict) and not {"class_name", "items"} <= set(value):
+        keys = tuple(sorted(as_text(f"{where}, {kind}s", key) for key in value))
+        value = [value[key] for key in keys]
     value = plain_value(f"{where}, {kind}s", value)
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
-        value = value[0]
-    if not isinstance(value, list) or len(value) != 3 or not isinstance(value[0], str):
-        count = len(value) if isinstance(value, list) else 0
-        refuse(f"{where} has {count} {kind}s; supported are models with one")
-    if value[1] not in (0, 1) or value[2] != 0:
-        refuse(f"{where}: its {kind} is {shown(value)}; supported is the first of a layer")
-    return value[0], int(value[1])
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+        value = [value]
+    if not isinstance(value, list) or not value or not all(isinstance(end, list) and len(end) == 3 for end in value):
+        refuse(f"{where} has {shown(value)} for {kind}s; supported are the outputs of layers, in a list or a table")
+    if len(value) > 1 and not may_be_several:
+        refuse(f"{where} has {len(value)} {kind}s and is part of another model; supported are such models with one")
+    for name, index, tensor in value:
+        if not isinstance(name, str) or index not in (0, 1) or tensor != 0:
+            refuse(f"{where}: its {kind} is {shown([name, index, tensor])}; supported is the first of a layer")
+    return [(name, int(index)) for name, index, _ in value], keys if len(value) > 1 else None

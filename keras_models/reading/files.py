@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 
+from keras_models.ends import InputPart
 from keras_models.reading import archive, hdf5
 from keras_models.reading.configuration import Configuration, read_configuration
 from keras_models.reading.layer_entries import Place
@@ -18,6 +19,7 @@ from keras_models.reading.order import Order
 from keras_models.runtime import keras
 from model_spec import LayerSpec, ModelSpec, untrusted
 from model_spec.layers import Normalization
+from model_spec.layers.ends import is_end
 from model_spec.limits import Limits
 from model_spec.names import printable, shown
 from model_spec.shapes import element_count
@@ -78,35 +80,58 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
         raise ValueError(f"model {shown(configuration.name)} has no layers; give one with at least one")
     if bounds is not None:
         bounds.check_layers(len(places))
+    name = plain_name(configuration.name)
+    ends, parts = configuration.ends, list(configuration.ends.inputs)
     if not places[0].claims:
         raise ValueError(
             f"model {shown(configuration.name)} has not been built; begin it with keras.Input and save it again"
         )
-    claim = places[0].claims[0]
-    shape = tuple(size for size in claim if size is not None)
-    if len(shape) < len(claim):
-        raise ValueError(
-            f"model {shown(configuration.name)} takes inputs of any size, {shown(tuple(claim))}; build it with every "
-            f"size known, for instance keras.Input((28, 28, 1))"
-        )
+    known = [_known(configuration.name, claim) for claim in ends.inputs.values() or places[0].claims[:1]]
     layers = [_layer(place) for place in places]
-    names = unique_names([place.name for place in places])
-    order = Order.at_input(layers, shape)
-    spec = ModelSpec(plain_name(configuration.name), order.example_shape(), _in_place(places, layers, names, order))
+    names = unique_names([*parts, *(place.name for place in places)])
+    first = tuple(InputPart(shape, 0, part) for part, shape in zip(names, known[: len(parts)], strict=False))
+    order = Order.at_input([*first, *layers], known[0])
+    found = _in_place(places, layers, names, [order.example_shape()] if not parts else known, order)
+    outputs: Any = [names[len(parts) + places.index(end)] for end in ends.outputs] or None
+    if outputs and ends.keys is not None:
+        outputs = dict(zip(ends.keys, outputs, strict=True))
+    whole: Any = dict(zip(names, known, strict=False)) if parts else order.example_shape()
+    spec = ModelSpec(name, whole, found, outputs=outputs)
     if bounds is not None:
         bounds.check(spec)
-    for place, layer, sizes in zip(places, spec.layers, spec.input_shapes, strict=True):
+    own = [(layer, sizes) for layer, sizes in zip(spec.layers, spec.input_shapes, strict=True) if not is_end(layer)]
+    for place, (layer, sizes) in zip(places, own, strict=True):
         shapes = sizes if layer.merges else (sizes,)
         _check_claims(place, [(s[2], *s[:2]) if order.is_turned and len(s) == 3 else s for s in shapes])
     return spec
 
 
-def _in_place(places: list[Place], layers: list[Any], names: list[str], order: Order) -> tuple[LayerSpec, ...]:
-    """The layers of the specification; images are known by the shapes that come out of the layers so far."""
-    positions: dict[Any, int] = {None: 0} | {id(place): at + 1 for at, place in enumerate(places)}
-    shapes, found = [order.example_shape()], []
-    for at, (place, layer) in enumerate(zip(places, layers, strict=True)):
-        sources = [positions[source and id(source)] for source in place.sources]
+def _known(model: str, claim: list[int | None]) -> tuple[int, ...]:
+    """The shape of an input, every size of which has to be known."""
+    shape = tuple(size for size in claim if size is not None)
+    if len(shape) < len(claim):
+        raise ValueError(
+            f"model {shown(model)} takes inputs of any size, {shown(tuple(claim))}; build it with every "
+            f"size known, for instance keras.Input((28, 28, 1))"
+        )
+    return shape
+
+
+def _in_place(
+    places: list[Place], layers: list[Any], names: list[str], inputs: list[tuple[int, ...]], order: Order
+) -> tuple[LayerSpec, ...]:
+    """The layers of the specification; images are known by the shapes that come out of the layers so far.
+
+    Several ``inputs`` have the first names, and are the first values behind the row that they make.
+    """
+    several = len(inputs) if len(inputs) > 1 else 0
+    positions: dict[Any, int] = {None: 0} | {id(place): several + at + 1 for at, place in enumerate(places)}
+    shapes: list[tuple[int, ...]] = [(0,), *inputs] if several else [inputs[0]]
+    found = []
+    for at, (place, layer) in enumerate(zip(places, layers, strict=True), start=several):
+        sources = [
+            source + 1 if isinstance(source, int) else positions[source and id(source)] for source in place.sources
+        ]
         first = shapes[sources[0]]
         spec = read_in_place(layer, at, names, sources, order.channels_first and len(first) == 3)
         found.append(spec)

@@ -35,8 +35,6 @@ from model_spec.names import printable, shown
 _LAYERS = {kind.__name__: kind for kind in readable()}
 INPUT = keras.layers.InputLayer.__name__
 
-_MODULES = {"keras.layers"}
-
 _OF_AN_OBJECT = {"module", "class_name", "config", "registered_name", "shared_object_id"}
 OF_A_LAYER = _OF_AN_OBJECT | {"build_config", "name", "inbound_nodes"}
 
@@ -44,6 +42,7 @@ _OPTIONS = {item.name for layer in LAYERS.values() for item in dataclasses.field
     *("dtype", "data_format", "axis", "groups", "seed", "noise_shape", "keepdims"),
     *("max_value", "negative_slope", "threshold", "alpha", "synchronized", "renorm", "renorm_momentum"),
     *("interpolation", "rms_scaling", "mean", "variance", "invert"),
+    *("init_values", "projection_dim"),
 }
 """Options of Keras' layers that the readers know: those that a specification has, and those held against one value."""
 
@@ -65,14 +64,14 @@ class Place:
         kind: its class.
         config: its options, looked at.
         claims: shapes (without the batch axis) that the file says its input has, None for sizes left open.
-        sources: the places it reads; None is the input of the model it stands in.
+        sources: the places it reads; None is the input of the model it stands in, a number one of several inputs.
     """
 
     name: str
     kind: Any
     config: Entry
     claims: list[list[int | None]] = field(default_factory=list)
-    sources: list[Place | None] = field(default_factory=lambda: [None], repr=False)
+    sources: list[Place | int | None] = field(default_factory=lambda: [None], repr=False)
 
 
 def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Place]]:
@@ -88,14 +87,15 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
         refuse(f"{layer}: this layer is not supported; {supported()}")
     if not name.isprintable():
         refuse(f"{layer}: its name holds control characters; rename it")
-    check_identity(layer, entry, OF_A_LAYER, _MODULES)
+    module = "keras.layers" if class_name == INPUT else _module(_LAYERS[class_name])
+    check_identity(layer, entry, OF_A_LAYER, {module})
     plain_value(layer, list(as_table(layer, entry.get("build_config") or {}).values()))
     written = [config.pop(option, None) for option in ("batch_shape", "batch_input_shape")]
     shape = next((one for one in written if one), None)
     if shape is not None:
         claims.append(as_shape(layer, shape))
     config["name"] = flat_name(name)
-    identity = {"module": "keras.layers", "class_name": class_name, "registered_name": None}
+    identity = {"module": module, "class_name": class_name, "registered_name": None}
     if class_name == INPUT:
         if shape is None or any(config.get(option) for option in ("sparse", "ragged", "optional")):
             refuse(f"{layer} has no shape, or is sparse, ragged or optional; supported are plain inputs")
@@ -108,6 +108,11 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
     place = Place(name, _LAYERS[class_name], clean, list(claims))
     claims.clear()
     return {**identity, "config": clean}, [place]
+
+
+def _module(kind: Any) -> str:
+    """Where a file says that a layer is: a few are Keras' own without being public."""
+    return "keras.layers" if getattr(keras.layers, kind.__name__, None) is kind else str(kind.__module__)
 
 
 def _options(layer: str, kind: Any, config: Entry) -> Entry:

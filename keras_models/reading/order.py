@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.ends import InputPart, Outputs
+from keras_models.layers.depthwise_conv2d import LAYER_SCALE
+from keras_models.layers.training_only import STOCHASTIC_DEPTH
 from keras_models.reading.options import activation_of, refuse
 from keras_models.runtime import keras
 
@@ -32,6 +35,7 @@ _ALONG_AXES = (
     keras.layers.UnitNormalization,
     keras.layers.Normalization,
     keras.layers.Permute,
+    LAYER_SCALE,
 )
 """What works along axes that are counted; channels-first images have other axes in these places."""
 
@@ -42,6 +46,9 @@ _IN_PLACES = (
     keras.layers.GroupNormalization,
 )
 """What rests on the places of features beside each other."""
+
+
+_OF_CONVNEXT = (LAYER_SCALE, STOCHASTIC_DEPTH)
 
 
 @dataclass
@@ -73,6 +80,11 @@ class Order:
         }
         if len(set(kinds.values())) > 1 or (set(kinds.values()) <= {LAST} and FIRST in formats.values()):
             raise ValueError(f"the layers mix data formats: {formats}; give all of them the same")
+        if FIRST in kinds.values() and any(isinstance(layer, InputPart) for layer in layers):
+            raise ValueError(
+                "several inputs of which some are channels-first images are not supported; build the model on "
+                "channels-last images"
+            )
         return cls(len(shape) == 3 and FIRST in kinds.values(), shape)
 
     @property
@@ -137,6 +149,8 @@ class Order:
         """
         shape = tuple(layer.compute_output_shape([(None, *order.shape) for order in orders])[1:])
         first = orders[0]
+        if isinstance(layer, Outputs) and any(order.features is not None or order.is_turned for order in orders):
+            raise ValueError("the model ends with channels-first values; end it with a Dense or global pooling layer")
         if all(order.features is None for order in orders):
             return Order(first.channels_first, shape)
         places = [np.arange(order.shape[-1]) if order.features is None else order.features for order in orders]
@@ -157,7 +171,9 @@ class Order:
 
     def after(self, layer: Any) -> Order:
         """The order behind a layer."""
-        shape = tuple(layer.compute_output_shape((None, *self.shape))[1:])
+        # Those of ConvNeXt have no compute_output_shape
+        keeps = isinstance(layer, _OF_CONVNEXT)
+        shape = self.shape if keeps else tuple(layer.compute_output_shape((None, *self.shape))[1:])
         features = None if isinstance(layer, keras.layers.Dense) else self.features
         if isinstance(layer, keras.layers.Flatten) and self.is_turned and layer.data_format == LAST:
             # [row, column, channel] -> its place in (channel, row, column)

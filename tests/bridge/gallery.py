@@ -478,7 +478,7 @@ MODELS = {
     "autoencoder of models": Model("guides/functional_api", encoder_and_decoder),
     "toy resnet": Model("guides/functional_api", toy_resnet),
     "ensemble": Model("guides/functional_api", ensemble),
-    "ticket routing": Model("guides/functional_api", ticket_routing, "2 inputs|Embedding|any size"),
+    "ticket routing": Model("guides/functional_api", ticket_routing, "any size"),
     "transfer learning": Model("guides/transfer_learning", fine_tuned),
     "preprocessing": Model(
         "guides/preprocessing_layers",
@@ -501,7 +501,7 @@ MODELS = {
     ),
     "image classification": Model("examples/vision/image_classification_from_scratch", small_xception),
     "segmentation": Model("examples/vision/oxford_pets_image_segmentation", unet_xception),
-    "super resolution": Model("examples/vision/super_resolution_sub_pixel", sub_pixel, "Transpose"),
+    "super resolution": Model("examples/vision/super_resolution_sub_pixel", sub_pixel),
     "denoising autoencoder": Model(
         "examples/vision/autoencoder",
         line(
@@ -519,7 +519,7 @@ MODELS = {
     "convmixer": Model("examples/vision/convmixer", conv_mixer),
     "mlp mixer": Model("examples/vision/mlp_image_classification", mlp_mixer),
     "captcha": Model("examples/vision/captcha_ocr", captcha, "Bidirectional"),
-    "siamese": Model("examples/vision/siamese_network", siamese, "2 inputs"),
+    "siamese": Model("examples/vision/siamese_network", siamese, "more than once"),
     "distillation teacher": Model(
         "examples/vision/knowledge_distillation",
         line(
@@ -612,7 +612,7 @@ MODELS = {
     ),
     "wgan generator": Model("examples/generative/wgan_gp", wgan_generator),
     "wgan discriminator": Model("examples/generative/wgan_gp", wgan_discriminator),
-    "vae encoder": Model("examples/generative/vae", vae_encoder, "2 outputs"),
+    "vae encoder": Model("examples/generative/vae", vae_encoder),
     "vae decoder": Model(
         "examples/generative/vae",
         line(
@@ -668,7 +668,7 @@ MODELS = {
             L.Dense(4, activation="linear"),
         ),
     ),
-    "actor critic": Model("examples/rl/actor_critic_cartpole", actor_critic, "2 outputs"),
+    "actor critic": Model("examples/rl/actor_critic_cartpole", actor_critic),
     "quickstart": Model(
         "tutorials/quickstart/beginner",
         line((8, 8), L.Flatten(), L.Dense(16, activation="relu"), L.Dropout(0.2), L.Dense(10)),
@@ -715,7 +715,7 @@ MODELS = {
         ),
     ),
     "pix2pix generator": Model("tutorials/generative/pix2pix", pix2pix_generator),
-    "pix2pix discriminator": Model("tutorials/generative/pix2pix", pix2pix_discriminator, "2 inputs"),
+    "pix2pix discriminator": Model("tutorials/generative/pix2pix", pix2pix_discriminator),
     "dcgan of tensorflow": Model(
         "tutorials/generative/dcgan",
         line(

@@ -182,14 +182,20 @@ def shared():
     return keras.Model(inputs, dense(dense(inputs)))
 
 
-def two_outputs():
+def nested_outputs():
     inputs = keras.Input((4,))
-    return keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(3)(inputs)])
+    outputs = [layers.Dense(size)(inputs) for size in (2, 3, 4)]
+    return keras.Model(inputs, [outputs[0], outputs[1:]])
+
+
+def other_kinds_of_inputs():
+    inputs = [keras.Input((4,)), keras.Input((4,), dtype="uint8")]
+    return keras.Model(inputs, layers.Dense(2)(layers.Concatenate()(inputs)))
 
 
 def bare_operation():
     inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.ops.relu(layers.Dense(2)(inputs)))
+    return keras.Model(inputs, keras.ops.absolute(layers.Dense(2)(inputs)))
 
 
 class Subclassed(keras.Model):
@@ -261,8 +267,9 @@ REFUSED = [
     (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
     (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
     (shared, "more than once"),
-    (two_outputs, "2 outputs"),
-    (bare_operation, "operation .*Relu.*supported are layers"),
+    (nested_outputs, "nests its outputs"),
+    (other_kinds_of_inputs, "casts its inputs to float32 and uint8"),
+    (bare_operation, "operation .*Absolute.*supported are layers"),
     (Subclassed, "can compute anything"),
     (lambda: sequential(), "no layers|has not been built"),
 ]

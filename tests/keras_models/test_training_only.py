@@ -15,7 +15,7 @@ from keras_models.layers import training_only
 from keras_models.weight_files import save_model
 
 layers = keras.layers
-POSITIVE = {"factor": 0.2, "stddev": 0.1, "rate": 0.1, "height_factor": 0.1, "width_factor": 0.1}
+POSITIVE = {"drop_path_rate": 0.2, "factor": 0.2, "stddev": 0.1, "rate": 0.1, "height_factor": 0.1, "width_factor": 0.1}
 
 
 def sequential(*members, shape=(8, 8, 3)):

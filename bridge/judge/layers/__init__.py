@@ -34,6 +34,7 @@ from bridge.judge.layers.linear import LinearRule
 from bridge.judge.rounding import Rule
 from core_numpy.contract import Layer
 from model_spec import layers as specs
+from model_spec.layers.ends import InputPart, Outputs
 
 # What takes the fewest draws comes first: a layer that does not matter shrinks into it, and is then left out
 LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
@@ -108,6 +109,13 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
 }
 
 
+ENDS: dict[type[specs.LayerSpec], JudgedLayer] = {
+    InputPart: JudgedLayer(reshaping.MovingRule(), lambda some, shape: InputPart(shape), ()),
+    Outputs: JudgedLayer(merging.ConcatenateRule(), lambda some, shape: Outputs(), ()),
+}
+"""The ends of networks with several inputs or outputs, which move values; they are drawn by the network."""
+
+
 def judged(layer: Layer) -> JudgedLayer:
     """What the judge knows of the layer that a from-scratch layer computes or varies.
 
@@ -115,6 +123,8 @@ def judged(layer: Layer) -> JudgedLayer:
         ValueError: a layer that is not in the table.
     """
     kind = type(layer.spec)
+    if kind in ENDS:
+        return ENDS[kind]
     if kind not in LAYERS:
         raise ValueError(f"no rounding rule for {kind.__name__}; add a line to LAYERS in bridge/judge/layers")
     return LAYERS[kind]
