@@ -20,6 +20,17 @@ def copy_weights(source: Any, target: Any) -> None:
 
     Raises:
         ValueError: the two are not the same architecture; every differing name and shape is listed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> from core_numpy import NumpyModel
+        >>> from keras_models import KerasModel
+        >>> ours, theirs = NumpyModel(spec), KerasModel(spec, seed=1)
+        >>> copy_weights(theirs, ours)
+        >>> np.array_equal(ours.weights["dense/kernel"], theirs.weights["dense/kernel"])
+        True
     """
     target.set_weights(source.weights)
 
@@ -30,6 +41,13 @@ def random_weights(spec: ModelSpec, seed: int) -> dict[str, Array]:
     Kernels are normal with variance 2 / fan_in, so that activations neither vanish nor explode; biases and beta are
     normal with deviation 0.2 and 0.5, gamma lies around one, variances in 0.5 to 2. float64, rounded to
     float32 so that both precisions can hold them.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> {name: value.shape for name, value in random_weights(spec, seed=0).items()}
+        {'dense/kernel': (4, 3), 'dense/bias': (3,)}
     """
     random = np.random.default_rng(seed)
     values = {}

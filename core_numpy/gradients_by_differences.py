@@ -50,7 +50,16 @@ class GradientRow:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """One row a tensor."""
+    """One row a tensor.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy import gradient_check
+        >>> from model_spec import Dense
+        >>> report = gradient_check(Dense(3), np.ones((2, 4)))
+        >>> [row.tensor for row in report.rows]
+        ['x', 'dense/kernel', 'dense/bias']
+    """
 
     rows: tuple[GradientRow, ...]
 
@@ -125,6 +134,12 @@ def gradient_check(
 
     Raises:
         ValueError: a float32 model, targets for a layer, or an object that is none of the three.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense
+        >>> gradient_check(Dense(3), np.ones((2, 4))).passed
+        True
     """
     random = np.random.default_rng(seed)
     x = np.array(x, dtype=np.float64)

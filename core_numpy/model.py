@@ -81,6 +81,16 @@ class NumpyModel(KerasNames):
         workers: who computes the shards of a batch of images beside the caller: "threads"; "processes", which do not
             take turns in Python and are started with the first batch; "auto" starts processes after a second of such
             work. Results do not depend on it; where processes cannot be used, threads are.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> model = NumpyModel(spec, seed=0)
+        >>> history = model.fit(x, y, optimizer="adam", epochs=2, verbose=0)
+        >>> len(history.history["loss"]), model.predict(x).shape
+        (2, (8, 3))
     """
 
     def __init__(

@@ -33,6 +33,20 @@ def load(
         WeightFileError: the file is missing, damaged, holds no model, or other weights than its certificate was made
             for; nothing is loaded. With ``verify`` also where it has no certificate to repeat.
         VerificationError: with ``verify``, this machine computes something else than the certificate says.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from core_numpy import NumpyModel
+        >>> model = NumpyModel(spec)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     model.save(Path(directory) / "net.npz")
+        ...     loaded = load(Path(directory) / "net.npz")
+        >>> np.array_equal(loaded.predict(np.ones((2, 4))), model.predict(np.ones((2, 4))))
+        True
     """
     file = weight_files.read(path, samples=verify)
     model = model_of(file, path, engine, threads, bounds)

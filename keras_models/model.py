@@ -46,6 +46,16 @@ class KerasModel(KerasNames):
         compiled: the training run that ``compile`` described, or None.
         history: the :class:`model_spec.History` of the last fit, also of an interrupted one; None before.
         stop_training: set to True by a callback, it ends training after the current epoch.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> model = KerasModel(spec, seed=0)
+        >>> history = model.fit(x, y, optimizer="adam", epochs=2, verbose=0)
+        >>> len(history.history["loss"]), model.predict(x).shape
+        (2, (8, 3))
     """
 
     def __init__(

@@ -58,6 +58,13 @@ class ReadModel:
         notes: what changes training alone and is not kept, a sentence each.
         channels_first: whether the Keras model itself takes channels-first images; the specification is channels last.
         keras_model: the model that was read, untouched.
+
+    Examples:
+        >>> import keras
+        >>> from keras_models import read
+        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+        >>> found.spec.layers[0].units, sorted(found.weights)
+        (3, ['dense/bias', 'dense/kernel'])
     """
 
     path = "eager"
@@ -175,6 +182,12 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
     Raises:
         ValueError: a layer or an option that a specification cannot say, by name with what is supported; a file that
             cannot be read.
+
+    Examples:
+        >>> import keras
+        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+        >>> found.spec.input_shape, found.spec.output_shape
+        ((4,), (3,))
     """
     if not isinstance(source, (str, os.PathLike)):
         return ReadModel(source)

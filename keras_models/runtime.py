@@ -137,6 +137,12 @@ def floatx(dtype: Any) -> Iterator[str]:
     Building, compiling, fitting and evaluating happen inside: with the layers' own ``dtype=`` alone, inputs, loss and
     learning rate would stay float32. The width is one setting of the process: another thread that needs the other one
     waits.
+
+    Examples:
+        >>> import keras
+        >>> with floatx("float64"):
+        ...     keras.config.floatx()
+        'float64'
     """
     name = str(floating_dtype(dtype))
     _FLOAT_WIDTH.enter(name)
@@ -163,6 +169,9 @@ def set_threads(threads: int) -> None:
 
     Raises:
         ValueError: TensorFlow has already run something; it takes the number of threads only before.
+
+    Examples:
+        >>> set_threads(2)  # doctest: +SKIP
     """
     count = positive_integer("threads", threads)
     threading = tensorflow.config.threading

@@ -19,6 +19,19 @@ class Callback:
     ``self.model`` is the NumpyModel or KerasModel in training, set before ``on_train_begin``.
     Setting ``self.model.stop_training = True`` ends training after the current epoch.
     ``logs`` are Python floats in Keras' keys (loss, accuracy, val_loss, val_accuracy).
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> class Stop(Callback):
+        ...     def on_epoch_end(self, epoch, logs):
+        ...         self.model.stop_training = epoch == 1
+        >>> history = NumpyModel(spec).fit(x, y, epochs=10, verbose=0, callbacks=[Stop()])
+        >>> history.epoch
+        [0, 1]
     """
 
     model: Any = None
@@ -112,6 +125,18 @@ class ReduceLROnPlateau(MonitorCallback):
     """Multiply the learning rate by ``factor`` when a figure has not improved for ``patience`` epochs.
 
     Arguments, defaults and meaning as ``keras.callbacks.ReduceLROnPlateau``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> reduce = ReduceLROnPlateau(monitor="loss", patience=1, min_delta=10.0)
+        >>> model = NumpyModel(spec)
+        >>> history = model.fit(x, y, epochs=4, verbose=0, callbacks=[reduce])
+        >>> round(model.learning_rate, 8)
+        1e-06
     """
 
     def __init__(
@@ -172,6 +197,19 @@ class ModelCheckpoint(MonitorCallback):
         path: a file name; "{epoch}" in it becomes the epoch's number, counted from 1 as in Keras. NumpyModel writes
             ``.npz``, KerasModel ``.weights.h5``.
         save_best_only: write only when the watched figure has improved.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> import os, tempfile
+        >>> from core_numpy import NumpyModel
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     keep = ModelCheckpoint(directory + "/after{epoch}.npz")
+        ...     history = NumpyModel(spec).fit(x, y, epochs=2, verbose=0, callbacks=[keep])
+        ...     sorted(os.listdir(directory))
+        ['after1.npz', 'after2.npz']
     """
 
     def __init__(self, path: str, monitor: str = "val_loss", save_best_only: bool = False, mode: str = "auto") -> None:
@@ -192,7 +230,19 @@ class ModelCheckpoint(MonitorCallback):
 
 
 class EpochHook(Callback):
-    """Call a function after each epoch: ``EpochHook(lambda model, epoch, logs: ...)``."""
+    """Call a function after each epoch: ``EpochHook(lambda model, epoch, logs: ...)``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> hook = EpochHook(lambda model, epoch, logs: print(epoch, sorted(logs)))
+        >>> history = NumpyModel(spec).fit(x, y, epochs=2, verbose=0, callbacks=[hook])
+        0 ['accuracy', 'loss']
+        1 ['accuracy', 'loss']
+    """
 
     def __init__(self, function: Callable[[Any, int, dict[str, float]], None]) -> None:
         self.function = function

@@ -25,6 +25,14 @@ class CategoricalCrossentropy(Loss):
             sigmoid) is recognised and its input taken for the logits whatever this says, as Keras' TensorFlow path
             does. None is False that nobody has said: training a network with a linear output warns.
         label_smoothing: targets become ``target * (1 - s) + s / classes``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.25, 0.75]]), np.array([[0.0, 1.0]])
+        >>> losses, gradients = loss_function(CategoricalCrossentropy(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([0.2877]), array([[ 1.    , -0.3333]]))
     """
 
     from_logits: bool | None = None
@@ -41,7 +49,16 @@ class CategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
-    """``-(target * log(p) + (1 - target) * log(1 - p))``, mean over the outputs of an example."""
+    """``-(target * log(p) + (1 - target) * log(1 - p))``, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.25]]), np.array([[1.0]])
+        >>> losses, gradients = loss_function(BinaryCrossentropy(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([1.3863]), array([[-4.]]))
+    """
 
     from_logits: bool | None = None
     label_smoothing: float = 0.0
@@ -56,20 +73,56 @@ class BinaryCrossentropy(Loss):
 
 
 class MeanSquaredError(Loss):
-    """``(output - target)**2``, mean over the outputs of an example."""
+    """``(output - target)**2``, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[1.0, 4.0]]), np.array([[0.0, 1.0]])
+        >>> losses, gradients = loss_function(MeanSquaredError(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([5.]), array([[1., 3.]]))
+    """
 
 
 class HalfSumSquaredError(Loss):
-    """``0.5 * sum((output - target)**2)`` over the outputs of an example: the course's form, not in Keras."""
+    """``0.5 * sum((output - target)**2)`` over the outputs of an example: the course's form, not in Keras.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[1.0, 4.0]]), np.array([[0.0, 1.0]])
+        >>> losses, gradients = loss_function(HalfSumSquaredError(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([5.]), array([[1., 3.]]))
+    """
 
 
 class MeanAbsoluteError(Loss):
-    """``abs(output - target)``, mean over the outputs of an example."""
+    """``abs(output - target)``, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[1.0, 4.0]]), np.array([[0.0, 1.0]])
+        >>> losses, gradients = loss_function(MeanAbsoluteError(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([2.]), array([[0.5, 0.5]]))
+    """
 
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """``d**2 / 2`` up to ``abs(d) = delta``, a line beyond (Huber, 1964), mean over the outputs of an example."""
+    """``d**2 / 2`` up to ``abs(d) = delta``, a line beyond (Huber, 1964), mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[3.0]]), np.array([[0.0]])
+        >>> losses, gradients = loss_function(Huber(delta=1.0), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([2.5]), array([[1.]]))
+    """
 
     delta: float = 1.0
 
@@ -78,23 +131,68 @@ class Huber(Loss):
 
 
 class LogCosh(Loss):
-    """``log(cosh(output - target))``, mean over the outputs of an example."""
+    """``log(cosh(output - target))``, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.0, 100.0]]), np.array([[0.0, 0.0]])
+        >>> losses, gradients = loss_function(LogCosh(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([49.6534]), array([[0. , 0.5]]))
+    """
 
 
 class KLDivergence(Loss):
-    """``sum(target * log(target / output))`` over the last axis, both clipped to 1e-7 .. 1: of probabilities."""
+    """``sum(target * log(target / output))`` over the last axis, both clipped to 1e-7 .. 1: of probabilities.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])
+        >>> losses, gradients = loss_function(KLDivergence(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([0.6931]), array([[-2., -0.]]))
+    """
 
 
 class Hinge(Loss):
-    """``max(1 - target * output, 0)`` with targets of -1 and 1, or of 0 and 1, mean over the outputs of an example."""
+    """``max(1 - target * output, 0)`` with targets of -1 and 1, or of 0 and 1, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.25]]), np.array([[1.0]])
+        >>> losses, gradients = loss_function(Hinge(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([0.75]), array([[-1.]]))
+    """
 
 
 class SquaredHinge(Loss):
-    """The square of :class:`Hinge`'s margin, mean over the outputs of an example."""
+    """The square of :class:`Hinge`'s margin, mean over the outputs of an example.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.5]]), np.array([[1.0]])
+        >>> losses, gradients = loss_function(SquaredHinge(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([0.25]), array([[-1.]]))
+    """
 
 
 class CategoricalHinge(Loss):
-    """``max(largest other output - output of the class + 1, 0)`` over the last axis; targets are one-hot rows."""
+    """``max(largest other output - output of the class + 1, 0)`` over the last axis; targets are one-hot rows.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.losses import loss_function
+        >>> output, target = np.array([[0.5, 1.0]]), np.array([[1.0, 0.0]])
+        >>> losses, gradients = loss_function(CategoricalHinge(), from_logits=False)(output, target)
+        >>> losses.round(4), gradients.round(4)
+        (array([1.5]), array([[-1.,  1.]]))
+    """
 
 
 LOG_2 = 0.6931471824645996

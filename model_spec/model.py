@@ -37,6 +37,13 @@ class ModelSpec:
 
     Raises:
         ValueError: names the layer, its position, the shape that came, what was expected and how to fix it.
+
+    Examples:
+        >>> from model_spec import Conv2D, Dense, Flatten
+        >>> layers = (Conv2D(4, 3, activation="relu"), Flatten(), Dense(10, activation="softmax"))
+        >>> spec = ModelSpec("small", (8, 8, 1), layers)
+        >>> spec.output_shape, spec.parameter_shapes["conv2d/kernel"]
+        ((10,), (3, 3, 1, 4))
     """
 
     name: str

@@ -60,7 +60,18 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Gradient descent with optional momentum (Polyak, 1964) or Nesterov momentum (Sutskever et al., 2013)."""
+    """Gradient descent with optional momentum (Polyak, 1964) or Nesterov momentum (Sutskever et al., 2013).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(SGD(learning_rate=0.1, momentum=0.9), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.855])
+    """
 
     learning_rate: float | Schedule = 0.01
     momentum: float = 0.0
@@ -74,7 +85,18 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
-    """Steps shrink with the sum of squared gradients (Duchi et al., 2011)."""
+    """Steps shrink with the sum of squared gradients (Duchi et al., 2011).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(Adagrad(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.8509])
+    """
 
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
@@ -82,7 +104,18 @@ class Adagrad(Optimizer):
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """Steps shrink with a moving mean of squared gradients (Hinton, 2012)."""
+    """Steps shrink with a moving mean of squared gradients (Hinton, 2012).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(RMSprop(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.4544])
+    """
 
     rho: float = 0.9
     momentum: float = 0.0
@@ -92,7 +125,18 @@ class RMSprop(Optimizer):
 
 @dataclass(frozen=True)
 class Adadelta(Optimizer):
-    """Steps in units of earlier steps (Zeiler, 2012)."""
+    """Steps in units of earlier steps (Zeiler, 2012).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(Adadelta(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.9997])
+    """
 
     rho: float = 0.95
     epsilon: float = 1e-7
@@ -100,7 +144,18 @@ class Adadelta(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Moving means of the gradient and of its square (Kingma and Ba, 2015), with optional AMSGrad."""
+    """Moving means of the gradient and of its square (Kingma and Ba, 2015), with optional AMSGrad.
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(Adam(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.8])
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -110,14 +165,36 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(AdamW(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.7992])
+    """
 
     weight_decay: float | None = field(default=0.004, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Adamax(Optimizer):
-    """Adam with the largest gradient in place of the mean square (Kingma and Ba, 2015, section 7)."""
+    """Adam with the largest gradient in place of the mean square (Kingma and Ba, 2015, section 7).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(Adamax(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.8])
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -126,7 +203,18 @@ class Adamax(Optimizer):
 
 @dataclass(frozen=True)
 class Nadam(Optimizer):
-    """Adam with Nesterov momentum (Dozat, 2016)."""
+    """Adam with Nesterov momentum (Dozat, 2016).
+
+    Examples:
+        >>> import numpy as np
+        >>> from core_numpy.optimizers import OptimizerState
+        >>> w = np.ones(1)
+        >>> running = OptimizerState.start(Nadam(learning_rate=0.1), {"w": w})
+        >>> for _ in range(2):
+        ...     running.step({"w": w}, {"w": np.array([0.5])})
+        >>> w.round(4)
+        array([0.8164])
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999

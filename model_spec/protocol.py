@@ -27,6 +27,16 @@ class Gradients:
         activations: {layer name: gradient of its output}, and "dense/preactivation" in front of a nonlinear
             activation. A loss that is fused with the last softmax gives the gradient of the logits, and none of
             the probabilities.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> found = NumpyModel(spec).loss_and_gradients(x, y)
+        >>> found.inputs.shape, sorted(found.parameters)
+        ((8, 4), ['dense/bias', 'dense/kernel'])
     """
 
     loss: float | None
@@ -45,6 +55,16 @@ class History:
         best_epoch: the epoch early stopping held for the best, or None without early stopping.
         stopped_epoch: the epoch in which early stopping stopped, or None if it did not.
         seconds: wall-clock time of the run.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> history = NumpyModel(spec).fit(x, y, epochs=2, verbose=0)
+        >>> history.epoch, sorted(history.history)
+        ([0, 1], ['accuracy', 'loss'])
     """
 
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -127,7 +147,18 @@ class Trains(Protocol):
 
 
 class Model(Predicts, HoldsWeights, ShowsValues, Differentiates, PullsBack, Trains, Protocol):
-    """What ``core_numpy.NumpyModel`` and ``keras_models.KerasModel`` both do. Images are NHWC, kernels as in Keras."""
+    """What ``core_numpy.NumpyModel`` and ``keras_models.KerasModel`` both do. Images are NHWC, kernels as in Keras.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> from core_numpy import NumpyModel
+        >>> def classes(model: Model, x):
+        ...     return model.predict(x).argmax(axis=1)
+        >>> classes(NumpyModel(spec), np.zeros((2, 4)))
+        array([0, 0])
+    """
 
     dtype: str
     dropout_seed: int

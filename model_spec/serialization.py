@@ -160,12 +160,25 @@ def model_from_dict(entry: dict[str, Any], bounds: Limits | None = limits.DEFAUL
 
 
 def to_json(specification: Any) -> str:
-    """Return a specification as JSON text."""
+    """Return a specification as JSON text.
+
+    Examples:
+        >>> from model_spec import Dense, ModelSpec
+        >>> to_json(ModelSpec("net", (4,), (Dense(3),))).splitlines()[:2]
+        ['{', '  "version": 1,']
+    """
     return json.dumps(to_dict(specification), indent=2)
 
 
 def model_from_json(text: str, bounds: Limits | None = limits.DEFAULT) -> ModelSpec:
-    """Build a :class:`ModelSpec` from JSON text; see :func:`model_from_dict`."""
+    """Build a :class:`ModelSpec` from JSON text; see :func:`model_from_dict`.
+
+    Examples:
+        >>> from model_spec import Dense, ModelSpec, to_json
+        >>> spec = ModelSpec("net", (4,), (Dense(3),))
+        >>> model_from_json(to_json(spec)) == spec
+        True
+    """
     return model_from_dict(untrusted.parse_json(text), bounds)
 
 
@@ -178,6 +191,17 @@ def load_model(path: str | Path, bounds: Limits | None = limits.DEFAULT) -> Mode
 
     Raises:
         ValueError: names the file and what is wrong in it.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> lines = ['name = "net"', "input_shape = [4]", "[[layers]]", 'type = "Dense"', "units = 3"]
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = Path(directory) / "net.toml"
+        ...     _ = path.write_text("\\n".join(lines))
+        ...     spec = load_model(path)
+        >>> spec.output_shape
+        (3,)
     """
     try:
         return model_from_dict(read_table(Path(path)), bounds)

@@ -22,6 +22,17 @@ class EarlyStopping:
     """Stop when a figure no longer gets better; arguments and meaning as ``keras.callbacks.EarlyStopping``.
 
     One rule is ours, in both backends: NaN is never an improvement (Keras takes a NaN in the first epoch as the best).
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> stopping = EarlyStopping(monitor="loss", min_delta=10.0, patience=2)
+        >>> history = NumpyModel(spec).fit(x, y, epochs=50, verbose=0, early_stopping=stopping)
+        >>> len(history.epoch), history.stopped_epoch
+        (3, 2)
     """
 
     monitor: str = "val_loss"
@@ -64,6 +75,10 @@ class TrainingSpec:
         seed: governs batch order only; initial weights and dropout masks come from the model's seed.
         validation_split: share of the data, taken from its end, that is held out, as in Keras.
         early_stopping: when to stop early.
+
+    Examples:
+        >>> TrainingSpec(optimizer="adam", batch_size=64, epochs=5).batch_size
+        64
     """
 
     optimizer: str | optimizers.Optimizer = "adam"

@@ -22,7 +22,16 @@ _SAMPLES = "__samples__/"
 
 
 class WeightFileError(OSError, ValueError):
-    """A weight file that cannot be read; the message names the file and the reason."""
+    """A weight file that cannot be read; the message names the file and the reason.
+
+    Examples:
+        >>> from core_numpy import load
+        >>> try:
+        ...     load("none.npz")
+        ... except WeightFileError as error:
+        ...     print(error)
+        none.npz cannot be read as weights: [Errno 2] No such file or directory: 'none.npz'
+    """
 
 
 class CertificateError(WeightFileError):

@@ -1,4 +1,9 @@
-"""The architectures of the courses, each written once."""
+"""The architectures of the courses, each written once.
+
+Examples:
+    >>> cnn().output_shape, mlp(hidden=(100, 50)).parameter_count
+    ((10,), 84060)
+"""
 
 from __future__ import annotations
 

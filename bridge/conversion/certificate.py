@@ -46,6 +46,19 @@ class Certificate:
         unmoved: {layer: (units that are the same for all inputs, units)} where some are.
         notes: what is not kept of the source, a sentence each.
         repeatable: what a file keeps for repeating it.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from bridge import convert
+        >>> from keras_models import KerasModel
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     certificate = convert(KerasModel(spec).keras_model, Path(directory) / "net.npz")
+        >>> certificate.passed, [row.tensor for row in certificate.rows]
+        (True, ['dense', 'prediction of the folded network'])
     """
 
     rows: tuple[Row, ...]

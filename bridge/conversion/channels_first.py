@@ -43,6 +43,14 @@ def from_channels_first(
 
     Raises:
         ValueError: another number of arrays, a shape that does not fit, or Dense kernels that fit both layouts.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Conv2D, ModelSpec
+        >>> spec = ModelSpec("net", (8, 8, 1), (Conv2D(4, 3),))
+        >>> weights = from_channels_first(spec, {"conv1.weight": np.ones((4, 1, 3, 3)), "conv1.bias": np.zeros(4)})
+        >>> {name: value.shape for name, value in weights.items()}
+        {'conv2d/kernel': (3, 3, 1, 4), 'conv2d/bias': (4,)}
     """
     names = list(spec.variable_shapes)
     named = _named(arrays)

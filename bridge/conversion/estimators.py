@@ -145,8 +145,19 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
 
+_EXAMPLE = """
+    Examples:
+        >>> import numpy as np
+        >>> x = np.array([[0.0], [1.0]] * 8)
+        >>> model = {}(epochs=40, random_state=0).fit(x, x[:, 0])
+        >>> model.predict([[0.0], [1.0]])
+        array([0., 1.])
+"""
+
+
 class NumpyClassifier(_Classifier):  # noqa: D101
     __doc__ = f"A network on NumPy alone as a scikit-learn classifier.\n\n{_Classifier.__doc__}"
+    __doc__ += _EXAMPLE.format("NumpyClassifier")
 
     def _build(self, spec: ModelSpec, seed: int) -> Model:
         return NumpyModel(spec, seed, self.dtype)
@@ -154,6 +165,7 @@ class NumpyClassifier(_Classifier):  # noqa: D101
 
 class KerasClassifier(_Classifier):  # noqa: D101
     __doc__ = f"A network of Keras layers as a scikit-learn classifier.\n\n{_Classifier.__doc__}"
+    __doc__ += _EXAMPLE.format("KerasClassifier")
 
     def _build(self, spec: ModelSpec, seed: int) -> Model:
         from keras_models import KerasModel

@@ -105,6 +105,21 @@ def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0) -
 
     Returns:
         the certificate; the file is written only where it has passed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from keras_models import KerasModel
+        >>> from core_numpy import load
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = Path(directory) / "net.npz"
+        ...     certificate = convert(KerasModel(spec).keras_model, path)
+        ...     model = load(path)
+        >>> certificate.passed, model.predict(np.ones((2, 4))).shape
+        (True, (2, 3))
     """
     is_numpy = isinstance(source, (str, os.PathLike)) and Path(source).suffix == ".npz"
     return (to_keras if is_numpy else to_numpy)(source, path, samples, seed)

@@ -36,6 +36,16 @@ class ParityReport:
         unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
         left_out: what was not compared, and why, half a sentence each.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from bridge import compare, plant
+        >>> report = compare(spec, x, y, prepare=plant("missing-bias"))
+        >>> report.passed, report.first_divergence.tensor
+        (False, 'dense/preactivation')
     """
 
     spec: ModelSpec

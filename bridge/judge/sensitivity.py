@@ -52,6 +52,14 @@ def sensitivities(spec: ModelSpec, x: Any, y: Any, seed: int = 0, dtype: str = "
         y: targets in the form the loss needs.
         seed: of the random variables and dropout masks.
         dtype: "float32" or "float64".
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> all(each.median_entry < 1e-4 for each in sensitivities(spec, x, y))
+        True
     """
     from keras_models import KerasModel
 

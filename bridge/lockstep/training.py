@@ -87,6 +87,17 @@ class TrainingParityReport:
         controls: how many controls trained along.
         final: {tensor: distance} after the last step.
         explanation: the convention by which NumPy's optimizer takes its steps, where it is another one (float64 only).
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from bridge import compare_training
+        >>> from model_spec import TrainingSpec
+        >>> report = compare_training(spec, x, y, TrainingSpec(batch_size=4), steps=2)
+        >>> str(report).splitlines()[0]
+        'AGREE: net, 2 steps of Adam, float64, free-running, 4 controls'
     """
 
     spec: ModelSpec
@@ -213,6 +224,16 @@ def compare_training(
 
     Raises:
         ValueError: a model of another specification or precision, or one whose state cannot be resynchronised.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from model_spec import TrainingSpec
+        >>> report = compare_training(spec, x, y, TrainingSpec(optimizer="sgd", batch_size=4), steps=3)
+        >>> report.passed
+        True
     """
     from keras_models.runtime import without_tracing_warnings
 

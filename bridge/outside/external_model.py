@@ -221,5 +221,26 @@ def model_from_layers(
 
     Raises:
         ValueError: the number of layers is not that of the steps, or a variable cannot be found.
+
+    Examples:
+        >>> import numpy as np
+        >>> class Affine:
+        ...     def __init__(self):
+        ...         self.W, self.b = np.ones((4, 3)), np.ones(3)
+        ...     def forward(self, x):
+        ...         self.x = x
+        ...         return x @ self.W + self.b
+        ...     def backward(self, dy):
+        ...         self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
+        ...         return dy @ self.W.T
+        >>> from bridge import compare_models
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3),))
+        >>> mine = model_from_layers([Affine()], spec)
+        >>> ours = NumpyModel(spec, dtype="float64")
+        >>> ours.set_weights(mine.weights)
+        >>> compare_models(ours, mine, np.ones((2, 4))).passed
+        True
     """
     return ForeignModel(spec, layers, dtype, layout, style)

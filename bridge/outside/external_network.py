@@ -195,5 +195,26 @@ def model_from_network(
 
     Raises:
         ValueError: lists or methods cannot be found; says what was looked for.
+
+    Examples:
+        >>> import numpy as np
+        >>> class Network:
+        ...     def __init__(self):
+        ...         self.weights, self.biases = [np.ones((3, 4))], [np.zeros((3, 1))]
+        ...     def feedforward(self, a):
+        ...         return 1 / (1 + np.exp(-(self.weights[0] @ a + self.biases[0])))
+        ...     def backprop(self, x, y):
+        ...         a = self.feedforward(x)
+        ...         delta = (a - y) * a * (1 - a)
+        ...         return [delta], [delta @ x.T]
+        >>> from bridge import compare_models
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="sigmoid"),))
+        >>> mine = model_from_network(Network(), spec)
+        >>> ours = NumpyModel(spec, dtype="float64", weights=mine.weights)
+        >>> x, y = np.random.default_rng(0).random((5, 4)), np.eye(3)[[0, 1, 2, 0, 1]]
+        >>> compare_models(ours, mine, x, y, loss="half_sum_squared_error").passed
+        True
     """
     return ForeignNetwork(network, spec, dtype, gradient_scale)

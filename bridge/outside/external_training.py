@@ -124,6 +124,23 @@ def external_training(
 
     Raises:
         ValueError: the model is neither; bare layers become one by ``model_from_layers``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from bridge import compare_training
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import TrainingSpec
+        >>> def step(parameters, gradients):
+        ...     for name in parameters:
+        ...         parameters[name] -= 0.1 * gradients[name]
+        >>> from model_spec.optimizers import SGD
+        >>> run = TrainingSpec(optimizer=SGD(0.1), batch_size=4)
+        >>> mine = external_training(NumpyModel(spec, dtype="float64"), step)
+        >>> compare_training(spec, x, y, run, steps=3, model=mine).passed
+        True
     """
     if not isinstance(model, (ForeignModel, NumpyModel)):
         raise ValueError(

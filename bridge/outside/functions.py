@@ -253,6 +253,22 @@ def from_autograd(
         function: of x and the parameters as tensors, in their order.
         params: {"W": array, "b": array}; any values of the right shapes.
         scalars: True for engines of single numbers (micrograd): the function gets arrays of them.
+
+    Examples:
+        >>> class Tensor:
+        ...     def __init__(self, data, parent=None, factor=None):
+        ...         self.data, self.parent, self.factor, self.grad = data, parent, factor, None
+        ...     def __mul__(self, factor):
+        ...         return Tensor(self.data * factor, self, factor)
+        ...     def backward(self, dy):
+        ...         self.grad = dy
+        ...         if self.parent is not None:
+        ...             self.parent.backward(dy * self.factor)
+        >>> from bridge import check_layer
+        >>> from model_spec import Rescaling
+        >>> mine = from_autograd(Tensor, lambda x: x * 2.0)
+        >>> check_layer(mine, Rescaling(2.0), input_shape=(3,)).passed
+        True
     """
     return AutogradLayer(make_tensor, function, params, scalars)
 
@@ -312,6 +328,13 @@ def from_jax(function: Callable[..., Any], params: Mapping[str, Any] | None = No
 
     Raises:
         ValueError: JAX has not been imported; it is never imported from here.
+
+    Examples:
+        >>> import jax  # doctest: +SKIP
+        >>> from bridge import check_layer
+        >>> from model_spec import Activation
+        >>> check_layer(from_jax(jax.nn.relu), Activation("relu"), input_shape=(3,)).passed  # doctest: +SKIP
+        True
     """
     jax: Any = sys.modules.get("jax")
     if jax is None:

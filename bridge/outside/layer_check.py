@@ -88,6 +88,18 @@ def check_layer(
     Raises:
         ValueError: the arguments do not fit the layer, or a variable cannot be found; says what was looked for. What
             the layer itself raises while it computes is reported as a BUG instead.
+
+    Examples:
+        >>> class Relu:
+        ...     def forward(self, x):
+        ...         self.mask = x > 0
+        ...         return x * self.mask
+        ...     def backward(self, dy):
+        ...         return dy * self.mask
+        >>> from model_spec import Activation
+        >>> report = check_layer(Relu(), Activation("relu"), input_shape=(5,))
+        >>> report.passed
+        True
     """
     in_order(my_layer, spec_layer, LayerSpec, "check_layer(my_layer, Dense(5), input_shape)")
     spec = ModelSpec("check_layer", input_shape, (spec_layer,))

@@ -54,6 +54,19 @@ class LayerReport:
         hints: how much the text says of what is wrong: 1 where, 2 also what, 3 also how it should be.
         spec_layer: the claim itself, for the reference's formulas and code.
         searched: whether the cause was looked for already.
+
+    Examples:
+        >>> class Relu:
+        ...     def forward(self, x):
+        ...         self.mask = x > 0
+        ...         return x * self.mask
+        ...     def backward(self, dy):
+        ...         return dy * self.mask
+        >>> from bridge import check_layer
+        >>> from model_spec import LeakyReLU
+        >>> report = check_layer(Relu(), LeakyReLU(0.1), input_shape=(5,))
+        >>> report.passed, report.first_divergence.tensor
+        (False, 'y')
     """
 
     layer: str

@@ -38,6 +38,14 @@ class LossReport(LayerReport):
 
     Attributes:
         fed: what the loss was found to take, such as "logits, one-hot rows".
+
+    Examples:
+        >>> import numpy as np
+        >>> from bridge import check_loss
+        >>> from model_spec.losses import MeanSquaredError
+        >>> report = check_loss(lambda y, t: (((y - t) ** 2).mean(), 2 * (y - t) / y.size), MeanSquaredError())
+        >>> report.passed
+        True
     """
 
     fed: str = ""

@@ -40,6 +40,15 @@ class OptimizerReport:
         explanation: the convention all steps follow, where it is another one.
         error: what the optimizer raised, or "".
         notes: what a reader should know about the check.
+
+    Examples:
+        >>> from bridge import check_optimizer
+        >>> from model_spec import SGD
+        >>> def step(w, dw):
+        ...     w -= 0.1 * dw
+        >>> report = check_optimizer(step, SGD(0.1))
+        >>> report.passed
+        True
     """
 
     optimizer: str

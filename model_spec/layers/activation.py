@@ -12,7 +12,14 @@ from model_spec.validation import one_of
 
 @dataclass(frozen=True)
 class Activation(LayerSpec):
-    """A named activation function as a layer of its own, as ``keras.layers.Activation``."""
+    """A named activation function as a layer of its own, as ``keras.layers.Activation``.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (3,), (Activation("relu"),))).predict([[-1.0, 0.0, 2.0]])
+        array([[0., 0., 2.]], dtype=float32)
+    """
 
     is_function: ClassVar[bool] = True
 

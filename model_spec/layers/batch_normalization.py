@@ -16,6 +16,12 @@ class BatchNormalization(LayerSpec):
 
     Keras' conventions: epsilon inside the root, biased variance, moving = momentum * moving + (1 - momentum) * batch.
     With ``trainable=False`` the moving statistics are used even in training, as in Keras.
+
+    Examples:
+        >>> BatchNormalization().parameter_shapes((7, 7, 16))
+        {'gamma': (16,), 'beta': (16,)}
+        >>> BatchNormalization().state_shapes((7, 7, 16))
+        {'moving_mean': (16,), 'moving_variance': (16,)}
     """
 
     momentum: float = 0.99

@@ -19,6 +19,12 @@ class Conv1D(OverSteps):
     Shapes: input (steps, channels), kernel (kernel size, channels, filters), bias (filters,), output (new steps,
     filters). ``padding`` is "valid", "same", or "causal": zeros in front alone, so that no output sees a later step
     (keras/src/layers/convolutional/base_conv.py, ``_compute_causal_padding``). ``groups`` is that of ``Conv2D``.
+
+    Examples:
+        >>> Conv1D(8, 5, padding="causal").output_shape((128, 9))
+        (128, 8)
+        >>> Conv1D(8, 5).parameter_shapes((128, 9))
+        {'kernel': (5, 9, 8), 'bias': (8,)}
     """
 
     filters: int

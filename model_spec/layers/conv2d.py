@@ -20,6 +20,12 @@ class Conv2D(LayerSpec):
     width) or ((top, bottom), (left, right)), which Keras does with a ``ZeroPadding2D`` in front. With ``groups`` the
     channels and the filters are cut into so many parts, each part of the filters sees its part of the channels alone,
     and the kernel has channels / groups in their place.
+
+    Examples:
+        >>> Conv2D(8, 3, padding="same").output_shape((28, 28, 1))
+        (28, 28, 8)
+        >>> Conv2D(8, 3).parameter_shapes((28, 28, 1))
+        {'kernel': (3, 3, 1, 8), 'bias': (8,)}
     """
 
     filters: int

@@ -20,6 +20,12 @@ class Conv2DTranspose(LayerSpec):
     output (new height, new width, filters). A new size is that of the image from which a ``Conv2D`` of these windows
     makes the input; as several sizes are, ``output_padding``, below ``strides``, chooses one. None is Keras' choice:
     ``size * stride`` under "same", and under "valid" the smallest in which every cell's kernel and stride have room.
+
+    Examples:
+        >>> Conv2DTranspose(8, 3, strides=2, padding="same").output_shape((7, 7, 16))
+        (14, 14, 8)
+        >>> Conv2DTranspose(8, 3).parameter_shapes((7, 7, 16))
+        {'kernel': (3, 3, 8, 16), 'bias': (8,)}
     """
 
     windows_on_output: ClassVar[bool] = True

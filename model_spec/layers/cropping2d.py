@@ -15,6 +15,10 @@ class Cropping2D(LayerSpec):
     """The image without its border, as ``keras.layers.Cropping2D``.
 
     ``cropping`` is one integer, (height, width), or ((top, bottom), (left, right)), in cells.
+
+    Examples:
+        >>> Cropping2D(2).output_shape((28, 28, 1))
+        (24, 24, 1)
     """
 
     cropping: Any = ((0, 0), (0, 0))

@@ -16,6 +16,12 @@ class Dense(LayerSpec):
     """``activation(x @ kernel + bias)`` on the last axis, as ``keras.layers.Dense``.
 
     Shapes: input (..., inputs), kernel (inputs, units), bias (units,), output (..., units).
+
+    Examples:
+        >>> Dense(10).output_shape((784,))
+        (10,)
+        >>> Dense(10).parameter_shapes((784,))
+        {'kernel': (784, 10), 'bias': (10,)}
     """
 
     units: int

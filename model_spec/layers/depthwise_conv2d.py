@@ -20,6 +20,12 @@ class DepthwiseConv2D(LayerSpec):
     Shapes: input (height, width, channels), kernel (kernel height, kernel width, channels, depth_multiplier), bias
     (channels * depth_multiplier,), output (new height, new width, channels * depth_multiplier), the outputs of one
     channel side by side. ``padding`` is that of ``Conv2D``.
+
+    Examples:
+        >>> DepthwiseConv2D(3, depth_multiplier=2).output_shape((28, 28, 4))
+        (26, 26, 8)
+        >>> DepthwiseConv2D(3, depth_multiplier=2).parameter_shapes((28, 28, 4))
+        {'kernel': (3, 3, 4, 2), 'bias': (8,)}
     """
 
     kernel_size: Pair

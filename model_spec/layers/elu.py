@@ -11,7 +11,14 @@ from model_spec.validation import real
 
 @dataclass(frozen=True)
 class ELU(LayerSpec):
-    """``x`` where x > 0, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016), as ``keras.layers.ELU``."""
+    """``x`` where x > 0, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016), as ``keras.layers.ELU``.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (3,), (ELU(alpha=0.5),))).predict([[-100.0, 0.0, 2.0]])
+        array([[-0.5,  0. ,  2. ]], dtype=float32)
+    """
 
     is_function: ClassVar[bool] = True
 

@@ -19,6 +19,10 @@ class GroupNormalization(LayerSpec):
     ``groups`` neighbouring parts of the channels, each normalized with all places of the example; 1 is layer
     normalization of whole examples, -1 a group for each channel (instance normalization). Epsilon stands inside the
     root, the variance is the biased one; gamma and beta have a value for each channel.
+
+    Examples:
+        >>> GroupNormalization(groups=4).parameter_shapes((7, 7, 16))
+        {'gamma': (16,), 'beta': (16,)}
     """
 
     groups: int = 32

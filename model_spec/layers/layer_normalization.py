@@ -18,6 +18,10 @@ class LayerNormalization(LayerSpec):
 
     ``axis`` is one axis or several that are averaged over, and along which scale and shift have values of their own;
     0 is the batch and not among them, -1 the last. Epsilon stands inside the root, the variance is the biased one.
+
+    Examples:
+        >>> LayerNormalization().parameter_shapes((7, 7, 16))
+        {'gamma': (16,), 'beta': (16,)}
     """
 
     axis: Any = -1

@@ -11,7 +11,14 @@ from model_spec.validation import real
 
 @dataclass(frozen=True)
 class LeakyReLU(LayerSpec):
-    """``x`` where x > 0, else ``negative_slope * x`` (Maas et al., 2013), as ``keras.layers.LeakyReLU``."""
+    """``x`` where x > 0, else ``negative_slope * x`` (Maas et al., 2013), as ``keras.layers.LeakyReLU``.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (3,), (LeakyReLU(0.1),))).predict([[-1.0, 0.0, 2.0]])
+        array([[-0.1,  0. ,  2. ]], dtype=float32)
+    """
 
     is_function: ClassVar[bool] = True
 

@@ -36,11 +36,21 @@ class Merge(LayerSpec):
 
 
 class Add(Merge):
-    """The sum of all inputs, from first to last, as ``keras.layers.Add``."""
+    """The sum of all inputs, from first to last, as ``keras.layers.Add``.
+
+    Examples:
+        >>> Add(inputs=("left", "right")).output_shape(((4,), (4,)))
+        (4,)
+    """
 
 
 class Average(Merge):
-    """The mean of all inputs, as ``keras.layers.Average``."""
+    """The mean of all inputs, as ``keras.layers.Average``.
+
+    Examples:
+        >>> Average(inputs=("left", "right")).output_shape(((4,), (4,)))
+        (4,)
+    """
 
 
 class RepeatingMerge(Merge):
@@ -50,7 +60,12 @@ class RepeatingMerge(Merge):
 
 
 class Subtract(RepeatingMerge):
-    """The first input minus the second, as ``keras.layers.Subtract``."""
+    """The first input minus the second, as ``keras.layers.Subtract``.
+
+    Examples:
+        >>> Subtract(inputs=("left", "right")).output_shape(((4,), (4,)))
+        (4,)
+    """
 
     def output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:  # type: ignore[override]
         if len(input_shape) != 2:
@@ -59,15 +74,30 @@ class Subtract(RepeatingMerge):
 
 
 class Multiply(RepeatingMerge):
-    """The product of all inputs, from first to last, as ``keras.layers.Multiply``."""
+    """The product of all inputs, from first to last, as ``keras.layers.Multiply``.
+
+    Examples:
+        >>> Multiply(inputs=("left", "right")).output_shape(((7, 7, 16), (1, 1, 16)))
+        (7, 7, 16)
+    """
 
 
 class Maximum(RepeatingMerge):
-    """The largest of all inputs, value by value, as ``keras.layers.Maximum``."""
+    """The largest of all inputs, value by value, as ``keras.layers.Maximum``.
+
+    Examples:
+        >>> Maximum(inputs=("left", "right")).output_shape(((4,), (4,)))
+        (4,)
+    """
 
 
 class Minimum(RepeatingMerge):
-    """The smallest of all inputs, value by value, as ``keras.layers.Minimum``."""
+    """The smallest of all inputs, value by value, as ``keras.layers.Minimum``.
+
+    Examples:
+        >>> Minimum(inputs=("left", "right")).output_shape(((4,), (4,)))
+        (4,)
+    """
 
 
 @dataclass(frozen=True)
@@ -75,6 +105,10 @@ class Concatenate(Merge):
     """All inputs behind one another along one axis, as ``keras.layers.Concatenate``.
 
     ``axis`` counts as in Keras: 0 is the batch and refused, 1 the first axis of an example, -1 the last.
+
+    Examples:
+        >>> Concatenate(inputs=("left", "right")).output_shape(((7, 7, 16), (7, 7, 8)))
+        (7, 7, 24)
     """
 
     axis: int = -1

@@ -22,6 +22,10 @@ class Normalization(LayerSpec):
     ``axis`` is one axis or several along which mean and variance have values of their own, counted from 1 or from -1
     back; None is one mean and one variance for all values. They are state, 0 and 1 at first: training leaves them as
     they are.
+
+    Examples:
+        >>> Normalization().state_shapes((13,))
+        {'mean': (13,), 'variance': (13,)}
     """
 
     axis: Any = -1

@@ -16,6 +16,10 @@ class Permute(LayerSpec):
 
     ``dims`` names the input's axes in their new order, counted from 1; the batch stays where it is. ``Permute((2, 1))``
     makes (channels, steps) of (steps, channels).
+
+    Examples:
+        >>> Permute((2, 1)).output_shape((128, 9))
+        (9, 128)
     """
 
     dims: Any

@@ -40,6 +40,12 @@ class MaxPooling2D(Pooling2D):
     """The largest value of each window, as ``keras.layers.MaxPooling2D``; the first of equals takes the gradient.
 
     Cells of padding win nowhere.
+
+    Examples:
+        >>> MaxPooling2D(2).output_shape((28, 28, 8))
+        (14, 14, 8)
+        >>> MaxPooling2D(3, strides=2, padding="same").output_shape((28, 28, 8))
+        (14, 14, 8)
     """
 
     def __post_init__(self) -> None:
@@ -58,6 +64,10 @@ class AveragePooling2D(Pooling2D):
     """The mean of each window, as ``keras.layers.AveragePooling2D``; "same" counts real cells only.
 
     Padding given in cells counts, as zeros: PyTorch's default, and what a ``ZeroPadding2D`` in front does.
+
+    Examples:
+        >>> AveragePooling2D(2).output_shape((28, 28, 8))
+        (14, 14, 8)
     """
 
 
@@ -80,8 +90,18 @@ class GlobalPooling2D(LayerSpec):
 
 
 class GlobalAveragePooling2D(GlobalPooling2D):
-    """The mean of each channel over the whole image, as ``keras.layers.GlobalAveragePooling2D``."""
+    """The mean of each channel over the whole image, as ``keras.layers.GlobalAveragePooling2D``.
+
+    Examples:
+        >>> GlobalAveragePooling2D().output_shape((7, 7, 64))
+        (64,)
+    """
 
 
 class GlobalMaxPooling2D(GlobalPooling2D):
-    """The largest value of each channel, as ``keras.layers.GlobalMaxPooling2D``; equals share the gradient evenly."""
+    """The largest value of each channel, as ``keras.layers.GlobalMaxPooling2D``; equals share the gradient evenly.
+
+    Examples:
+        >>> GlobalMaxPooling2D(keepdims=True).output_shape((7, 7, 64))
+        (1, 1, 64)
+    """

@@ -42,13 +42,23 @@ class Pooling1D(OverSteps):
 
 
 class MaxPooling1D(Pooling1D):
-    """The largest value of each window, as ``keras.layers.MaxPooling1D``; the first of equals takes the gradient."""
+    """The largest value of each window, as ``keras.layers.MaxPooling1D``; the first of equals takes the gradient.
+
+    Examples:
+        >>> MaxPooling1D(2).output_shape((128, 9))
+        (64, 9)
+    """
 
     over_images = MaxPooling2D
 
 
 class AveragePooling1D(Pooling1D):
-    """The mean of each window, as ``keras.layers.AveragePooling1D``; "same" counts real steps only."""
+    """The mean of each window, as ``keras.layers.AveragePooling1D``; "same" counts real steps only.
+
+    Examples:
+        >>> AveragePooling1D(2).output_shape((128, 9))
+        (64, 9)
+    """
 
     over_images = AveragePooling2D
 
@@ -74,12 +84,22 @@ class GlobalPooling1D(OverSteps):
 
 
 class GlobalAveragePooling1D(GlobalPooling1D):
-    """The mean of each channel over all steps, as ``keras.layers.GlobalAveragePooling1D``."""
+    """The mean of each channel over all steps, as ``keras.layers.GlobalAveragePooling1D``.
+
+    Examples:
+        >>> GlobalAveragePooling1D().output_shape((128, 9))
+        (9,)
+    """
 
     over_images = GlobalAveragePooling2D
 
 
 class GlobalMaxPooling1D(GlobalPooling1D):
-    """The largest value of each channel, as ``keras.layers.GlobalMaxPooling1D``; equals share the gradient evenly."""
+    """The largest value of each channel, as ``keras.layers.GlobalMaxPooling1D``; equals share the gradient evenly.
+
+    Examples:
+        >>> GlobalMaxPooling1D(keepdims=True).output_shape((128, 9))
+        (1, 9)
+    """
 
     over_images = GlobalMaxPooling2D

@@ -17,6 +17,10 @@ class PReLU(LayerSpec):
     """``max(x, 0) + alpha * min(x, 0)`` (He et al., 2015), as ``keras.layers.PReLU``.
 
     ``alpha`` has the shape of the input, but 1 along ``shared_axes``, which count from 1 (0 is the batch).
+
+    Examples:
+        >>> PReLU(shared_axes=(1, 2)).parameter_shapes((7, 7, 16))
+        {'alpha': (1, 1, 16)}
     """
 
     alpha_initializer: Any = "zeros"

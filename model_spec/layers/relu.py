@@ -14,6 +14,12 @@ class ReLU(LayerSpec):
     """``min(x, max_value)`` where x > threshold, else ``negative_slope * (x - threshold)``.
 
     As ``keras.layers.ReLU``, which knows no negative values of the three.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (3,), (ReLU(max_value=6),))).predict([[-1.0, 2.0, 9.0]])
+        array([[0., 2., 6.]], dtype=float32)
     """
 
     is_function: ClassVar[bool] = True

@@ -11,7 +11,15 @@ from model_spec.validation import positive_integer
 
 @dataclass(frozen=True)
 class RepeatVector(LayerSpec):
-    """Each example ``n`` times, as ``keras.layers.RepeatVector``. Shapes: (features,) -> (n, features)."""
+    """Each example ``n`` times, as ``keras.layers.RepeatVector``. Shapes: (features,) -> (n, features).
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (2,), (RepeatVector(2),))).predict([[3.0, 4.0]])
+        array([[[3., 4.],
+                [3., 4.]]], dtype=float32)
+    """
 
     n: int
 

@@ -12,7 +12,12 @@ from model_spec.validation import integer_sides, positive_integer, real
 
 
 class Flatten(LayerSpec):
-    """All values of an example in one row, last axis fastest, as ``keras.layers.Flatten``."""
+    """All values of an example in one row, last axis fastest, as ``keras.layers.Flatten``.
+
+    Examples:
+        >>> Flatten().output_shape((5, 5, 64))
+        (1600,)
+    """
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (element_count(input_shape),)
@@ -20,7 +25,12 @@ class Flatten(LayerSpec):
 
 @dataclass(frozen=True)
 class Reshape(LayerSpec):
-    """The same values in another shape, as ``keras.layers.Reshape``; one axis may be -1."""
+    """The same values in another shape, as ``keras.layers.Reshape``; one axis may be -1.
+
+    Examples:
+        >>> Reshape((8, 8, 1)).output_shape((64,))
+        (8, 8, 1)
+    """
 
     target_shape: tuple[int, ...]
 
@@ -51,6 +61,10 @@ class ZeroPadding2D(LayerSpec):
     """A border of zeros, as ``keras.layers.ZeroPadding2D``.
 
     ``padding`` is one integer, (height, width), or ((top, bottom), (left, right)), in cells.
+
+    Examples:
+        >>> ZeroPadding2D(((1, 0), (1, 0))).output_shape((28, 28, 1))
+        (29, 29, 1)
     """
 
     padding: Any = ((1, 1), (1, 1))
@@ -67,7 +81,14 @@ class ZeroPadding2D(LayerSpec):
 
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
-    """``x * scale + offset``, as ``keras.layers.Rescaling``."""
+    """``x * scale + offset``, as ``keras.layers.Rescaling``.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (2,), (Rescaling(0.5, offset=1.0),))).predict([[0.0, 4.0]])
+        array([[1., 3.]], dtype=float32)
+    """
 
     scale: float = 1.0
     offset: float = 0.0

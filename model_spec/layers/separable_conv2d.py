@@ -24,6 +24,12 @@ class SeparableConv2D(LayerSpec):
     Shapes: input (height, width, channels), depthwise_kernel (kernel height, kernel width, channels, depth_multiplier),
     pointwise_kernel (1, 1, channels * depth_multiplier, filters), bias (filters,), output (new height, new width,
     filters). ``padding`` is that of ``Conv2D``.
+
+    Examples:
+        >>> SeparableConv2D(8, 3).output_shape((28, 28, 4))
+        (26, 26, 8)
+        >>> SeparableConv2D(8, 3).parameter_shapes((28, 28, 4))
+        {'depthwise_kernel': (3, 3, 4, 1), 'pointwise_kernel': (1, 1, 4, 8), 'bias': (8,)}
     """
 
     filters: int

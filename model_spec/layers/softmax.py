@@ -16,6 +16,12 @@ class Softmax(LayerSpec):
     """``exp(x) / sum(exp(x))`` along ``axis``, as ``keras.layers.Softmax``.
 
     The axis is counted from 1, 0 being the batch, or from -1 back. Along the last axis it is ``Activation("softmax")``.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (2,), (Softmax(),))).predict([[1.0, 1.0]])
+        array([[0.5, 0.5]], dtype=float32)
     """
 
     is_function: ClassVar[bool] = True

@@ -15,6 +15,12 @@ class UnitNormalization(LayerSpec):
     """``x / sqrt(sum(x ** 2))`` along ``axis``, as ``keras.layers.UnitNormalization``.
 
     ``axis`` is one axis or several; 0 is the batch and not among them, -1 the last.
+
+    Examples:
+        >>> from core_numpy import NumpyModel
+        >>> from model_spec import ModelSpec
+        >>> NumpyModel(ModelSpec("net", (2,), (UnitNormalization(),))).predict([[3.0, 4.0]])
+        array([[0.6, 0.8]], dtype=float32)
     """
 
     axis: Any = -1

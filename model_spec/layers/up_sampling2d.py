@@ -16,6 +16,10 @@ class UpSampling2D(LayerSpec):
     Shapes: (height, width, channels) -> (height * size[0], width * size[1], channels). ``interpolation`` is "nearest",
     each cell as a block of equal cells, or "bilinear": straight lines between the centres of the cells, and the
     outermost values beyond them.
+
+    Examples:
+        >>> UpSampling2D(2).output_shape((7, 7, 8))
+        (14, 14, 8)
     """
 
     size: Pair = (2, 2)

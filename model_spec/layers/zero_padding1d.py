@@ -14,7 +14,12 @@ from model_spec.validation import non_negative_integer
 
 @dataclass(frozen=True)
 class ZeroPadding1D(OverSteps):
-    """Steps of zeros, as ``keras.layers.ZeroPadding1D``; ``padding`` is one integer or (before, after)."""
+    """Steps of zeros, as ``keras.layers.ZeroPadding1D``; ``padding`` is one integer or (before, after).
+
+    Examples:
+        >>> ZeroPadding1D((2, 0)).output_shape((128, 9))
+        (130, 9)
+    """
 
     padding: Any = (1, 1)
 

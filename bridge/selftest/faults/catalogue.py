@@ -53,6 +53,15 @@ def plant(fault: str | Change) -> Callable[[NumpyModel], str]:
 
     Raises:
         ValueError: no such fault.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from bridge import compare
+        >>> compare(spec, x, y, prepare=plant("missing-bias")).passed
+        False
     """
     change = find(fault)
     return lambda model: f"planted fault: {change.name} in {change.plant(model)}"
