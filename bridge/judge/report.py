@@ -36,6 +36,7 @@ class ParityReport:
         unexplained: (side, layer) of culprits that, in some mode, none explains.
         uncertain: kinks and ties whose side rounding may decide (relu at zero, equal cells in max pooling).
         left_out: what was not compared, and why, half a sentence each.
+        notes: what a reader should know, such as constants that are right both exactly and rounded.
     """
 
     spec: ModelSpec
@@ -49,6 +50,7 @@ class ParityReport:
     slips: list[Explanation] = field(default_factory=list)
     unexplained: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Row]:
@@ -149,6 +151,7 @@ class ParityReport:
             "prepared": self.prepared,
             "uncertain_kinks_and_ties": self.uncertain,
             "left_out": self.left_out,
+            "notes": self.notes,
             "first_divergence": None if first is None else first.to_dict(),
             "culprits": [{"side": local.side, **local.row.to_dict()} for local in self.culprits],
             "explanations": [vars(explanation) for explanation in self.explanations],
@@ -172,6 +175,7 @@ class ParityReport:
         if self.prepared:
             lines.append(self.prepared)
         lines += [f"left out: {part}" for part in self.left_out]
+        lines += [f"note: {note}" for note in self.notes]
         lines += [self.why] if self.why else []
         first = self.first_divergence
         if first is not None:
