@@ -61,7 +61,9 @@ class Answers:
             "function": plain,
             "name": str(getattr(value, "__qualname__", "")) if plain else "",
             "calls": _signature(value) if callable(value) else None,
-            "has": [name for name in ("__array__", "__float__", "__len__") if hasattr(type(value), name)],
+            "has": [
+                name for name in ("__array__", "__float__", "__len__", "__getattr__") if hasattr(type(value), name)
+            ],
         }
 
     def find(self, entry: dict[str, Any], value: Any) -> Any:
