@@ -37,7 +37,7 @@ _WAITING_SECONDS = 0.02
 
 _NO_ANSWER = "its process gave something that is no answer"
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TMPDIR")
+_KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """Variables of the environment that a submission sees."""
 
 
@@ -84,7 +84,13 @@ class Session:
     def _environment(self) -> dict[str, str]:
         own = {name: os.environ[name] for name in _KEPT if name in os.environ}
         one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        return {**own, **one_thread, "HOME": self._folder, "CROSSCHECK_GRADING": secrets.token_hex(8)}
+        return {
+            **own,
+            **one_thread,
+            "HOME": self._folder,
+            "TMPDIR": self._folder,
+            "CROSSCHECK_GRADING": secrets.token_hex(8),
+        }
 
     def __exit__(self, *_: Any) -> None:
         self._connection.close()
