@@ -14,7 +14,7 @@ from bridge.moved import keep_former_names
 keep_former_names()
 
 _WHERE = {
-    "conventions.comparison": "compare compare_models",
+    "conventions.comparison": "compare",
     "conversion.channels_first": "from_channels_first",
     "conversion.keras_models_and_files": "Certificate convert",
     "conversion.estimators": "KerasClassifier NumpyClassifier",
@@ -29,6 +29,7 @@ _WHERE = {
     "outside.layer_check": "check_layer",
     "outside.layer_report": "LayerReport",
     "outside.loss_check": "LossReport check_loss",
+    "outside.model_comparison": "compare_models",
     "outside.optimizer_check": "OptimizerReport check_optimizer",
     "selftest.faults": "plant",
     "weights": "copy_weights random_weights",

@@ -1,5 +1,4 @@
 from bridge.conventions.comparison import compare as compare
-from bridge.conventions.comparison import compare_models as compare_models
 from bridge.conversion.channels_first import from_channels_first as from_channels_first
 from bridge.conversion.estimators import KerasClassifier as KerasClassifier
 from bridge.conversion.estimators import NumpyClassifier as NumpyClassifier
@@ -21,6 +20,7 @@ from bridge.outside.layer_check import check_layer as check_layer
 from bridge.outside.layer_report import LayerReport as LayerReport
 from bridge.outside.loss_check import LossReport as LossReport
 from bridge.outside.loss_check import check_loss as check_loss
+from bridge.outside.model_comparison import compare_models as compare_models
 from bridge.outside.optimizer_check import OptimizerReport as OptimizerReport
 from bridge.outside.optimizer_check import check_optimizer as check_optimizer
 from bridge.selftest.faults import plant as plant

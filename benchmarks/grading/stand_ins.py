@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +16,13 @@ Array = np.ndarray
 
 
 class Asks(Protocol):
-    """Asks the process in which the objects are."""
+    """Asks the process in which the objects are.
+
+    Attributes:
+        changes: how often something was asked that may change objects.
+    """
+
+    changes: int
 
     def ask(self, *question: Any) -> Any:
         """The answer to a question."""
@@ -24,15 +31,22 @@ class Asks(Protocol):
 class StandIn:
     """An object that is in another process; the class of each has the name of that object's."""
 
-    __slots__ = ("_asks",)
+    __slots__ = ("_asks", "_known")
     _asks: Asks
+    _known: tuple[int, frozenset[str] | None]
 
-    def __init__(self, asks: Asks) -> None:
+    def __init__(self, asks: Asks, makes_names: bool) -> None:
         object.__setattr__(self, "_asks", asks)
+        object.__setattr__(self, "_known", (-1 if not makes_names else sys.maxsize, None))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
+        if self._known[0] < self._asks.changes:
+            # Most names that are looked for are not there: one question for all of them
+            object.__setattr__(self, "_known", (self._asks.changes, frozenset(map(str, self.__dir__()))))
+        if self._known[1] is not None and name not in self._known[1]:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self._asks.ask("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -114,7 +128,7 @@ def stand_in(asks: Asks, about: dict[str, Any]) -> Any:
         members["__float__"] = lambda self: float(asks.ask("float", self))
     if "__len__" in about["has"]:
         members["__len__"] = lambda self: int(asks.ask("length", self))
-    return type(_word(about["type"]), (StandIn,), members)(asks)
+    return type(_word(about["type"]), (StandIn,), members)(asks, "__getattr__" in about["has"])
 
 
 def _function(asks: Asks, about: dict[str, Any]) -> Callable[..., Any]:

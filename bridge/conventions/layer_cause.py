@@ -10,6 +10,7 @@ import numpy as np
 from bridge.conventions import (
     activation_slips,
     normalization_slips,
+    precision_slips,
     reshaping_slips,
     variables_and_inputs,
     window_slips,
@@ -68,7 +69,7 @@ def causes(
             *variables_and_inputs.parameters(),
             *variables_and_inputs.order(),
             *(() if before is None else variables_and_inputs.previous(before)),
-            *variables_and_inputs.precision(),
+            *precision_slips.precision(),
         ]
         tried = _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
         whole = _nearest(found, tried, tolerance)
@@ -78,6 +79,7 @@ def causes(
         whole = whole or _in_one_direction(found, wrong, tried, tolerance)
         if whole:
             # Two that cannot be told apart on what was fed are both said
+            whole = whole[:1] if precision_slips.BOTH in whole[0] else whole
             first, *others = list(dict.fromkeys(whole))[:2]
             return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
         pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)

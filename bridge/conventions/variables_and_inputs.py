@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,30 +13,6 @@ from bridge.conventions.layers import LAYER_CONVENTIONS
 from bridge.conventions.outcome import Change, Given, Outcome
 from core_numpy.contract import Array, Context, Layer, Variables
 from model_spec.shapes import element_count
-
-
-def _round_to_bits(value: Array, bits: int) -> Array:
-    """Round to so many significant bits, nearest."""
-    mantissa, exponent = np.frexp(value)
-    return np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits)
-
-
-def _chopped(value: Array, bits: int) -> Array:
-    mantissa, exponent = np.frexp(value)
-    return np.ldexp(np.trunc(mantissa * 2.0**bits), exponent - bits)
-
-
-PRECISIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("float32", lambda value: value.astype(np.float32).astype(np.float64)),
-    ("float16", lambda value: value.astype(np.float16).astype(np.float64)),
-    ("TF32 (10 bits behind the leading one)", lambda value: _round_to_bits(value, 11)),
-    ("TF32 (10 bits behind the leading one, cut off)", lambda value: _chopped(value, 11)),
-    ("bfloat16 (7 bits behind the leading one)", lambda value: _round_to_bits(value, 8)),
-    ("whole numbers (integer arithmetic)", np.trunc),
-    ("whole numbers (rounded)", np.rint),
-)
-"""What numbers may have been rounded to on the way."""
-
 
 OTHERS = "it follows another convention: "
 
@@ -98,46 +74,6 @@ def parameters() -> Iterator[Change]:
         return words, replace(given, training=not given.training)
 
     yield from (without_gamma, exchanged, transposed, own_statistics)
-
-
-_ROUNDED = (
-    "x",
-    "the kernel",
-    "parameters",
-    "x and the kernel",
-    "x and parameters",
-    "the gradient of the output",
-    "x and the gradient of the output",
-    "the kernel and the gradient of the output",
-    "everything",
-)
-"""What is rounded, in turn."""
-
-
-def precision() -> Iterator[Change]:
-    """Inputs, parameters or the cotangent in lower precision."""
-    for name, cast in PRECISIONS:
-        for what in _ROUNDED:
-
-            def change(
-                given: Given, found: Outcome, name: str = name, cast: Callable[[Array], Array] = cast, what: str = what
-            ) -> tuple[str, Given] | None:
-                changed = given
-                if what in ("x", "x and the kernel", "x and parameters", "everything"):
-                    changed = replace(changed, x=cast(given.x))
-                if what in ("parameters", "x and parameters", "everything"):
-                    changed = replace(changed, params={key: cast(value) for key, value in given.params.items()})
-                if what in ("the kernel", "x and the kernel", "the kernel and the gradient of the output"):
-                    if "kernel" not in given.params:
-                        return None
-                    changed = replace(changed, params={**given.params, "kernel": cast(given.params["kernel"])})
-                if what in ("x and the gradient of the output",):
-                    changed = replace(changed, x=cast(given.x))
-                if "the gradient of the output" in what or what == "everything":
-                    changed = replace(changed, dy=cast(given.dy))
-                return f"{what if what != 'everything' else 'all it is given'} is rounded to {name}", changed
-
-            yield change
 
 
 def order() -> Iterator[Change]:

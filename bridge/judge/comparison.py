@@ -18,6 +18,7 @@ from bridge.judge.tensor import Place, Row, judge
 from bridge.judge.truth import random_cotangent, true_loss_gradients, truth_of
 from bridge.weights import copy_weights, random_weights
 from core_numpy import NumpyModel
+from core_numpy.network import Network
 from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, inputs
 from model_spec import losses as loss_rules
@@ -136,6 +137,7 @@ def compare_models(
     locate: bool = True,
     explain: Explain = explain_nothing,
     explain_gradients: ExplainGradients = explain_no_gradients,
+    network: Network | None = None,
 ) -> ParityReport:
     """Compare two models that hold the same weights, on everything both of them can do.
 
@@ -153,6 +155,7 @@ def compare_models(
         locate: where they differ, judge every layer of both sides alone, and look for a convention that explains it.
         explain: who knows the conventions.
         explain_gradients: who knows slips by the gradients alone, of a side that shows no values between its layers.
+        network: the layers that give the truth; those of the specification by default.
 
     Raises:
         ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
@@ -199,7 +202,7 @@ def compare_models(
                 f"the models drop by different seeds {sorted(seeds)}; "
                 f"build both with one dropout_seed to compare training mode"
             )
-        model = truth_of(reference, x, training)
+        model = truth_of(reference, x, training, network)
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)

@@ -15,15 +15,17 @@ from model_spec.losses import Loss
 Array = np.ndarray
 
 
-def truth_of(model: Any, x: Array, training: bool) -> RoundingModel:
+def truth_of(model: Any, x: Array, training: bool, network: Network | None = None) -> RoundingModel:
     """Expected values, with their rounding errors, of a model with ``.spec``, ``.weights`` and ``.dtype`` on x.
 
-    Masks are those of the model's ``dropout_seed`` at its first call; nothing is rebuilt from other seeds.
+    The layers are those of the specification, unless a network is given. Masks are those of the model's
+    ``dropout_seed`` at its first call; nothing is rebuilt from other seeds.
     """
     params, state = as_float64(model.spec, model.weights)
     dtype = str(model.dtype)
     masks = keras_masks(model.dropout_seed, 0, stream_dtype=dtype) if training else None
-    return RoundingModel(Network.of(model.spec), params, state, dtype, x.astype(np.float64), training, masks)
+    layers = Network.of(model.spec) if network is None else network
+    return RoundingModel(layers, params, state, dtype, x.astype(np.float64), training, masks)
 
 
 def true_loss_gradients(truth: RoundingModel, y: Array, loss: Loss) -> ExpectedGradients:

@@ -99,7 +99,8 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
         if activation != "step":
             yield EdgeCase("zeros among the inputs", make=_half_zero)
             yield EdgeCase(f"values up to {MODERATE:g}", make=_spread(MODERATE))
-            yield EdgeCase(f"values up to {LARGE:g}", make=_spread(LARGE), only_values=activation != "softmax")
+            if activation != "exponential":  # which no number is beyond 709, or 88 in float32
+                yield EdgeCase(f"values up to {LARGE:g}", make=_spread(LARGE), only_values=activation != "softmax")
         if activation == "softmax":
             yield EdgeCase("equal logits", make=lambda x: np.zeros_like(x))
     elif activation == "softmax":

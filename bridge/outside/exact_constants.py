@@ -102,3 +102,28 @@ def other_constants(spec: ModelSpec) -> list[OtherConstants]:
     for words, rounded in _rounded(spec.layers[0]):
         found.append(OtherConstants(words, network.replace_layer(0, type(network.steps[0].layer)(rounded))))
     return found
+
+
+_LARGEST_CHOICE = 64
+"""Networks that are tried: each layer with constants has two or more forms."""
+
+
+def networks_with_other_constants(spec: ModelSpec) -> Iterator[OtherConstants]:
+    """A whole network with constants rounded otherwise, in one layer or several: all exact ones first."""
+    network = Network.of(spec)
+    forms: list[list[tuple[str, Layer | None]]] = []
+    for step in network.steps:
+        own: list[tuple[str, Layer | None]] = [("", None)]
+        exact = _exact(step.layer)
+        if exact is not None:
+            said = ", ".join(f"{number:.9g}" for number in exact[0])
+            own.insert(0, (f"{step.name!r} computes with {said}, which Keras rounds to float32", exact[1]))
+        own += [(f"of {step.name!r}, {said}", type(step.layer)(rounded)) for said, rounded in _rounded(step.layer.spec)]
+        forms.append(own)
+    for chosen in itertools.islice(itertools.product(*forms), _LARGEST_CHOICE):
+        words = "; ".join(words for words, _ in chosen if words)
+        changed = network
+        for at, (_, layer) in enumerate(chosen):
+            changed = changed if layer is None else changed.replace_layer(at, layer)
+        if words:
+            yield OtherConstants(words, changed)

@@ -173,13 +173,18 @@ def find_gradient(variable: Slot, name: str) -> Slot:
         candidates = [Slot(layer, holder, key) for holder in _GRADIENT_HOLDERS for key in keys]
         if isinstance(variable.key, str):
             candidates += [Slot(layer, given) for given in _gradient_names(variable.key)]
-    there = [slot for slot in candidates if slot.exists()]
-    if not there:
+    first: Slot | None = None
+    for slot in candidates:
+        if slot.exists():
+            if slot.read() is not None:
+                return slot
+            first = first or slot
+    if first is None:
         raise ForeignLayerError(
             f"{type(layer).__name__} has no gradient of {name!r} ({variable.label}) after backward; "
             f"looked for {_listed(candidates)}; it has {describe_attributes(layer)}"
         )
-    return next((slot for slot in there if slot.read() is not None), there[0])
+    return first
 
 
 def describe_attributes(layer: Any) -> str:

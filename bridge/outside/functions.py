@@ -342,11 +342,13 @@ def from_jax(function: Callable[..., Any], params: Mapping[str, Any] | None = No
     names: Sequence[str] = list(params or {})
 
     def forward(x: Array, params: Mapping[str, Any]) -> Any:
-        y, pull = jax.vjp(function, x, *(params[name] for name in names))
-        return np.asarray(y), pull
+        # In the precision of x, or in the one JAX is set to
+        y, pull = jax.vjp(function, x, *(np.asarray(params[name], x.dtype) for name in names))
+        return np.asarray(y), (pull, np.asarray(y).dtype)
 
     def backward(dy: Array, cache: Any) -> Any:
-        parts = [np.asarray(part) for part in cache(dy)]
+        pull, dtype = cache
+        parts = [np.asarray(part) for part in pull(dy.astype(dtype))]
         return parts[0] if not names else tuple(parts)
 
     return FunctionLayer(forward, backward, params)

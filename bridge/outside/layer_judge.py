@@ -303,7 +303,7 @@ class LayerJudge:
 
     def explain(self) -> None:
         """Find what is wrong with what the last run gave, in the first precision in which something is."""
-        if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found:
+        if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found or self.report.hints < 2:
             return
         given, dtype, model, before = self._last
         self.report.searched = True

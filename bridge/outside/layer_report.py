@@ -51,7 +51,7 @@ class LayerReport:
         keras: real Keras' figures for the rows, by (dtype, tensor), where asked for.
         tried: what the layer was fed, stage by stage.
         left_out: what was not judged, and how to have it judged.
-        hints: how much the text says of what is wrong: 1 where, 2 also what, 3 also how it should be.
+        hints: how much the text says of what is wrong: 1 where (causes are not looked for), 2 also what, 3 also how.
         spec_layer: the claim itself, for the reference's formulas and code.
         searched: whether the cause was looked for already.
 

@@ -1,5 +1,7 @@
 """Grading: the course's solutions earn all points, typical mistakes get their cause, and bad code ends in words."""
 
+import contextlib
+import ctypes
 import json
 import time
 import tomllib
@@ -290,25 +292,61 @@ def test_results_are_written_when_no_submission_runs(tmp_path, capsys):
     assert json.loads(results_of.read_text())["score"] == 20
 
 
+def running(words):
+    """Processes whose command has these words."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if words in (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode():
+                found.append(folder.name)
+    return found
+
+
 def test_nothing_is_left_behind(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "submission.py"
-    pids = tmp_path / "pids"
     path.write_text(
-        "import subprocess\n"
-        f"for own in (False, True):\n"
-        "    child = subprocess.Popen(['sleep', '77'], start_new_session=own)\n"
-        f"    open({str(pids)!r}, 'a').write(f'{{child.pid}} ')\n"
+        "import os, subprocess, sys\n"
+        "for own in (False, True):\n"
+        "    child = subprocess.Popen(['sleep', '77.25'], start_new_session=own)\n"
+        "if os.fork() == 0:\n    os.setsid()\n    os.environ.clear()\n"
+        "    if os.fork() == 0:\n        os.execvp('sleep', ['sleep', '77.25'])\n    os._exit(0)\n"
+        "import time; time.sleep(0.3)\n"
         "open('left.txt', 'w').write('x')\n"
-        "subprocess.run(['echo', 'bye'])\n" + AFFINE_OF_ZEROS
+        "subprocess.run(['echo', 'bye'])\n" + RIGHT_AFFINE
     )
-    judge_submission(path, load_assignment(AFFINE), "s")
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["pids", "submission.py"]
-    time.sleep(0.2)
-    states = [Path(f"/proc/{pid}/stat") for pid in pids.read_text().split()]
-    assert len(states) >= 2
-    assert all(not stat.exists() or stat.read_text().split()[2] == "Z" for stat in states)
+    outcome = judge_submission(path, load_assignment(AFFINE), "s")[0]
+    assert outcome.points == 10, outcome.text
+    assert [each.name for each in tmp_path.iterdir()] == ["submission.py"]
+    assert running("sleep 77.25") == []
     assert "bye" not in "".join(capfd.readouterr())
+
+
+def landlock():
+    try:
+        return ctypes.CDLL(None).syscall(444, None, 0, 1)
+    except (OSError, AttributeError):
+        return 0
+
+
+@pytest.mark.skipif(landlock() < 6, reason="this kernel has no Landlock of version 6")
+def test_a_submission_writes_in_its_own_folder_alone_and_reaches_nobody(tmp_path):
+    path = tmp_path / "submission.py"
+    target = str(tmp_path / "sitecustomize.py")
+    path.write_text(
+        "import os, socket, subprocess, tempfile\n"
+        "def refused(what):\n    try:\n        what()\n    except OSError:\n        return True\n"
+        f"assert refused(lambda: open({target!r}, 'w'))\n"
+        f"assert refused(lambda: open({str(path)!r}, 'a'))\n"
+        f"assert subprocess.run(['touch', {target!r}]).returncode\n"
+        "assert refused(lambda: socket.create_connection(('127.0.0.1', 9), 1))\n"
+        "assert refused(lambda: os.kill(os.getppid(), 0))\n"
+        "assert refused(lambda: open(f'/proc/{os.getppid()}/mem', 'rb'))\n"
+        "open('own', 'w').write('x')\ntempfile.NamedTemporaryFile()\nopen(os.devnull, 'w').write('x')\n" + RIGHT_AFFINE
+    )
+    outcome = judge_submission(path, load_assignment(AFFINE), "s")[0]
+    assert outcome.points == 10, outcome.text
+    assert [each.name for each in tmp_path.iterdir()] == ["submission.py"]
 
 
 def test_the_command_writes_pages_and_results(tmp_path, capsys):

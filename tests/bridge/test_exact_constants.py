@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+import bridge
 from bridge import check_layer, check_loss
-from model_spec import Activation, BatchNormalization, LeakyReLU, ReLU
-from tests.bridge.slips.parts import Function, Normalization
+from core_numpy import NumpyModel
+from model_spec import Activation, BatchNormalization, Dense, LeakyReLU, ModelSpec, ReLU
+from tests.bridge.slips.parts import Affine, Function, Normalization
 
 ROOT = math.sqrt(0.5)
 
@@ -127,3 +129,61 @@ def test_other_constants_are_named(layer, claim, words):
     report = check_layer(layer, claim, (12,))
     assert not report.passed
     assert report.explanations == [each for each in report.explanations if words in each] != []
+
+
+NETWORK = ModelSpec(
+    "constants", (6,), (Dense(7), LeakyReLU(0.01), Dense(5), Activation("gelu"), BatchNormalization(), Dense(3))
+)
+X = np.random.default_rng(5).normal(size=(9, 6))
+
+
+class OfTraining(Normalization):
+    """Its backward knows training alone, and says so."""
+
+    def forward(self, x, training=False):
+        self.mode = training
+        return super().forward(x, training)
+
+    def backward(self, dy):
+        if not self.mode:
+            raise TypeError("of training alone")
+        return super().backward(dy)
+
+
+def of_network(slope, gelu, epsilon=1e-3, factor=1.0):
+    norm = OfTraining(epsilon=epsilon)
+    norm.gamma, norm.beta, norm.running_mean, norm.running_var = np.ones(5), np.zeros(5), np.zeros(5), np.ones(5)
+    dense = [Affine(inputs=6, units=7), Affine(inputs=7, units=5), Affine(inputs=5, units=3)]
+    dense[1].of_b = lambda x, dy, W, b: factor * dy.sum(axis=0)
+    return [dense[0], leaky(slope), dense[1], gelu, norm, dense[2]]
+
+
+def compared(layers, real_keras=False):
+    from keras_models import KerasModel
+
+    reference = (KerasModel if real_keras else NumpyModel)(NETWORK, seed=1, dtype="float64")
+    foreign = bridge.model_from_layers(layers, NETWORK)
+    bridge.copy_weights(reference, foreign)
+    return bridge.compare_models(foreign, reference, X, names=("mine", "reference"))
+
+
+@pytest.mark.parametrize("real_keras", [False, True])
+@pytest.mark.parametrize("rounding", ["exact", "rounded", "mixed", "epsilon"])
+def test_both_roundings_pass_inside_a_network(rounding, real_keras):
+    layers = {
+        "exact": lambda: of_network(0.01, gelu()),
+        "rounded": lambda: of_network(single(0.01), gelu(single(ROOT))),
+        "mixed": lambda: of_network(single(0.01), gelu()),
+        "epsilon": lambda: of_network(0.01, gelu(), single(1e-3)),
+    }[rounding]()
+    report = compared(layers, real_keras)
+    assert report.passed, str(report)
+    assert any("which Keras rounds to float32" in note for note in report.notes) == (rounding != "rounded")
+
+
+def test_a_fault_beside_exact_constants_is_named_alone():
+    report = compared(of_network(0.01, gelu(), factor=2.0))
+    assert not report.passed
+    assert {row.tensor for row in report.failures} == {"gradient of dense_1/bias"}
+    assert "gradient of bias is 2 times the true value" in str(report)
+    assert not compared(of_network(0.0101, gelu())).passed

@@ -1,15 +1,15 @@
-"""Right forms of layers and losses pass with every seed that is tried; their wrong twins are refused."""
+"""Right forms pass, their wrong twins are refused: two seeds each; ``python -m tests.bridge.right_forms`` tries 100."""
 
 import numpy as np
 import pytest
 
-from tests.bridge.right_forms import forms
+from tests.bridge.right_forms import BEHIND, forms
 
 FORMS = forms()
 
 
 def test_there_are_enough():
-    assert len(FORMS) >= 60
+    assert len(FORMS) >= 100
 
 
 @pytest.mark.parametrize("name", list(FORMS))
@@ -24,3 +24,4 @@ def test_a_right_form_passes(name):
 def test_one_step_beyond_is_refused(name):
     with np.errstate(all="ignore"):
         assert not FORMS[name](0, 300.0).passed
+        assert not FORMS[name](0, behind=BEHIND).passed

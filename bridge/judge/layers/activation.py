@@ -113,7 +113,7 @@ _SATURATED = 10.0
 
 def _own_error(rounding: Rounding, name: str, value: Array, largest: Array | float) -> Array:
     """Variance of a function's or slope's own rounding: of its result, and of the largest value on the way to it."""
-    form = 0.0 if name in _RELATIVE else _FORM * rounding.unit * np.square(largest)
+    form: Array | float = 0.0 if name in _RELATIVE else _FORM * rounding.unit * np.square(largest)
     return rounding.function(value) + form
 
 
@@ -148,6 +148,8 @@ def _smooth_backward(
     error = np.square(curvature) * trace.x_variance + _own_error(
         rounding, name, slope, 1.0 if name == "gelu" else np.maximum(np.abs(x), 1.0)
     )
+    if name == "softsign":
+        error = error + 4 * rounding.unit * slope  # (1 - |y|)^2, of a y that is rounded at about 1
     carried = np.square(slope) * cotangent.variance + np.square(dy) * error + 3 * rounding.unit * np.square(dx)
     kink = np.square(slope) * cotangent.kink + jumps * np.square(dy)
     return BackwardError(carried, kink, uncertain=int(unsure.sum()))

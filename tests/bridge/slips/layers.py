@@ -289,8 +289,8 @@ SLIPS = {
         {"dtypes": "float64"},
         "computed in float32",
     ),
-    "float16 inside": (Affine(y=lambda x, W, b: half(x) @ half(W) + b), DENSE, {}, "rounded to float16"),
-    "TF32": (Affine(y=lambda x, W, b: tf32(x) @ tf32(W) + b), DENSE, {}, "TF32 (10 bits"),
+    "float16 inside": (Affine(y=lambda x, W, b: half(x) @ half(W) + b), DENSE, {}, "float16 (10 bits"),
+    "TF32": (Affine(y=lambda x, W, b: tf32(x) @ tf32(W) + b), DENSE, {}, "products are computed in TF32"),
     "integers": (Affine(y=lambda x, W, b: x.astype(int) @ W + b), DENSE, {}, "whole numbers (integer arithmetic)"),
     # activations
     "sigmoid without derivative": (Function(sigmoid, lambda x, y, dy: dy), SIGMOID, {}, "the derivative is missing"),
@@ -588,7 +588,47 @@ SLIPS = {
         "a symmetric border; gradient of bias is 1/4",
     ),
 }
+
+
+class OfTf32(Convolution):
+    """Every product of its factors rounded to 10 bits, as tensor cores compute."""
+
+    def __init__(self, behind=True):
+        super().__init__()
+        self.behind = behind
+
+    def forward(self, x):
+        self.W, kernel = tf32(self.W), self.W
+        y = super().forward(tf32(x))
+        self.W, self.x = kernel, x
+        return y
+
+    def backward(self, dy):
+        if not self.behind:
+            return super().backward(dy)
+        self.W, self.x, kernel, x = tf32(self.W), tf32(self.x), self.W, self.x
+        dx = super().backward(tf32(dy))
+        self.W, self.x = kernel, x
+        self.db = dy.sum(axis=(0, 1, 2))
+        return dx
+
+
+PRODUCTS = "products are computed in TF32"
 MORE_SLIPS = {
+    "conv in TF32": (OfTf32(), CONV, {}, PRODUCTS),
+    "conv in TF32, forward alone": (OfTf32(False), CONV, {}, f"{PRODUCTS}; in forward alone"),
+    "conv in TF32, fed float32": (OfTf32(), CONV, {"dtypes": "float32"}, PRODUCTS),
+    "dense in TF32": (
+        Affine(
+            y=lambda x, W, b: tf32(x) @ tf32(W) + b,
+            dW=lambda x, dy, W, b: tf32(x).T @ tf32(dy),
+            dx=lambda x, dy, W, b: tf32(dy) @ tf32(W).T,
+        ),
+        DENSE,
+        {},
+        PRODUCTS,
+    ),
+    "dW in TF32": (Affine(dW=lambda x, dy, W, b: tf32(x).T @ tf32(dy)), DENSE, {}, f"{PRODUCTS}; in backward alone"),
     "bn ddof everywhere": (Unbiased(True), BN, TRAINING, "unbiased variance of the batch, n - 1"),
     "bn ddof, moving biased": (Unbiased(False), BN, TRAINING, "n - 1 (ddof=1); the biased one"),
     "dx after the update": (UpdatesFirst(), DENSE, {}, "with the weights after their update (a step of 1)"),
