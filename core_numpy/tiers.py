@@ -16,6 +16,7 @@ from core_numpy.layers.dropout import Dropout
 from core_numpy.losses import mean_loss, takes_logits
 from core_numpy.network import ForwardPass, Network, Params
 from model_spec import losses as loss_rules
+from model_spec.layers.ends import is_end
 
 ENGINES = ("auto", "reference", "fast")
 
@@ -113,10 +114,8 @@ def make_tier(engine: str, network: Network, dtype: str, threads: int | None, wo
 
 def why_not_fast(network: Network) -> str | None:
     """Why plans cannot run this network, or None where they can."""
-    if not network.spec.is_chain:
-        return "its layers branch, and plans run layers that stand in a line"
     for step in network.steps:
-        if type(step.layer) is not LAYERS.get(type(step.layer.spec).__name__):
+        if not is_end(step.layer.spec) and type(step.layer) is not LAYERS.get(type(step.layer.spec).__name__):
             return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"
     last = network.steps[-1].layer
     if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +13,21 @@ from core_numpy.engine import activations, dense, elementwise, pooling
 from core_numpy.engine.all_reduce import OneShard, WholeBatch
 from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, BuildContext
+from core_numpy.engine.borders import NONE, Border, WithBorder, WithoutBorder, border_of
 from core_numpy.engine.convolution import Convolution
+from core_numpy.engine.depthwise_convolution import DepthwiseConvolution, is_fast
 from core_numpy.engine.few_images import FewImagesConvolution
 from core_numpy.engine.fused_epilogues import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import TAKEN, Layout
+from core_numpy.engine.merging import Add, Concatenate, ReferenceMerge
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
-from core_numpy.layers import batch_normalization
+from core_numpy.layers import batch_normalization, merging
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import Step
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dense import Dense
+from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.layers.global_pooling import GlobalAveragePooling2D
 from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
@@ -79,15 +85,31 @@ class Plan:
         self.examples = self.used = examples
         steps = pooled_first(network.steps)
         spec = network.spec
-        borders = [_border(steps[at:], spec.input_shapes) for at in range(len(steps) + 1)]
+        readers = readers_of(steps)
+        borders = [_border(steps, readers, at, spec.input_shapes) for at in range(len(steps) + 1)]
         context = BuildContext(layout, examples, dtype, training, borders[0])
-        self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not _reads_rows_once(steps))
+        self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not _reads_rows_once(steps, readers))
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
-        source: Block = self.entry
-        for at in range(len(steps)):
-            source = _block(steps, at, source, BuildContext(layout, examples, dtype, training, borders[at + 1]))
-            self.blocks.append(source)
+        self.in_front: dict[int, WithBorder] = {}
+        values: list[Block] = [self.entry]
+        for at, step in enumerate(steps):
+            sources = [values[source] for source in step.sources]
+            wish = _wish(step, spec.input_shapes)
+            if wish is not None and border_of(sources[0]) != wish:
+                if wish == NONE:
+                    sources = [WithoutBorder(sources[0])]
+                else:
+                    self.in_front[at] = WithBorder(sources[0], wish)
+                    sources = [self.in_front[at]]
+            alone = len(readers[step.sources[0]]) == 1
+            context = BuildContext(layout, examples, dtype, training, borders[at + 1])
+            block = _block(steps, at, sources, context, readers, alone)
+            if len(readers[at + 1]) > 1:
+                # Nobody may work in its place
+                block.keeps_y, block.reads_sign = True, False
+            self.blocks.append(block)
+            values.append(block)
         self.nbytes = TAKEN.total - before
 
     def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
@@ -109,7 +131,7 @@ class Plan:
 
         Blocks know each other in both directions: without this, their memory would wait for the garbage collector.
         """
-        for block in self.blocks:
+        for block in (*self.blocks, *self.in_front.values()):
             vars(block).clear()
 
     def take_masks(self, sources: Mapping[int, MaskSource], rows: slice) -> None:
@@ -123,30 +145,40 @@ class Plan:
         self.used = len(rows)
         self.entry.take(rows)
         ran = self.blocks[:stop]
-        for block in ran:
-            block.forward()
+        self._run(0, len(ran))
         return self.layout.to_rows(ran[-1].y if ran else self.entry.y)[: self.used]
+
+    def _run(self, start: int, stop: int) -> None:
+        for at in range(start, stop):
+            if at in self.in_front:
+                self.in_front[at].forward()
+            self.blocks[at].forward()
 
     def finish(self, start: int) -> Array:
         """Run the blocks from ``start`` on too; return a view of the output, by rows."""
-        for block in self.blocks[start:]:
-            block.forward()
+        self._run(start, len(self.blocks))
         return self.layout.to_rows(self.blocks[-1].y)[: self.used]
 
     def backward(self, dy: Array, start: int, stop: int, need_dx: bool = False) -> Array | None:
         """Pull dy (n, ...), gradient of the output of block ``start`` - 1, back to block ``stop``.
 
-        Blocks before ``stop`` are left out: nothing in front of them is trained. Returns the gradient of the input of
-        block ``stop`` (n, ...) where it is wanted.
+        Blocks before ``stop`` are left out: nothing in front of them is trained. Returns the gradient of the plan's
+        input (n, ...) where it is wanted; ``stop`` is 0 then. The gradients of a value that several blocks read are
+        added from the last of these to the first.
         """
         cotangent = np.zeros(self.layout.shape(dy.shape[1:], self.examples), dy.dtype)
         np.copyto(self.layout.to_rows(cotangent)[: self.used], dy)
-        gradient: Array | None = cotangent
+        arrived: dict[int, Array] = {start: cotangent}
         for at in range(start - 1, stop - 1, -1):
-            if gradient is None:
-                return None
-            gradient = self.blocks[at].backward(gradient, need_dx or at > stop)
-        return None if gradient is None else self.layout.to_rows(gradient)[: self.used]
+            step, block = self.steps[at], self.blocks[at]
+            dx = block.backward(arrived.pop(at + 1), need_dx or at > stop)
+            if dx is None:
+                continue
+            for source, part in zip(step.sources, dx if step.merges else (dx,), strict=True):
+                earlier = arrived.get(source)
+                arrived[source] = part if earlier is None else np.add(earlier, part, out=earlier)
+        entry = arrived.get(0) if need_dx else None
+        return None if entry is None else self.layout.to_rows(entry)[: self.used]
 
     def gradients(self) -> dict[str, dict[str, Array]]:
         """{layer: {variable: gradient}}, summed over the chunks since :meth:`begin`."""
@@ -172,52 +204,93 @@ def pooled_first(steps: Sequence[Step]) -> list[Step]:
     The pooling's gradient goes to the same cell: where the largest value is positive the relu kept it, and where it is
     not the relu passes no gradient at all.
     """
-    result = list(steps)
+    result, readers = list(steps), readers_of(steps)
     for at in range(len(result) - 1):
         first, second = result[at].layer, result[at + 1].layer
+        if readers[at + 1] != [at + 1] or len(readers[result[at].sources[0]]) > 1:
+            continue
         if isinstance(first, Activation) and first.spec.activation == "relu" and isinstance(second, MaxPooling2D):
-            result[at], result[at + 1] = result[at + 1], result[at]
+            before, behind = result[at].sources, result[at + 1].sources
+            result[at] = dataclasses.replace(result[at + 1], sources=before)
+            result[at + 1] = dataclasses.replace(steps[at], sources=behind)
     return result
 
 
-def _reads_rows_once(steps: Sequence[Step]) -> bool:
+def readers_of(steps: Sequence[Step]) -> list[list[int]]:
+    """Of x and of every step's output, the steps that read it, in order; twice where one reads it twice."""
+    found: list[list[int]] = [[] for _ in range(len(steps) + 1)]
+    for at, step in enumerate(steps):
+        for source in step.sources:
+            found[source].append(at)
+    return found
+
+
+def _reads_rows_once(steps: Sequence[Step], readers: Sequence[Sequence[int]]) -> bool:
     """True where a Dense layer comes first, perhaps behind a Flatten: it needs no buffer with the input in it."""
+    if readers[0] != [0] or len(readers[1]) > 1:
+        return False
     layers = [step.layer for step in steps[:2]]
     if isinstance(layers[0], Reshape) and isinstance(layers[0].spec, Flatten):
         layers = layers[1:]
     return bool(layers) and isinstance(layers[0], Dense)
 
 
-def _border(steps: Sequence[Step], input_shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The border that the first of these steps wants around its input: a convolution's padding.
+def _wish(step: Step, input_shapes: Sequence[Any]) -> Border | None:
+    """The border that a step needs around its input, a convolution's padding; None where it takes any."""
+    layer = step.layer
+    if isinstance(layer, DepthwiseConv2D) and is_fast(layer):
+        layer = layer.of_one_group
+    if not isinstance(layer, Conv2D):
+        return None
+    height, width, _ = input_shapes[step.index]
+    rows, columns = layer.windows(np.empty((1, height, width, 0))).padding_cells
+    return rows, columns
+
+
+def _border(steps: Sequence[Step], readers: Sequence[Sequence[int]], value: int, input_shapes: Sequence[Any]) -> Border:
+    """The border that a value gets: that which the first of its readers wants that wants one.
 
     Activations and dropout hand the wish on, so that they can work in the buffer of the convolution in front.
     """
-    for step in steps:
-        if isinstance(step.layer, Conv2D):
-            height, width, _ = input_shapes[step.index]
-            rows, columns = step.layer.windows(np.empty((1, height, width, 0))).padding_cells
-            return rows, columns
-        if not isinstance(step.layer, (Activation, Dropout)):
-            break
-    return (0, 0), (0, 0)
+    for reader in readers[value]:
+        wish = _wish(steps[reader], input_shapes)
+        if wish is None and isinstance(steps[reader].layer, (Activation, Dropout)):
+            wish = _border(steps, readers, reader + 1, input_shapes)
+        if wish not in (None, NONE):
+            return wish
+    return NONE
 
 
-def _block(steps: Sequence[Step], at: int, source: Block, context: BuildContext) -> Block:
-    """The fastest block for a step."""
-    layer = steps[at].layer
+def _block(
+    steps: Sequence[Step],
+    at: int,
+    sources: Sequence[Block],
+    context: BuildContext,
+    readers: Sequence[Sequence[int]],
+    alone: bool,
+) -> Block:
+    """The fastest block for a step that reads these blocks; ``alone`` says that nobody else reads them."""
+    layer, source = steps[at].layer, sources[0]
     is_vector = source.y.ndim == 2
     match layer:
+        case merging.Add():
+            return Add(layer, sources, context)
+        case merging.Concatenate():
+            return Concatenate(layer, sources, context)
+        case _ if steps[at].merges:
+            return ReferenceMerge(layer, sources, context)
         case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
-            follows = steps[at + 1].layer if at + 1 < len(steps) else None
+            follows = steps[at + 1].layer if readers[at + 1] == [at + 1] else None
             return Convolution(layer, source, context, _pooled_rows(layer, follows, source))
         case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:
             return StripMaxPooling(layer, source, context)
-        case Activation() if layer.spec.activation == "relu" and _is_in_strips(source, context):
+        case Activation() if layer.spec.activation == "relu" and alone and _is_in_strips(source, context):
             convolution = source if isinstance(source, Convolution) else source.source
             return StripRelu(layer, source, context, convolution)  # type: ignore[arg-type]
         case Conv2D() if not context.layout.batch_last and not context.training:
             return FewImagesConvolution(layer, source, context)
+        case DepthwiseConv2D() if is_fast(layer):
+            return DepthwiseConvolution(layer, source, context)
         case Dense() if is_vector:
             return dense.Dense(layer, source, context)
         case MaxPooling2D():
