@@ -74,6 +74,9 @@ class ModelSpec:
                 raise ValueError(f"layer {position} must be a layer of model_spec.layers, got {shown(layer)}")
         if not any(isinstance(layer, InputPart) for layer in layers):
             layers = (*parts, *layers)
+        mine = [layer for layer in layers if isinstance(layer, InputPart)]
+        if mine and (len(mine) < 2 or (sum(part.size for part in mine),) != self.input_shape):
+            raise ValueError(f"model {self.name!r}: its inputs are not all there; name them again in input_shape")
         if self.outputs is not None and not isinstance(layers[-1], Outputs):
             layers = (*layers, outputs_layer(self.name, self.outputs))
         graph = resolve(self.name, with_unique_names(layers))

@@ -31,6 +31,7 @@ __all__ = [
     "check",
     "examine",
     "failures",
+    "gives_zeros",
     "kind_of_row",
     "random_inputs",
     "random_targets",
@@ -73,7 +74,7 @@ def check(
     prepare: Prepare | None = None,
     paths: str | Sequence[str] = ("eager",),
     locate: bool = True,
-    arrays: tuple[Array, Array] | None = None,
+    arrays: tuple[Array, Array | None] | None = None,
 ) -> ParityReport:
     """Compare both backends on the case; see :func:`failures` for what counts as a difference here.
 
@@ -103,13 +104,18 @@ def _fits(prepare: Prepare, spec: ModelSpec) -> bool:
 def failures(report: ParityReport) -> list[Row]:
     """The rows that differ. A network drawn at random may be dead: where both sides and the truth are zero, that is so.
 
-    The forward pass must prove something nevertheless: an output of the network that is zero in inference is a failure.
+    Networks whose whole output is zero are told apart by :func:`gives_zeros`.
+    """
+    return [row for row in report.failures if row.verdict != VACUOUS]
+
+
+def gives_zeros(report: ParityReport) -> bool:
+    """True where the network's output is zero in inference, on both sides and in truth: its forward proves nothing.
+
     (In training, BatchNormalization of a single example gives zeros, rightly.)
     """
     last = report.spec.layers[-1].name
-    return [
-        row for row in report.failures if row.verdict != VACUOUS or (row.tensor == last and row.mode == "inference")
-    ]
+    return any(row.verdict == VACUOUS and row.tensor == last and row.mode == "inference" for row in report.rows)
 
 
 def examine(
@@ -118,7 +124,7 @@ def examine(
     prepare: Prepare | None = None,
     paths: str | Sequence[str] = ("eager",),
     locate: bool = True,
-    arrays: tuple[Array, Array] | None = None,
+    arrays: tuple[Array, Array | None] | None = None,
 ) -> tuple[ParityReport | None, Finding | None]:
     """:func:`check` the case; whatever a backend raises on a valid network is a finding too."""
     try:

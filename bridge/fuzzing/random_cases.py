@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bridge.fuzzing.random_networks import Draw, need_hypothesis, specs
+from bridge.fuzzing.several_ends import draw_several_ends
 from model_spec import ModelSpec, limits, losses, model_from_dict, serialization, to_dict
 from model_spec.names import shown
 from model_spec.shapes import Shape
@@ -78,10 +79,12 @@ class Case:
         limits.DEFAULT.check(case.spec, case.batch)
         return case
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Inputs and targets, the same for the same case."""
+    def arrays(self) -> tuple[Array, Array | None]:
+        """Inputs and targets, the same for the same case; no targets of several outputs."""
         random = np.random.default_rng([self.seed, 2])
         x = random_inputs(self.data, (self.batch, *self.spec.input_shape), random)
+        if self.spec.outputs is not None:
+            return x, None
         return x, random_targets(self.loss, (self.batch, *self.spec.output_shape), self.one_hot, random)
 
 
@@ -122,9 +125,12 @@ def cases(max_layers: int = 8) -> SearchStrategy[Case]:
         some = Draw(draw)
         # First of all a choice among many: Hypothesis avoids what it has drawn, and would else avoid half the networks
         seed = some.integer(0, 2**16)
+        several = some.rarely()
         spec = draw(networks)
         batch, data, one_hot = some.integer(1, _BATCH), some.of(DATA), some.boolean()
-        return Case(spec, batch, seed, _draw_loss(some, spec), data, one_hot)
+        loss = _draw_loss(some, spec)
+        spec = draw_several_ends(some, spec) if several else spec
+        return Case(spec, batch, seed, loss, data, one_hot)
 
     return draw_case()
 

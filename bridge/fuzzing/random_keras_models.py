@@ -104,7 +104,19 @@ class _Writer:
             concatenate, kinds.Add(**self.common()), kinds.Multiply(**self.common()), kinds.Average(**self.common()),
             kinds.Subtract(**self.common()), kinds.Maximum(**self.common()), kinds.Minimum(**self.common()),
         )  # fmt: skip
+        if self.chance(0.3):
+            return self.one_of(lambda: other + tensor, lambda: tensor * other, lambda: other - tensor)()
         return merge([other, tensor])
+
+    def operation(self, tensor: Any) -> Any:
+        """A bare operation on a tensor."""
+        ops = self.keras.ops
+        apply: Callable[[], Any] = self.one_of(
+            lambda: tensor + 0.5, lambda: 3.0 - tensor, lambda: tensor * (1 / 6), lambda: tensor / 3, lambda: -tensor,
+            lambda: ops.relu(tensor), lambda: ops.sigmoid(tensor), lambda: ops.tanh(tensor),
+            lambda: ops.maximum(tensor, 0.0), lambda: self.keras.activations.silu(tensor),
+        )  # fmt: skip
+        return apply()
 
     def image_layers(self, side: int) -> list[Any]:
         axis = 1 if self.format == "channels_first" else -1
@@ -144,6 +156,26 @@ class _Writer:
         )
         return [*found, self.layers.Dense(4, dtype=self.dtype), softmax]
 
+    def functional(self, shape: tuple[int, ...], layers: list[Any]) -> Any:
+        """The layers as a functional model with branches and operations, now and then with two inputs and outputs."""
+        keras = self.keras
+        tensor = entry = keras.Input(shape, dtype=self.dtype)
+        inputs, outputs = [entry], []
+        if self.format == "channels_last" and self.chance(0.5):
+            inputs.append(keras.Input(shape, dtype=self.dtype))
+            tensor = self.one_of(lambda: inputs[0] + inputs[1], lambda: self.layers.Concatenate()(inputs))()
+        for layer in layers[:-1]:
+            tensor = layer(tensor)
+            if self.chance(0.25):
+                tensor = self.branch(tensor)
+            if self.chance(0.25):
+                tensor = self.operation(tensor)
+        if self.chance(0.25) and len(tensor.shape) == 2:
+            outputs.append(tensor)
+        outputs.append(layers[-1](tensor))
+        named: Any = dict(zip("ba", outputs, strict=False)) if self.chance(0.3) else outputs
+        return keras.Model(inputs if len(inputs) > 1 else entry, named if len(outputs) > 1 else outputs[0])
+
     def model(self) -> Any:
         """A Sequential with or without Input, a functional model, or one with a nested Sequential."""
         keras = self.keras
@@ -164,13 +196,7 @@ class _Writer:
             model.build((None, *shape))
             return model
         if way == "functional":
-            tensor = inputs = keras.Input(shape, dtype=self.dtype)
-            for layer in layers[:-1]:
-                tensor = layer(tensor)
-                if self.chance(0.25):
-                    tensor = self.branch(tensor)
-            tensor = layers[-1](tensor)
-            return keras.Model(inputs, tensor)
+            return self.functional(shape, layers)
         if way == "nested" and len(layers) > 2:
             cut = int(self.random.integers(1, len(layers) - 1))
             layers = [keras.Sequential(layers[:cut]), *layers[cut:]]

@@ -96,15 +96,16 @@ class SavedCase:
         return self.error or ("none" if self.report is None else str(self.report["verdict"]))
 
     def save(self, path: Path) -> None:
-        """Write ``path`` (.json) and beside it the inputs, targets and weights (.npz)."""
+        """Write ``path`` (.json) and beside it the inputs, targets (none of several outputs) and weights (.npz)."""
         x, y = self.case.arrays()
         weights = {f"weights/{name}": value for name, value in random_weights(self.case.spec, self.case.seed).items()}
+        targets = {} if y is None else {"y": y}
         with whole_file(path.with_suffix(".npz")) as file:
-            np.savez(file, x=x, y=y, **weights)  # type: ignore[arg-type]
+            np.savez(file, x=x, **targets, **weights)  # type: ignore[arg-type]
         write_whole(path, json_text(self.to_dict()))
 
     @classmethod
-    def load(cls, path: Path) -> tuple[SavedCase, tuple[Array, Array] | None]:
+    def load(cls, path: Path) -> tuple[SavedCase, tuple[Array, Array | None] | None]:
         """The case of a .json file with the inputs and targets of the .npz beside it; None where there is none.
 
         Raises:
@@ -132,19 +133,23 @@ class SavedCase:
                 f"{beside} holds other weights than NumPy {np.__version__} draws from seed {saved.case.seed}; "
                 f"use the NumPy that wrote it, or remove it to draw the arrays again"
             )
-        missing = [name for name in ("x", "y") if name not in arrays]
+        several = saved.case.spec.outputs is not None
+        missing = [name for name in (("x",) if several else ("x", "y")) if name not in arrays]
         if missing:
             raise ValueError(f"{beside} lacks {' and '.join(missing)}; remove it to draw the arrays again")
         expected = (saved.case.batch, *saved.case.spec.input_shape)
-        if arrays["x"].shape != expected or len(np.atleast_1d(arrays["y"])) != saved.case.batch:
+        if several and arrays["x"].shape == expected:
+            return saved, (arrays["x"], None)
+        held = {name: arrays[name].shape for name in ("x", "y") if name in arrays}
+        if arrays["x"].shape != expected or several or len(np.atleast_1d(arrays["y"])) != saved.case.batch:
             raise ValueError(
-                f"{beside} holds x of shape {arrays['x'].shape} and y of shape {arrays['y'].shape}, the case has "
-                f"{expected}; remove it to draw the arrays again"
+                f"{beside} holds {' and '.join(f'{name} of shape {shape}' for name, shape in held.items())}, the case "
+                f"has {expected}; remove it to draw the arrays again"
             )
         return saved, (arrays["x"], arrays["y"])
 
     def replay(
-        self, arrays: tuple[Array, Array] | None = None, prepare: Prepare | None = None
+        self, arrays: tuple[Array, Array | None] | None = None, prepare: Prepare | None = None
     ) -> tuple[ParityReport | None, Finding | None]:
         """Compare again in the same way: the report (None where a backend raised) and the finding (None: they agree).
 

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from bridge.fuzzing.random_cases import Case, cases
 from bridge.fuzzing.random_networks import need_hypothesis
+from bridge.fuzzing.several_ends import single_outputs, with_one_input
 from model_spec import LayerSpec, ModelSpec
 from model_spec.graph import with_inputs_named
 
@@ -85,15 +86,24 @@ def _smaller(spec: ModelSpec) -> Iterator[ModelSpec]:
     """The networks with one layer less, whose readers read what it read; the fewest layers first."""
     layers = with_inputs_named(spec.layers, spec.sources)
     found: list[ModelSpec] = []
+    for name in single_outputs(layers):
+        # One of several outputs: the layers behind it go
+        end = next(at for at, layer in enumerate(layers) if layer.name == name)
+        found += [one for one in _valid(spec, _left(layers[: end + 1], "", "")) if len(one.output_shape) == 1]
     for gone in layers[:-1]:
         for source in dict.fromkeys(gone.inputs):
-            try:
-                smaller = replace(spec, layers=_left(layers, str(gone.name), source))
-            except ValueError:
-                continue
-            if smaller.output_shape == spec.output_shape:
-                found.append(smaller)
+            for smaller in _valid(spec, _left(layers, str(gone.name), source)):
+                if smaller.output_shape == spec.output_shape:
+                    found.append(smaller)
     yield from sorted(found, key=lambda smaller: len(smaller.layers))
+
+
+def _valid(spec: ModelSpec, layers: tuple[LayerSpec, ...]) -> list[ModelSpec]:
+    """The network of these layers, if there is one."""
+    try:
+        return [with_one_input(spec, layers)]
+    except ValueError:
+        return []
 
 
 def _left(layers: list[LayerSpec], gone: str, source: str) -> tuple[LayerSpec, ...]:

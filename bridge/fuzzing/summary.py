@@ -22,6 +22,7 @@ class FuzzSummary:
         ratios: error/bound of every tensor by precision; ties and vacuous tensors have none.
         ties: tensors whose difference a tie explains.
         vacuous: tensors that are zero on both sides and in truth.
+        zeros: networks whose output is zero on both sides and in truth; their forward pass proves nothing.
         planted: networks a fault was planted in.
         kinds: findings by kind; of each the first one found and its chunk, and how many there are.
         failed: errors of the chunks that could not be computed.
@@ -31,6 +32,7 @@ class FuzzSummary:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     ties: int = 0
     vacuous: int = 0
+    zeros: int = 0
     planted: int = 0
     kinds: dict[str, tuple[int, dict[str, Any], int]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -41,6 +43,7 @@ class FuzzSummary:
             self.networks += 1
             self.ties += network["ties"]
             self.vacuous += network["vacuous"]
+            self.zeros += network["gives_zeros"]
             self.planted += network["planted"]
             for kind, figures in network["figures"].items():
                 # A saved infinity is the word for it
@@ -60,7 +63,7 @@ class FuzzSummary:
     def verdict(self) -> Verdict:
         """DIFFER, FAILED where some chunk could not be computed, AGREE, or NOTHING COMPARED."""
         found = [Verdict.DIFFER for _ in self.kinds] + [Verdict.FAILED for _ in self.failed]
-        return combine(found + [Verdict.AGREE] * bool(self.networks and self.ratios))
+        return combine(found + [Verdict.AGREE] * bool(self.networks > self.zeros and self.ratios))
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain numbers and strings; a ratio that is not finite becomes a string."""
@@ -75,6 +78,7 @@ class FuzzSummary:
             "tensors": sum(len(values) for values in self.ratios.values()) + self.ties + self.vacuous,
             "ties": self.ties,
             "vacuous": self.vacuous,
+            "zero_outputs": self.zeros,
             "float32_tensors": len(single),
             "largest_error_over_bound": plain(largest(single)),
             "median_error_over_bound": median(single) if single else 0.0,
@@ -104,6 +108,8 @@ class FuzzSummary:
             most = max(counts.values())
             for name, count in counts.items():
                 lines.append(f"  {name:>14} {count:>8} {'#' * math.ceil(_BAR * count / most)}".rstrip())
+        if self.zeros:
+            lines.append(f"{self.zeros} networks give zeros alone, on both sides: they neither agree nor differ")
         if self.planted:
             lines.append(f"a fault was planted in {self.planted} networks")
         lines += [f"{count} networks differ first in {kind}" for kind, count in facts["kinds"].items()]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bridge.fuzzing.fuzz import Finding, examine, kind_of_row, run
+from bridge.fuzzing.fuzz import Finding, examine, gives_zeros, kind_of_row, run
 from bridge.fuzzing.random_cases import Case
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.shrink import shrink
@@ -69,8 +69,8 @@ def compare_chunk(seed: int, chunk: int, count: int, planting: Sequence[str] | N
     Returns:
         {"networks": one entry a case, "findings": one entry a case that differs: a :class:`SavedCase` as a dict, with
         its kind and the seed that draws it}. A network's entry has "figures" (the error/bound of every tensor by
-        ``kind_of_row``), the numbers of "ties" and "vacuous" tensors, which have none, and whether the fault was
-        "planted".
+        ``kind_of_row``), the numbers of "ties" and "vacuous" tensors, which have none, whether its output "gives_zeros"
+        alone, and whether the fault was "planted".
     """
     networks, findings = [], []
     prepare, fault = _planted(planting)
@@ -129,6 +129,7 @@ def figures_of(report: ParityReport | None) -> dict[str, Any]:
     return {
         "figures": figures,
         "ties": sum(row.verdict == TIE for row in rows),
+        "gives_zeros": report is not None and gives_zeros(report),
         "planted": report is not None and report.prepared is not None,
         "vacuous": sum(row.verdict == VACUOUS for row in rows),
     }

@@ -60,7 +60,8 @@ def test_fifty_steps_in_lock_step_stay_together(data, name):
     y = x if name == "autoencoder" else y
     loss = "mse" if name in ("autoencoder", "regressor") else None
     training = TrainingSpec(optimizer=Adam(0.001), loss=loss, batch_size=32)
-    report = bridge.compare_training(spec, x[:320], y[:320], training, 50, dtype="float64", controls=1)
+    # One control alone may by chance stay four times nearer than the others do
+    report = bridge.compare_training(spec, x[:320], y[:320], training, 50, dtype="float64")
     assert report.passed, str(report)
     assert len(report.steps) == 50
     assert max(step.largest for step in report.steps) < 1e-9
