@@ -251,8 +251,10 @@ def _sentences(taken: Course, own: Update, conventions: Sequence[tuple[str, Upda
     rate = () if not isinstance(plain.learning_rate, (int, float)) else ("learning_rate",)
     own_base, others = bases[:1], [base for base in bases[1:] if " and " not in base[0]]
     pairs = [("learning_rate", name) for name in solvable if rate]
-    # The fewer slips, the likelier: a constant, a slip beside a constant, two constants, a slip beside two
-    for chosen, with_bases in itertools.product(([(name,) for name in (*rate, *solvable)], pairs), (own_base, others)):
+    singles = [(name,) for name in (*rate, *solvable)]
+    # The fewer slips, the likelier: a constant, a slip beside a constant, two constants, a convention beside two
+    known = others[: len(conventions)]
+    for chosen, with_bases in ((singles, own_base), (singles, others), (pairs, own_base), (pairs, known)):
         for names, (words, update), how in itertools.product(chosen, with_bases, _HOW[:2]):
             try:
                 constants = taken.solve(lambda each: taken.run(update, each, how), names)  # noqa: B023

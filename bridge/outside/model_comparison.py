@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import update_wrapper
 from typing import Any
 
 from bridge.conventions import comparison
@@ -24,7 +23,25 @@ def compare_models(
     names: tuple[str, str] | None = None,
     locate: bool = True,
 ) -> ParityReport:
-    """See ``bridge.judge.comparison.compare_models``, whose docstring this gets."""
+    """Compare two models that hold the same weights, on everything both of them can do.
+
+    A model that has ``predict`` alone is compared on outputs. The float64 truth is computed from the first model's
+    specification and weights; so one side must have them. Where one side is of foreign layers, constants that Keras
+    rounds to float32 are right exactly as well; ``report.notes`` says which it has.
+
+    Args:
+        a: the first model.
+        b: the second model.
+        x: inputs (examples, *input shape).
+        y: targets; None leaves the loss out.
+        seed: of the random cotangent.
+        loss: a loss or its name; cross-entropy by default.
+        names: what to call the two sides; their classes' names by default.
+        locate: where they differ, judge every layer of both sides alone, and look for a convention that explains it.
+
+    Raises:
+        ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
+    """
     options: dict[str, Any] = {"y": y, "seed": seed, "loss": loss}
     foreign = [isinstance(side, (ForeignModel, ForeignNetwork)) for side in (a, b)]
     exact = sum(foreign) == 1 and str(getattr(a, "dtype", "")) == "float64"
@@ -75,6 +92,3 @@ def _like(other: Any, mine: Any, weights: dict[str, Any], form: OtherConstants |
     model.set_weights(weights)
     model.network = model.network if form is None else form.network
     return model
-
-
-update_wrapper(compare_models, comparison.compare_models, updated=())
