@@ -15,6 +15,10 @@ WITHOUT_TENSORFLOW = tuple(TESTS / name for name in ("model_spec", "core_numpy",
 """What is tested here starts no TensorFlow: these are the quick tests."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--rewrite-pages", action="store_true", help="write pages that show what is printed anew")
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if any(path == item.path or path in item.path.parents for path in WITHOUT_TENSORFLOW):

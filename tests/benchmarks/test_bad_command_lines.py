@@ -1,6 +1,7 @@
 """Bad input on the command line: one line that says what to do, exit code 2, no traceback, and no file touched."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,27 @@ LINES = {
     "sweep on an unknown backend": ("sweep mlp --backends torch", "unknown value 'torch'; choose from numpy, keras"),
     "endurance of an unknown study": ("endure typo", "unknown study typo; known are kills, memory, together"),
     "fuzz of none": ("fuzz -n 0", "must be at least 1, got 0"),
+    "fuzz with an unknown fault": ("fuzz --fault typo", "unknown fault 'typo'; known are"),
+    "compare with an unknown optimizer": ("compare --optimizer adamm", "did you mean 'adam'?"),
+    "compare with an unknown loss": ("compare --loss msee", "unknown loss 'msee'"),
+    "learning rate -1": ("compare mlp --learning-rate -1", "learning_rate must be a finite number above 0, got -1.0"),
+    "epochs 0": ("train mlp --epochs 0", "must be at least 1, got 0"),
+    "resume without a run": ("train mlp --resume", "expected one argument"),
+    "an argument too many": ("compare mlp cnn --data digits mnist", "unknown argument mnist"),
+    "another command's option": ("compare mlp --paths eager", "unknown option --paths"),
+    "unknown study of speed": ("speed lenet --study tabel", "unknown value 'tabel'; did you mean table?"),
+    "look at data without a file": ("data none", "unknown data set 'none'"),
+    "look at rubbish": ("data rubbish.npz", "rubbish.npz"),
+    "grade without an assignment": ("grade none.toml none.py", "no file none.toml"),
+    "grade by rubbish": ("grade rubbish.toml none.py", "rubbish.toml"),
+    "open without a report": ("open none", "no report in none"),
+    "verify without a file": ("verify none.npz", "none.npz cannot be read as weights"),
+    "verify a damaged file": ("verify damaged.npz", "damaged.npz"),
+    "verify a file without a certificate": ("verify model.npz", "model.npz"),
+    "calibrate by no networks": ("calibrate -n 0", "must be at least 1, got 0"),
+    "reproduce in no processes": ("reproduce --jobs 0", "must be at least 1, got 0"),
+    "schema of something": ("schema lenet", "unknown argument lenet"),
+    "predict without images": ("predict model.npz", "the following arguments are required: images"),
 }
 
 
@@ -93,12 +115,33 @@ def files(tmp_path_factory):
     return directory
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "wrong_use.md"
+HEAD = """# Wrong use
+
+What `crosscheck` answers to a wrong command line: one line on standard error that says what came, what was expected and
+how to go on; exit code 2; no file is touched. This page is held against what is printed by
+`tests/benchmarks/test_bad_command_lines.py`, which writes it anew with `--rewrite-pages`. `rubbish.*` hold no such
+thing, `damaged.npz` is a model with one byte changed, `none.*` do not exist.
+
+| what is wrong | `crosscheck ...` | what is printed |
+|---|---|---|
+"""
+MOST_SHOWN = 240
+ROWS = {}
+
+
+def row(name, line, printed):
+    """A row of the page; long lists are cut."""
+    shown = printed if len(printed) <= MOST_SHOWN else printed[:MOST_SHOWN] + "..."
+    return f"| {name} | `{line}` | {shown.replace('|', chr(92) + '|')} |"
+
+
 def contents(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_one_line_and_exit_code_2(name, files, monkeypatch, capsys):
+def test_one_line_and_exit_code_2(name, files, monkeypatch, capsys, pytestconfig):
     line, words = LINES[name]
     monkeypatch.chdir(files)
     monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
@@ -114,6 +157,16 @@ def test_one_line_and_exit_code_2(name, files, monkeypatch, capsys):
     assert len(captured.err.splitlines()) == 1, captured.err
     assert "Traceback" not in captured.out + captured.err
     assert contents(files) == before
+    shown = row(name, line, captured.err.strip())
+    if pytestconfig.getoption("--rewrite-pages"):
+        ROWS[name] = shown
+        PAGE.write_text(HEAD + "\n".join(ROWS[known] for known in LINES if known in ROWS) + "\n")
+    assert shown in PAGE.read_text(encoding="utf-8").splitlines(), "run this file with --rewrite-pages"
+
+
+def test_the_page_has_no_other_rows():
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert len(rows) == len(LINES) + 1
 
 
 def test_json_output_of_what_fails_is_no_half_json(files, monkeypatch, capsys):
