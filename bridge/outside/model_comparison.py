@@ -41,6 +41,18 @@ def compare_models(
 
     Raises:
         ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
+
+    Examples:
+        >>> import numpy as np
+        >>> from model_spec import Dense, ModelSpec
+        >>> spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+        >>> x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+        >>> from core_numpy import NumpyModel
+        >>> from keras_models import KerasModel
+        >>> ours, theirs = NumpyModel(spec), KerasModel(spec, seed=1)
+        >>> theirs.set_weights(ours.get_weights())
+        >>> compare_models(ours, theirs, x, y).passed
+        True
     """
     options: dict[str, Any] = {"y": y, "seed": seed, "loss": loss}
     foreign = [isinstance(side, (ForeignModel, ForeignNetwork)) for side in (a, b)]
