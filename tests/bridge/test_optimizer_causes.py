@@ -1,5 +1,7 @@
 """Slips and other constants in optimizers are named with the number in them."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tests.bridge.slips.optimizers import ADAM, MOMENTUM, SLIPS, Steps, adagrad,
 @pytest.mark.parametrize(("formula", "first", "claim", "words"), SLIPS, ids=[each[3] for each in SLIPS])
 def test_the_slip_is_named(formula, first, claim, words):
     with np.errstate(all="ignore"):
-        report = check_optimizer(formula if first is None else Steps(formula, first), claim)
+        report = check_optimizer(copy.deepcopy(formula) if first is None else Steps(formula, first), claim)
     assert not report.passed
     assert words in str(report.explanation), report.explanation
 

@@ -1,5 +1,6 @@
 """All slips in one table: how many are caught, named, named wrongly. Run it: ``python -m tests.bridge.slips.table``."""
 
+import copy
 import sys
 import tomllib
 import warnings
@@ -46,7 +47,7 @@ def slips() -> Iterator[Slip]:
     for name, (loss, claim, said) in losses.WRONG.items():
         yield Slip(f"loss: {name}", lambda a=loss, b=claim: _of(check_loss(a, b)), tuple(said))
     for formula, first, claim, words in optimizers.SLIPS:
-        mine = formula if first is None else optimizers.Steps(formula, first)
+        mine = copy.deepcopy(formula) if first is None else optimizers.Steps(formula, first)
         yield Slip(f"optimizer: {words}", lambda a=mine, b=claim: _optimizer(check_optimizer(a, b)), (words,))
     for name, (at, change, words) in networks.SLIPS.items():
         yield Slip(f"network: {name}", lambda a=at, b=change: _network(networks.compared(a, b)), (words,))
