@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import class_figures
 from benchmarks.tables import Table, as_html
 from bridge.progress import Show, silent
 from core_numpy import NumpyModel
@@ -112,6 +113,17 @@ class AccuracyComparison:
             for backend in self.backends
         }
 
+    def class_figures(self) -> dict[str, dict[str, Any]]:
+        """{backend: {"per_class": a dict a class, "calibration": ...}} of backends that are finite."""
+        return {
+            backend.name: {
+                "per_class": class_figures.per_class(self.labels, backend.probabilities),
+                "calibration": class_figures.calibration(self.labels, backend.probabilities),
+            }
+            for backend in self.backends
+            if backend.name not in self.diverged
+        }
+
     def table(self) -> Table:
         """A row a backend."""
         table = Table(["backend", "test accuracy", "test loss", "epochs", "seconds", ""])
@@ -143,6 +155,7 @@ class AccuracyComparison:
             "only_one_right": list(self.only),
             "different_answers": self.different_answers,
             "confusion": self.confusion(),
+            "class_figures": self.class_figures(),
             "p_value": self.p_value,
             "verdict": self.verdict,
             "agrees": self.agrees,

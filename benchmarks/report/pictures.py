@@ -43,6 +43,7 @@ def of(result: Comparison) -> dict[str, list[Picture]]:
         "drift": _drift(result),
         "curves": _curves(result),
         "confusion": _confusion(result),
+        "reliability": _reliability(result),
         "disagreements": _disagreements(result),
         "misclassified": _misclassified(result),
         "filters": _filters(result),
@@ -98,6 +99,16 @@ def _confusion(result: Comparison) -> list[Picture]:
         text = f"{right} of {len(accuracy.labels)} test examples stand on the diagonal."
         found.append(_svg(figure, f"Confusion matrix, {backend.name}", text))
     return found
+
+
+def _reliability(result: Comparison) -> list[Picture]:
+    figures = {} if result.accuracy is None else result.accuracy.class_figures()
+    if not figures:
+        return []
+    errors = {name: found["calibration"]["error"] for name, found in figures.items()}
+    text = "; ".join(f"{name}: expected calibration error {error:.3f}" for name, error in errors.items()) + "."
+    figure = plots.reliability({name: found["calibration"]["bins"] for name, found in figures.items()})
+    return [_svg(figure, "Right answers over the probability they were given with", text)]
 
 
 def _images(result: Comparison) -> Any:

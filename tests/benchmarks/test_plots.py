@@ -34,6 +34,9 @@ DRAW = {
     "activation_histograms": lambda ax: plots.activation_histograms(*2 * [PLANE.activations(POINTS)], ax=ax),
     "misclassified": lambda ax: plots.misclassified(IMAGES, LABELS, OURS, ax),
     "disagreements": lambda ax: plots.disagreements(IMAGES, LABELS, OURS, THEIRS, ax),
+    "reliability": lambda ax: plots.reliability(
+        {"NumPy": [(0.5, 0.4, 3), (0.9, 1.0, 7)], "Keras": [(0.6, 0.5, 10)]}, ax
+    ),
     "confusion": lambda ax: plots.confusion(LABELS, OURS, ax),
     "decision_boundary": lambda ax: plots.decision_boundary(PLANE, POINTS, LABELS.repeat(3)[:20], ax),
     "speed_ratios": lambda ax: plots.speed_ratios([("train", 2.0, 1.8, 2.2), ("predict", 0.7, 0.6, 0.9)], ax),
