@@ -21,7 +21,16 @@ def reliability(bins: Mapping[str, Sequence[tuple[float, float, int]]], ax: Any 
         is_numpy = name == "NumPy"
         given, right, _ = zip(*found, strict=True)
         marker = "o" if is_numpy else "s"
-        axes.plot(given, right, marker, color=NUMPY if is_numpy else KERAS, linestyle="-", markersize=4, label=name)
+        axes.plot(
+            given,
+            right,
+            marker,
+            color=NUMPY if is_numpy else KERAS,
+            linestyle="-",
+            markersize=5,
+            label=name,
+            fillstyle="full" if is_numpy else "none",
+        )
     axes.set_xlabel("probability of the answer")
     axes.set_ylabel("share that is right")
     axes.legend(fontsize=8)
