@@ -30,6 +30,17 @@ FROZEN = ms.ModelSpec(
 NORMALIZED = ms.ModelSpec(
     "normalized", SMALL, (ms.Conv2D(4, 3), ms.BatchNormalization(), ms.Flatten(), ms.Dense(10, activation="softmax"))
 )
+BRANCHED = ms.ModelSpec(
+    "branched",
+    SMALL,
+    (
+        ms.Conv2D(4, 3, padding="same", activation="relu", name="stem"),
+        ms.Conv2D(4, 1, name="left"),
+        ms.Concatenate(inputs=("stem", "left")),
+        ms.Flatten(),
+        ms.Dense(10, activation="softmax"),
+    ),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +73,7 @@ def batch(spec, rows=37, seed=0):
         (REGRESSION, {}),
         (FROZEN, {}),
         (NORMALIZED, {}),
+        (BRANCHED, {}),
     ],
     ids=lambda value: value.name if isinstance(value, ms.ModelSpec) else "-".join(value.values()),
 )
