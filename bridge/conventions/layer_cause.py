@@ -58,7 +58,7 @@ def causes(
             exact, tolerance = tolerance < _SINGLE, max(tolerance, _SINGLE)  # it answers in float32, whatever it is fed
         wrong = _wrong(found, truth, tolerance)
         if not wrong:
-            return _single(found) if exact else []
+            return _single(found, truth) if exact else []
         changes = [
             window_slips.symmetric,
             *variables_and_inputs.conventions(),
@@ -112,9 +112,13 @@ def _in_one_direction(
     ]
 
 
-def _single(found: Outcome) -> list[str]:
-    """The tensors that are right to float32, and hold nothing finer."""
-    names = [name for name, value in found.items() if (value == value.astype(np.float32)).all() and value.any()]
+def _single(found: Outcome, truth: Outcome) -> list[str]:
+    """The tensors that are right to float32, and hold nothing finer, where the truth does."""
+
+    def is_single(value: Array) -> bool:
+        return bool((value == value.astype(np.float32)).all())
+
+    names = [name for name, value in found.items() if is_single(value) and not is_single(np.asarray(truth[name]))]
     return [f"{', '.join(names)}: computed in float32, though it is fed float64"] if names else []
 
 

@@ -224,6 +224,11 @@ def explain_course(
     def fits(rule: rules.Optimizer, update: Update) -> bool:
         return all(_course_error(rule, update, start, gradients, course, name) < _ROUNDING for name in start)
 
+    if all(np.array_equal(after[name], start[name]) for after in course for name in start):
+        return (
+            "no parameter is changed by a step: a name bound anew (w = w - rate * dw) leaves the array as it was; "
+            "write into it (w -= rate * dw), put it back (params[name] = ...) or return it"
+        )
     own = UPDATE_RULES[type(rule)].update
     found = [
         f"{convention.name} ({convention.who})"

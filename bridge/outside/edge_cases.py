@@ -27,6 +27,7 @@ class EdgeCase:
         make: turns random inputs into them.
         contiguous: False hands over every other row of a larger array.
         second_call: True lets another forward come first.
+        batch_before: number of examples of that forward; None for the usual one.
         second_step: True lets another forward and backward come first, whose gradients are left where they are.
         only_values: True where an overflow is said in a note in place of being refused.
         may_raise: True where an exception is a note: what is refused aloud is no wrong answer.
@@ -38,6 +39,7 @@ class EdgeCase:
     make: Callable[[Array], Array] = lambda x: x
     contiguous: bool = True
     second_call: bool = False
+    batch_before: int | None = None
     second_step: bool = False
     only_values: bool = False
     may_raise: bool = False
@@ -125,6 +127,7 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
         yield EdgeCase("one example", batch=1, may_raise=True)
     yield EdgeCase("memory that is not contiguous", contiguous=False, may_raise=True)
     yield EdgeCase("a second call", second_call=True)
+    yield EdgeCase("a call after one with more examples", second_call=True, batch_before=7, may_raise=True)
     yield EdgeCase("a second step", second_call=True, second_step=True)
 
 

@@ -13,11 +13,13 @@ from bridge.judge.bounds import value_name
 from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.external_variables import ForeignLayerError
+from bridge.outside.layouts import SeveralLayoutsError
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
 from core_numpy.masks import keras_masks
 from model_spec import Dropout, Gradients, ModelSpec
 from model_spec.inputs import check_weights, check_x, floating_dtype
+from model_spec.shapes import Shape
 from model_spec.validation import boolean
 
 Array = np.ndarray
@@ -83,6 +85,28 @@ class _Dropping:
         return found.dtype.type(np.median(found[used] / given[used])) if used.any() else found.dtype.type(1)
 
 
+Adapt = Callable[..., AdaptedLayer]
+
+
+def _layout_of_the_others(adapt: Adapt, layers: Sequence[Any], claims: Sequence[tuple[Any, Shape]]) -> str | None:
+    """The layout of a Dense kernel whose shape tells it: a square one beside it most likely has the same."""
+    for layer, (claim, shape) in zip(layers, claims, strict=True):
+        sizes = claim.parameter_shapes(shape).get("kernel", ())
+        if layer is not None and len(sizes) == 2 and sizes[0] != sizes[1]:
+            return adapt(layer, claim, shape).kernel_layout
+    return None
+
+
+def _adapted(adapt: Adapt, layer: Any, claim: Any, shape: Shape, kernel_layout: str | None) -> AdaptedLayer:
+    """The layer; where its kernel's shape fits several layouts, that of its neighbours."""
+    try:
+        return adapt(layer, claim, shape)
+    except SeveralLayoutsError:
+        if kernel_layout is None:
+            raise
+        return adapt(layer, claim, shape, kernel_layout=kernel_layout)
+
+
 class ForeignModel:
     """Foreign layers in a row, with the methods ``compare_models`` uses: activations and pullback, no loss.
 
@@ -93,7 +117,15 @@ class ForeignModel:
         layers: one for each step.
     """
 
-    def __init__(self, spec: ModelSpec, layers: Sequence[Any], dtype: str, layout: str, style: str | None) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        layers: Sequence[Any],
+        dtype: str,
+        layout: str,
+        style: str | None,
+        kernel_layout: str | None = None,
+    ) -> None:
         if not spec.is_chain:
             raise ValueError(f"model {spec.name!r} branches, and foreign layers run in a line; judge its parts alone")
         self.dropout_seed: int | None = None
@@ -107,18 +139,22 @@ class ForeignModel:
                 f"model {spec.name!r} has {len(names)} steps ({', '.join(names)}), got {len(layers)} layers; "
                 f"give one for each (an activation is a step of its own), None for one without variables"
             )
-        shape = spec.input_shape
         self.layers: list[AdaptedLayer | _Stateless | _Dropping] = []
-        for step, layer in zip(self.steps, layers, strict=True):
-            claim = step.layer.spec
+        adapt = partial(AdaptedLayer, layout=layout, style=style)
+        shape = spec.input_shape
+        claims = []
+        for step in self.steps:
+            claims.append((step.layer.spec, shape))
+            shape = step.layer.spec.output_shape(shape)
+        known = kernel_layout or _layout_of_the_others(adapt, layers, claims)
+        for step, layer, (claim, shape) in zip(self.steps, layers, claims, strict=True):
             if layer is not None:
-                adapted = AdaptedLayer(layer, claim, shape, layout, style=style)
+                adapted = _adapted(adapt, layer, claim, shape, known)
                 self.layers.append(_Dropping(adapted, claim) if isinstance(claim, Dropout) else adapted)
             elif claim.parameter_shapes(shape):
                 raise ValueError(f"step {value_name(step)!r} has variables, so it needs a foreign layer, got None")
             else:
                 self.layers.append(_Stateless(step))
-            shape = claim.output_shape(shape)
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -204,7 +240,13 @@ class ForeignModel:
 
 
 def model_from_layers(
-    layers: Sequence[Any], spec: ModelSpec, *, dtype: str = "float64", layout: str = "NHWC", style: str | None = None
+    layers: Sequence[Any],
+    spec: ModelSpec,
+    *,
+    dtype: str = "float64",
+    layout: str = "NHWC",
+    style: str | None = None,
+    kernel_layout: str | None = None,
 ) -> ForeignModel:
     """Foreign layers as one model that ``bridge.compare_models`` can judge against any other.
 
@@ -218,6 +260,8 @@ def model_from_layers(
         dtype: what they are fed, "float64" or "float32".
         layout: of the images they take, "NHWC" or "NCHW".
         style: see :func:`bridge.check_layer`.
+        kernel_layout: of kernels whose shape fits several, such as "IO" or "OI" for a square one; None takes that of
+            the Dense layers whose shape tells it.
 
     Raises:
         ValueError: the number of layers is not that of the steps, or a variable cannot be found.
@@ -243,4 +287,4 @@ def model_from_layers(
         >>> compare_models(ours, mine, np.ones((2, 4))).passed
         True
     """
-    return ForeignModel(spec, layers, dtype, layout, style)
+    return ForeignModel(spec, layers, dtype, layout, style, kernel_layout)

@@ -89,7 +89,10 @@ class Stages:
         except ValueError:
             return  # its windows do not fit
         inputs = given.in_case(case, spec, self.seed)
-        before = given.in_case(EdgeCase(case.name, case.input_shape), spec, self.seed + 1) if case.second_call else None
+        before = None
+        if case.second_call:
+            former = EdgeCase(case.name, case.input_shape, case.batch_before)
+            before = given.in_case(former, spec, self.seed + 1)
         rows, broken = len(self.report.rows), len(self.report.broken)
         with np.errstate(all="ignore"):
             for dtype in self.precisions:

@@ -16,12 +16,17 @@ LAYOUTS = ("NHWC", "NCHW", "columns")
 
 KERNEL_LAYOUTS: dict[int, dict[str, tuple[int, ...]]] = {
     4: {"HWIO": (0, 1, 2, 3), "OIHW": (3, 2, 0, 1), "IOHW": (2, 3, 0, 1), "OHWI": (3, 0, 1, 2)},
+    3: {"WIO": (0, 1, 2), "OIW": (2, 1, 0), "IOW": (1, 2, 0), "OWI": (2, 0, 1)},
     2: {"IO": (0, 1), "OI": (1, 0)},
 }
 """By number of axes: the foreign layout, and how Keras' kernel is transposed into it."""
 
 
-_COMMON = ("HWIO", "OIHW", "IO", "OI")
+_COMMON = ("HWIO", "OIHW", "WIO", "OIW", "IO", "OI")
+
+
+class SeveralLayoutsError(ValueError):
+    """A kernel whose shape does not tell its layout."""
 
 
 def image_to_layer(layout: str, value: Array, one_example: bool = False) -> Array:
@@ -29,6 +34,9 @@ def image_to_layer(layout: str, value: Array, one_example: bool = False) -> Arra
     if layout == "NCHW" and value.ndim == 4 - one_example:
         # (n, h, w, c) -> (n, c, h, w)
         value = np.moveaxis(value, -1, -3)
+    elif layout == "NCHW" and value.ndim == 3 and not one_example:
+        # (n, steps, c) -> (n, c, steps)
+        value = value.swapaxes(1, 2)
     elif layout == "columns" and value.ndim == 2:
         # (n, features) -> (features, n)
         value = value.T
@@ -41,6 +49,9 @@ def image_to_keras(layout: str, value: Any, one_example: bool = False) -> Array:
     if layout == "NCHW" and array.ndim == 4 - one_example:
         # (n, c, h, w) -> (n, h, w, c)
         array = np.moveaxis(array, -3, -1)
+    elif layout == "NCHW" and array.ndim == 3 and not one_example:
+        # (n, c, steps) -> (n, steps, c)
+        array = array.swapaxes(1, 2)
     elif layout == "columns" and array.ndim == 2:
         # (features, n) -> (n, features)
         array = array.T
@@ -57,7 +68,8 @@ def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owne
         owner: the layer's class, for the message.
 
     Raises:
-        ValueError: no layout fits, several do, or the given one does not.
+        SeveralLayoutsError: several layouts fit.
+        ValueError: none does, or the given one does not.
     """
     known = KERNEL_LAYOUTS[len(shape)]
     if given is not None:
@@ -80,7 +92,7 @@ def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owne
     if given is None and not fitting:
         raise ValueError(f"the kernel of {owner} has shape {kernel.shape}; expected one of {expected}")
     if given is None and len(fitting) > 1:
-        raise ValueError(
+        raise SeveralLayoutsError(
             f"the kernel of {owner} has shape {kernel.shape}, which fits several layouts; "
             f"give kernel_layout= one of {', '.join(fitting)}"
         )

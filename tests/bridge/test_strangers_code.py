@@ -1,0 +1,124 @@
+"""Code in the manner of books and frameworks that once was refused, certified or explained wrongly."""
+
+import numpy as np
+import pytest
+
+from bridge import check_layer, check_optimizer, compare_models, model_from_layers, random_weights
+from core_numpy import NumpyModel
+from model_spec import SGD, Activation, Conv1D, Dense, ModelSpec
+
+
+class Affine:
+    def __init__(self, inputs=6, outputs=5):
+        self.W, self.b = np.zeros((inputs, outputs)), np.zeros(outputs)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dy):
+        self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
+        return dy @ self.W.T
+
+
+class StepsConvolution:
+    """One-dimensional, kernels (width, channels, filters) or (filters, channels, width)."""
+
+    def __init__(self, first):
+        self.first = first
+        self.W, self.b = np.zeros((4, 2, 3) if first else (3, 2, 4)), np.zeros(4)
+
+    def forward(self, x):
+        self.x = x.swapaxes(1, 2) if self.first else x
+        kernel = self.W.transpose(2, 1, 0) if self.first else self.W
+        count = self.x.shape[1] - 2
+        y = sum(self.x[:, at : at + count] @ kernel[at] for at in range(3)) + self.b
+        return y.swapaxes(1, 2) if self.first else y
+
+    def backward(self, dy):
+        dy = dy.swapaxes(1, 2) if self.first else dy
+        kernel = self.W.transpose(2, 1, 0) if self.first else self.W
+        count, dx = dy.shape[1], np.zeros_like(self.x)
+        own = np.stack([np.einsum("ntc,nto->co", self.x[:, at : at + count], dy) for at in range(3)])
+        for at in range(3):
+            dx[:, at : at + count] += dy @ kernel[at].T
+        self.dW, self.db = own.transpose(2, 1, 0) if self.first else own, dy.sum(axis=(0, 1))
+        return dx.swapaxes(1, 2) if self.first else dx
+
+
+@pytest.mark.parametrize(("first", "layout"), [(False, "NHWC"), (True, "NCHW")])
+def test_convolutions_over_steps(first, layout):
+    assert check_layer(StepsConvolution(first), Conv1D(4, 3), (8, 2), layout=layout).passed
+
+
+@pytest.mark.parametrize("told", [None, "IO"])
+def test_a_square_layer_in_a_network_has_the_layout_of_its_neighbours(told):
+    spec = ModelSpec("net", (6 if told is None else 8,), (Dense(8), Dense(8)))
+    mine = model_from_layers([Affine(spec.input_shape[0], 8), Affine(8, 8)], spec, kernel_layout=told)
+    ours = NumpyModel(spec, dtype="float64", weights=random_weights(spec, 0))
+    mine.set_weights(ours.weights)
+    assert compare_models(ours, mine, np.random.default_rng(0).normal(size=(3, *spec.input_shape))).passed
+
+
+class LeavesResults(Affine):
+    def forward(self, x):
+        self.output = super().forward(x)
+
+    def backward(self, dy):
+        self.dinputs = super().backward(dy)
+
+
+def test_results_left_in_attributes():
+    assert check_layer(LeavesResults(), Dense(5), (6,)).passed
+
+
+class Forgets(Affine):
+    def forward(self, x):
+        super().forward(x)
+
+
+def test_a_forward_without_a_result_is_told_so():
+    assert "forward returned None" in str(check_layer(Forgets(), Dense(5), (6,)))
+
+
+class BindsAnew:
+    def update(self, params, grads):
+        for name in params:
+            w = params[name]
+            w = w - 0.1 * grads[name]
+
+
+def test_an_optimizer_that_changes_nothing_is_told_so():
+    report = check_optimizer(BindsAnew(), SGD(0.1))
+    assert "no parameter is changed by a step" in str(report)
+    assert "learning rate" not in str(report)
+
+
+class Misspelled:
+    def forward(self, x):
+        return x * (x > 0)
+
+    def backward(self, dy):
+        return dy * mask  # noqa: F821 - the mistake
+
+
+def test_an_exception_in_backward_says_nothing_of_a_right_forward():
+    report = str(check_layer(Misspelled(), Activation("relu"), (6,)))
+    assert "NameError" in report
+    assert "float32, though" not in report
+
+
+class KeepsItsBuffer(Affine):
+    buffer = None
+
+    def forward(self, x):
+        if self.buffer is None:
+            self.buffer = np.zeros((len(x), 5))
+        self.buffer[: len(x)] = super().forward(x)
+        return self.buffer
+
+
+def test_a_smaller_batch_after_a_larger_one():
+    report = check_layer(KeepsItsBuffer(), Dense(5), (6,))
+    assert not report.passed
+    assert "a call after one with more examples" in str(report)
