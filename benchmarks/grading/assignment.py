@@ -111,6 +111,15 @@ def _known(table: dict[str, Any], known: set[str], where: str) -> None:
         raise ValueError(f"{where} has unknown entries {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
+def _check_tensors(points: dict[str, float], claim: Any, shape: tuple[int, ...]) -> None:
+    """Refuse points for tensors that a layer does not have: nobody could earn them."""
+    own = {f"gradient of {name}" for name in ("x", *claim.parameter_shapes(shape))}
+    known = {"y", *own, *claim.state_shapes(shape), "dropout mask"}
+    unknown = sorted(set(points) - known)
+    if unknown:
+        raise ValueError(f"points name {', '.join(unknown)}; the layer has {', '.join(sorted(known))}")
+
+
 def _case(entry: Any, where: str) -> Case:
     if not isinstance(entry, dict):
         raise ValueError(f"{where} must be a table, [[case]]")
@@ -133,7 +142,9 @@ def _case(entry: Any, where: str) -> Case:
     case = Case(entry["name"], entry["make"], kind, entry[kind], points, shape, dict(entry.get("options", {})))
     try:
         compile(case.make, "make", "eval")
-        case.specification()
+        claim = case.specification()
+        if kind == "layer" and isinstance(points, dict):
+            _check_tensors(points, claim, shape)
     except (SyntaxError, ValueError, TypeError) as error:
         raise ValueError(f"{where} ({case.name}): {error}") from None
     return case

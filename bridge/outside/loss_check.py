@@ -174,12 +174,15 @@ def _target_forms(claim: Any, rule: rules.Loss, targets: str | None) -> tuple[st
 
 
 def _rank(report: LossReport) -> tuple[int, int, int, int, int]:
-    """A report that ran, gave numbers, explains, has more right and says it simply is nearer to what is meant."""
+    """A report that ran, gave numbers, has more right, explains and says it simply is nearer to what is meant.
+
+    What is right comes before what is explained: fed the other way, a value that is right looks like a slip too.
+    """
     return (
         -len(report.broken),
         sum(bool(np.isfinite(row.values[0])) for row in report.rows),
-        min(len(report.explanations), 1),
         sum(row.agrees for row in report.rows),
+        min(len(report.explanations), 1),
         -sum(1 + words.count("; and ") for words in report.explanations),
     )
 

@@ -414,6 +414,11 @@ def test_seeds_follow_from_the_secret():
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoint = 3", "unknown entries point; known are"),
         ("titel = 'x'", "unknown entries titel"),
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoints = -1", "points must be"),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Dense', units = 2 }\ninput_shape = [1]\n"
+            "points = { 'gradient of kernal' = 3 }",
+            "points name gradient of kernal; the layer has .*gradient of kernel",
+        ),
     ],
 )
 def test_a_wrong_assignment_is_named(text, words, tmp_path):

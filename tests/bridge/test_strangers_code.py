@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bridge import check_layer, check_optimizer, compare_models, model_from_layers, random_weights
+from bridge import check_layer, check_loss, check_optimizer, compare_models, model_from_layers, random_weights
 from core_numpy import NumpyModel
 from model_spec import SGD, Activation, Conv1D, Dense, ModelSpec
 
@@ -79,6 +79,24 @@ class Forgets(Affine):
 
 def test_a_forward_without_a_result_is_told_so():
     assert "forward returned None" in str(check_layer(Forgets(), Dense(5), (6,)))
+
+
+class ForgetsTargets:
+    """Softmax and cross-entropy of logits; the gradient lacks the targets."""
+
+    def forward(self, z, t):
+        z = z - z.max(axis=1, keepdims=True)
+        self.log, self.t = z - np.log(np.exp(z).sum(axis=1, keepdims=True)), t
+        return -(t * self.log).sum(axis=1).mean()
+
+    def backward(self):
+        return np.exp(self.log) / len(self.t)
+
+
+def test_a_right_value_beside_a_wrong_gradient_is_not_blamed():
+    report = check_loss(ForgetsTargets(), "categorical_crossentropy")
+    assert report.first_divergence.tensor == "gradient"
+    assert "probabilities once more" not in str(report)
 
 
 class BindsAnew:
