@@ -62,7 +62,7 @@ class ReadModel:
     Examples:
         >>> import keras
         >>> from keras_models import read
-        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")]))
         >>> found.spec.layers[0].units, sorted(found.weights)
         (3, ['dense/bias', 'dense/kernel'])
     """
@@ -185,7 +185,7 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
 
     Examples:
         >>> import keras
-        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+        >>> found = read(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")]))
         >>> found.spec.input_shape, found.spec.output_shape
         ((4,), (3,))
     """

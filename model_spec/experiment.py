@@ -92,6 +92,8 @@ def with_table(training: TrainingSpec, table: Mapping[str, Any]) -> TrainingSpec
         options["early_stopping"] = None
     elif isinstance(stopping, dict):
         options["early_stopping"] = from_dict({"type": EarlyStopping.__name__, **stopping})
+    if options.get("epochs") == 0:
+        raise ValueError("epochs must be at least 1, got 0; leave it out for the usual number")
     return training.replace(**options)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from keras_models.computing_order import Functional
 from keras_models.layers.merging import MERGES
+from keras_models.layers.training_only import AUGMENTATION
 from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, layer_entry
 from keras_models.reading.operation_entries import TENSOR_ENTRY, OperationEntry, is_operation, operation_entry
 from keras_models.reading.plain_objects import (
@@ -43,6 +44,7 @@ _MODULES_OF_MODELS = {
 """Where Keras 2 and 3 have their two kinds of models."""
 
 _MERGES = {kind.__name__ for kind in MERGES}
+_AUGMENTATION = frozenset(kind.__name__ for kind in AUGMENTATION)
 
 _Sources = tuple[list[tuple[str, int]], Entry]
 """What a layer is called on, [(name, number of the call), ...], and the options of its own call."""
@@ -171,7 +173,8 @@ def _functional(
         nodes = member.get("inbound_nodes")
         if mine["class_name"] != INPUT:
             several = mine["class_name"] in _MERGES
-            sources[name] = _sources(f"layer {shown(name)} ({mine['class_name']})", nodes, several)
+            augments = mine["class_name"] in _AUGMENTATION
+            sources[name] = _sources(f"layer {shown(name)} ({mine['class_name']})", nodes, several, augments)
         elif nodes:
             refuse(f"layer {shown(name)} (InputLayer) has an input of its own")
     begins, keys_of_inputs = _ends(where, "input", config.get("input_layers"), root is not None)
@@ -284,7 +287,7 @@ def _member(where: str, entry: Any, claims: list[list[int | None]]) -> tuple[Ent
     return layer_entry(where, entry, claims)
 
 
-def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
+def _sources(layer: str, nodes: Any, several: bool, augments: bool) -> _Sources:
     """([(name of a layer in front, number of its call), ...], options of this layer's own call)."""
     if not isinstance(nodes, list) or len(nodes) != 1:
         count = len(nodes) if isinstance(nodes, list) else 0
@@ -309,6 +312,9 @@ def _sources(layer: str, nodes: Any, several: bool) -> _Sources:
         name, index, more = _source(layer, tensor)
         options |= more
         parts.append((name, index))
+    if augments and options.get("training") is True:
+        # Keras writes the default of these layers' call down, and predicts without it all the same
+        del options["training"]
     for option, value in options.items():
         if not (value is None or (option == "training" and value is False)):
             refuse(

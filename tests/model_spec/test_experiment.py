@@ -66,3 +66,8 @@ def test_what_a_file_cannot_mean(more, message, tmp_path):
     path = written(tmp_path, more)
     with pytest.raises(ValueError, match=message):
         load_experiment(path)
+
+
+def test_a_training_of_no_epochs_is_refused():
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        with_table(TrainingSpec(), {"epochs": 0})
