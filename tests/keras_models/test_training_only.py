@@ -84,18 +84,24 @@ def test_options_are_left_out_and_named(make, named, tmp_path):
         assert f"{named} changes training only" in note
 
 
+def save(model, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras' own, of its files
+        model.save(path)
+
+
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_augmentation_inside_a_functional_model_is_read_from_its_file(ending, tmp_path):
     """Keras writes training=True beside it, the default of its call, and predicts without it all the same."""
     begin = keras.Input((6, 6, 1))
     model = keras.Model(begin, layers.Dense(2)(layers.Flatten()(layers.RandomFlip()(begin))))
-    model.save(tmp_path / f"model.{ending}")
+    save(model, tmp_path / f"model.{ending}")
     certificate = bridge.conversion.convert(tmp_path / f"model.{ending}", tmp_path / "model.npz")
     assert certificate.passed
     assert "(RandomFlip) changes training only" in str(certificate)
     with pytest.raises(ValueError, match="is called with training=True"):
         model = keras.Model(begin, layers.Dense(2)(layers.Flatten()(layers.Dropout(0.5)(begin, training=True))))
-        model.save(tmp_path / f"dropping.{ending}")
+        save(model, tmp_path / f"dropping.{ending}")
         bridge.conversion.convert(tmp_path / f"dropping.{ending}", tmp_path / "dropping.npz")
 
 
