@@ -69,12 +69,17 @@ class LayerJudge:
                 self.layer.backward(before.cotangent.astype(dtype))
                 self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
             self.layer.set_weights(given.weights, dtype, self.training)  # moving statistics have moved
+        states = self.spec.layers[0].state_shapes(self.spec.input_shape)
+        held = {} if self.training or not states else self.layer.weights
         y = self._attempt(
             "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
         )
         self._last = (given, dtype, None, before)
         if y is None:
             return
+        for name in states:
+            if name in held and not np.array_equal(held[name], self.layer.weights[name], equal_nan=True):
+                self._broken(Broken(name, dtype, "a forward in inference mode moves it; only training may"))
         if before is not None and isinstance(self.spec.layers[0], Dropout) and np.array_equal(first != 0, y != 0):
             self._broken(Broken("dropout mask", dtype, "the same units are dropped at every call"))
         judged = dtype

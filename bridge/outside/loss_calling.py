@@ -82,7 +82,9 @@ class LossCalling:
             value = self._value(*_ordered(self._value, *given))
             found = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
             if found[1] is None and self._gradient is not None:
-                found = value, self._gradient(*_ordered(self._gradient, outputs.copy(), targets.copy(), behind=True))
+                gradient = self._gradient(*_ordered(self._gradient, outputs.copy(), targets.copy(), behind=True))
+                # Some books leave it in an attribute
+                found = value, getattr(self.loss, "dinputs", None) if gradient is None else gradient
         for name, array, kept in zip(("outputs", "targets"), given, (outputs, targets), strict=True):
             if not np.array_equal(array, kept, equal_nan=True):
                 self.overwritten.add(name)

@@ -5,7 +5,7 @@ import pytest
 
 from bridge import check_layer, check_loss, check_optimizer, compare_models, model_from_layers, random_weights
 from core_numpy import NumpyModel
-from model_spec import SGD, Activation, Conv1D, Dense, ModelSpec
+from model_spec import SGD, Activation, BatchNormalization, Conv1D, Dense, ModelSpec
 
 
 class Affine:
@@ -140,3 +140,51 @@ def test_a_smaller_batch_after_a_larger_one():
     report = check_layer(KeepsItsBuffer(), Dense(5), (6,))
     assert not report.passed
     assert "a call after one with more examples" in str(report)
+
+
+class SquaredErrorLeft:
+    """The value is returned by calculate, the gradient left in dinputs."""
+
+    scale = 1.0
+
+    def calculate(self, outputs, targets):
+        return ((outputs - targets) ** 2).mean()
+
+    def backward(self, outputs, targets):
+        self.dinputs = self.scale * 2 * (outputs - targets) / outputs.size
+
+
+@pytest.mark.parametrize("scale", [1.0, 12345.0])
+def test_a_gradient_left_in_an_attribute_is_judged(scale):
+    loss = SquaredErrorLeft()
+    loss.scale = scale
+    report = check_loss(loss, "mse")
+    assert report.passed == (scale == 1.0)
+    assert "no gradient was given" not in str(report)
+
+
+class MovesAlways:
+    """Batch normalization whose moving statistics move in inference, too."""
+
+    always = True
+
+    def __init__(self):
+        self.gamma, self.beta = np.ones(3), np.zeros(3)
+        self.running_mean, self.running_var = np.zeros(3), np.ones(3)
+
+    def forward(self, x, train_flg=True):
+        if not train_flg:
+            y = self.gamma * (x - self.running_mean) / np.sqrt(self.running_var + 1e-3) + self.beta
+            if self.always:
+                self.running_mean = 0.99 * self.running_mean + 0.01 * x.mean(axis=0)
+            return y
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_statistics_that_move_in_inference(always):
+    layer = MovesAlways()
+    layer.always = always
+    report = check_layer(layer, BatchNormalization(), (3,), backward=False)
+    assert report.passed == (not always)
+    assert ("a forward in inference mode moves it" in str(report)) == always
