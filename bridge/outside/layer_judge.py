@@ -64,7 +64,13 @@ class LayerJudge:
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
         if before is not None:
-            first = self.layer.forward(before.x.astype(dtype), self.training)
+            former = before.x.astype(dtype)
+            first = self._attempt(
+                "y", dtype, lambda: self.layer.forward(former, self.training), self.spec.output_shape, len(former)
+            )
+            if first is None:
+                self._last = (given, dtype, None, before)
+                return
             if self._is_second_step:
                 self.layer.backward(before.cotangent.astype(dtype))
                 self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
