@@ -91,4 +91,6 @@ class Tier(Protocol):
 def all_right(parts: Sequence[Array | None]) -> Array | None:
     """Right predictions of all parts of a batch in one array, or None where the loss has no notion of right."""
     found = [part for part in parts if part is not None]
-    return np.concatenate(found) if found else None
+    if len(found) > 1:
+        return np.concatenate(found)
+    return found[0] if found else None

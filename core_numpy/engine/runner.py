@@ -114,10 +114,15 @@ class Runner:
         return Plan(self.network, Layout(batch_last), examples, self.dtype, backward)
 
     def _run(
-        self, shards: list[Shard], plans: PlanCache, here: Callable[[Work], Result], task: ShardTask[Result] | None
+        self,
+        shards: list[Shard],
+        plans: PlanCache,
+        here: Callable[[Work], Result],
+        task_of: Callable[[], ShardTask[Result] | None],
     ) -> list[Result]:
-        """The results of all shards, in their order: ``here`` in threads, or ``task`` in worker processes."""
-        if len(shards) == 1 or task is None or self.team is None:
+        """The results of all shards, in their order: ``here`` in threads, or the task in worker processes."""
+        task = None if len(shards) == 1 or self.team is None else task_of()
+        if task is None or self.team is None:
             return self._run_threads([self.work(plans, shard) for shard in shards], here)
         first, *others = shards
         with self.team.borrow((first.backward, others[-1].stop.bit_length())) as team:
@@ -139,7 +144,7 @@ class Runner:
         output = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
         if len(x) <= FEW_IMAGES:
             # Telling BLAS its threads takes as long as a small network
-            (shard,) = self._cut(len(x), backward=False, rows=rows)
+            shard = Shard(0, 0, len(x), min(rows or self.chunk, self.chunk), False, False)
             self.infer_shard(self.work(plans, shard), params, state, x, output)
             return output
         # Large batches in turns: the memory shared with worker processes need not hold all of one
@@ -155,7 +160,7 @@ class Runner:
             self.infer_shard(work, params, state, x, output)
 
         shards = self._cut(len(x), backward=False, rows=rows)
-        self._run(shards, plans, here, InferenceTask(params, state, x, output))
+        self._run(shards, plans, here, lambda: InferenceTask(params, state, x, output))
 
     def infer_shard(self, work: Work, params: Params, state: Params, x: Array, output: Array) -> None:
         """Fill the shard's rows of ``output`` (n, *output shape)."""
@@ -191,7 +196,7 @@ class Runner:
             return self.evaluate_shard(work, params, state, batch)
 
         shards = self._cut(len(batch.x), backward=False)
-        return self._run(shards, plans, here, LossTask.of(params, state, batch, {}, self.network.spec))
+        return self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, {}, self.network.spec))
 
     def evaluate_shard(self, work: Work, params: Params, state: Params, batch: Batch) -> ShardResult:
         """The losses of a shard, added up."""
@@ -216,8 +221,8 @@ class Runner:
             return self.loss_shard(work, params, state, batch, sources, 0, len(batch.x))
 
         shards = self._cut(len(batch.x), backward=True, whole=not self.has_images)
-        task = LossTask.of(params, state, batch, sources, self.network.spec)
-        results = self._run(shards, plans, here, task)
+        spec = self.network.spec
+        results = self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, sources, spec))
         return self._gather(results, state, [None] * (len(self.network.steps) + 1))
 
     def loss_shard(

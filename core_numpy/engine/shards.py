@@ -157,6 +157,8 @@ def single_threaded_blas() -> SingleThreadedBlas:
 def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Sum of the shards' gradients, {layer: {variable: gradient}}, added in the order of shards."""
     first, *others = parts
+    if not others:
+        return first
     total = {layer: dict(own) for layer, own in first.items()}
     for part in others:
         for layer, own in part.items():
