@@ -52,7 +52,8 @@ class ShardResult(NamedTuple):
     Attributes:
         loss: its part of the batch's loss.
         correct: right predictions, or None where the loss has no notion of right.
-        gradients: {layer: {variable: gradient}}, views of buffers that hold until the next call.
+        gradients: {layer: {variable: gradient}}; those of a plan are views of its buffers, which hold until the plan's
+            next call.
     """
 
     loss: float
@@ -136,5 +137,6 @@ class LossTask(NamedTuple):
         gradients: dict[str, dict[str, Array]] = {}
         for name, gradient in results.items():
             layer, _, variable = name.partition("/")
-            gradients.setdefault(layer, {})[variable] = gradient
+            # A copy: whoever borrows the process next, in another thread perhaps, writes into the same memory
+            gradients.setdefault(layer, {})[variable] = gradient.copy()
         return ShardResult(*value, gradients)

@@ -122,6 +122,16 @@ def test_no_process_where_none_is_wanted(options):
     assert getattr(getattr(model._running_engine().tier, "team", None), "process_ids", []) == []
 
 
+def test_gradients_outlive_the_loan_of_the_worker():
+    """Whoever borrows it next, such as a prediction in another thread, writes into the same memory."""
+    spec = zoo.cnn(SMALL)
+    shared = np.zeros((3, 3, 1, 8), np.float32)
+    task = shard_tasks.LossTask.of({}, {}, ms_batch(), {}, spec)
+    result = task.result(None, (1.0, None), {"conv2d/kernel": shared})
+    shared[...] = 7
+    assert not result.gradients["conv2d"]["kernel"].any()
+
+
 def test_unknown_workers_are_refused():
     with pytest.raises(ValueError, match="workers must be one of .*processes.*, got 'fibers'"):
         NumpyModel(zoo.cnn(SMALL), workers="fibers")
