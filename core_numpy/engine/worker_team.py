@@ -90,12 +90,21 @@ class WorkerTeam:
             return False
         if not self._team and self._worked > WORTH_SECONDS:
             self._start()
-        if not self._team or not all([worker.is_ready() for worker in self._team]):
+        if not self._has_started():
             return False
         if size in self._choice:
             return True
         threads, processes = self._trials.setdefault(size, ([], []))
         return len(processes) <= len(threads)
+
+    def _has_started(self) -> bool:
+        """Whether all processes answer; where one cannot start, nobody has asked for it, and threads go on."""
+        try:
+            return bool(self._team) and all([worker.is_ready() for worker in self._team])
+        except RuntimeError:
+            self.workers = "threads"
+            self.end()
+            return False
 
     def _learn(self, size: object, by_processes: bool, seconds: float) -> None:
         """Take note of a call's time, and choose where enough is known."""

@@ -349,6 +349,21 @@ def test_auto_keeps_what_is_faster(faster, monkeypatch):
     assert auto.process_ids == ([0] if faster == "processes" else [])
 
 
+def test_auto_goes_on_with_threads_where_its_process_cannot_start(monkeypatch):
+    """Nobody has asked for a process, so nobody is told."""
+    monkeypatch.setattr(sys, "path", [os.path.dirname(__file__), *sys.path])
+    monkeypatch.setattr(worker_process.subprocess, "Popen", quiet(worker_process.subprocess.Popen))
+    monkeypatch.setattr(worker_team, "WORTH_SECONDS", -1.0)
+    auto = WorkerTeam("auto", 1, make_odd_server, True)
+    deadline = time.monotonic() + 20
+    while auto.workers == "auto" and time.monotonic() < deadline:
+        with auto.borrow("training") as members:
+            assert members is None
+        time.sleep(0.01)
+    assert auto.workers == "threads"
+    assert not auto.process_ids
+
+
 def test_where_no_process_can_start_threads_go_on(monkeypatch):
     def refused(*arguments, **options):
         raise OSError("no more processes")
