@@ -152,26 +152,12 @@ def compare_models(
     explain_gradients: ExplainGradients = explain_no_gradients,
     network: Network | None = None,
 ) -> ParityReport:
-    """Compare two models that hold the same weights, on everything both of them can do.
-
-    A model that has ``predict`` alone is compared on outputs. The float64 truth is computed from the first model's
-    specification and weights; so one side must have them.
+    """:func:`bridge.compare_models` for those who know the conventions; arguments and errors as there, and these.
 
     Args:
-        a: the first model.
-        b: the second model.
-        x: inputs (examples, *input shape).
-        y: targets; None leaves the loss out.
-        seed: of the random cotangent.
-        loss: a loss or its name; cross-entropy by default.
-        names: what to call the two sides; their classes' names by default.
-        locate: where they differ, judge every layer of both sides alone, and look for a convention that explains it.
         explain: who knows the conventions.
         explain_gradients: who knows slips by the gradients alone, of a side that shows no values between its layers.
         network: the layers that give the truth; those of the specification by default.
-
-    Raises:
-        ValueError: the two have different weights, precisions or dropout seeds, or neither has a specification.
     """
     reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:

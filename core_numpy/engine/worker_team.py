@@ -88,8 +88,6 @@ class WorkerTeam:
             return bool(self._team) and all([worker.is_ready(wait=True) for worker in self._team])
         if not self._choice.get(size, True):
             return False
-        if not self._team and self._worked > WORTH_SECONDS:
-            self._start()
         if not self._has_started():
             return False
         if size in self._choice:
@@ -98,8 +96,10 @@ class WorkerTeam:
         return len(processes) <= len(threads)
 
     def _has_started(self) -> bool:
-        """Whether all processes answer; where one cannot start, nobody has asked for it, and threads go on."""
+        """Whether there has been work enough and all processes answer; where one cannot start, threads go on."""
         try:
+            if not self._team and self._worked > WORTH_SECONDS:
+                self._start()
             return bool(self._team) and all([worker.is_ready() for worker in self._team])
         except RuntimeError:
             self.workers = "threads"
