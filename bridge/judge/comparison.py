@@ -152,12 +152,10 @@ def compare_models(
     explain_gradients: ExplainGradients = explain_no_gradients,
     network: Network | None = None,
 ) -> ParityReport:
-    """:func:`bridge.compare_models` for those who know the conventions; arguments and errors as there, and these.
+    """What :func:`bridge.compare_models` does, with its arguments and errors, for those who bring their own knowledge.
 
-    Args:
-        explain: who knows the conventions.
-        explain_gradients: who knows slips by the gradients alone, of a side that shows no values between its layers.
-        network: the layers that give the truth; those of the specification by default.
+    ``explain`` knows the conventions, ``explain_gradients`` slips by the gradients alone, of a side that shows no values
+    between its layers; ``network`` holds the layers that give the truth, by default those of the specification.
     """
     reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:
