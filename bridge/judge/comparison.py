@@ -154,8 +154,8 @@ def compare_models(
 ) -> ParityReport:
     """What :func:`bridge.compare_models` does, with its arguments and errors, for those who bring their own knowledge.
 
-    ``explain`` knows the conventions, ``explain_gradients`` slips by the gradients alone, of a side that shows no values
-    between its layers; ``network`` holds the layers that give the truth, by default those of the specification.
+    ``explain`` knows the conventions, ``explain_gradients`` slips by the gradients alone, of a side that shows no
+    values between its layers; ``network`` holds the layers that give the truth, by default those of the specification.
     """
     reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:
