@@ -16,7 +16,7 @@ from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache, PlanKey
 from core_numpy.engine.shard_tasks import InferenceTask, LossTask, Shard, ShardResult, ShardTask
-from core_numpy.engine.shards import Workers, chunk_bounds, in_order, shard_bounds, usable_threads
+from core_numpy.engine.shards import ShardThreads, chunk_bounds, in_order, shard_bounds, usable_threads
 from core_numpy.engine.worker_team import WorkerTeam
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
@@ -75,9 +75,9 @@ class Runner:
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
         self.flops = sum(network.spec.flops.values())
-        self.workers = Workers(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
+        self.shard_threads = ShardThreads(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         # A process each, or none: one that computed two shards would take as long as one thread
-        self.team = team if self.has_images and self.workers.threads == shards else None
+        self.team = team if self.has_images and self.shard_threads.threads == shards else None
         self.chunk = chunk_size(network, self.dtype) if self.has_images else ROWS_AT_ONCE
         owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
         trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
@@ -135,7 +135,7 @@ class Runner:
             return [*own, *(task.result(shard, *worker.finish()) for worker, shard in answers)]
 
     def _run_threads(self, work: list[Work], here: Callable[[Work], Result]) -> list[Result]:
-        return self.workers.run(lambda at: here(work[at]), len(work))
+        return self.shard_threads.run(lambda at: here(work[at]), len(work))
 
     # Inference
 
@@ -293,9 +293,9 @@ class Runner:
             return self._pull_shard(work[shard], x, start, last, sources, 0, inputs)
 
         if coupled and len(work) > 1:
-            results = self.workers.run_all_reduce(run, len(work), len(x))
+            results = self.shard_threads.run_all_reduce(run, len(work), len(x))
         else:
-            results = self.workers.run(run, len(work))
+            results = self.shard_threads.run(run, len(work))
         new_state = work[0][0][1].next_state(state) if training else state
         return self._gather(results, new_state, [inputs, *[None] * len(self.network.steps)])
 

@@ -41,7 +41,7 @@ def usable_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Workers:
+class ShardThreads:
     """Runs one task a shard; the calling thread takes its share.
 
     Args:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from core_numpy.engine.shards import Workers
+from core_numpy.engine.shards import ShardThreads
 
 SHARDS, CALLS = 3, 40
 
@@ -30,7 +30,7 @@ def test_every_shard_leaves_with_the_sum_of_all(threads):
             found.append(handle.sum(part))
         return np.array(found)
 
-    results = Workers(threads, one_blas_thread=False).run_all_reduce(task, SHARDS, examples=7)
+    results = ShardThreads(threads, one_blas_thread=False).run_all_reduce(task, SHARDS, examples=7)
     for result in results:
         np.testing.assert_array_equal(result, drawn[0] + drawn[1] + drawn[2])
     assert most <= threads
@@ -45,7 +45,7 @@ def test_where_one_fails_all_fail_with_its_error(threads, failing):
                 raise ValueError("broken")
             handle.sum(np.ones(2))
 
-    workers = Workers(threads, one_blas_thread=False)
+    workers = ShardThreads(threads, one_blas_thread=False)
     with pytest.raises(ValueError, match="broken"):
         workers.run_all_reduce(task, SHARDS, examples=7)
     # The threads are free again

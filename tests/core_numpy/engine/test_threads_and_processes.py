@@ -13,7 +13,7 @@ import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine.leases import _FORK_SECONDS, IDLE_BYTES, Leases
 from core_numpy.engine.plan_cache import PlanCache
-from core_numpy.engine.shards import Workers, single_threaded_blas
+from core_numpy.engine.shards import ShardThreads, single_threaded_blas
 from model_spec import zoo
 from model_spec.training_lock import ModelInUseError, TrainingLock
 
@@ -274,7 +274,7 @@ def test_a_lock_of_the_parents_thread_is_free_in_another_process(monkeypatch):
 
 def test_reductions_of_two_batches_do_not_wait_for_each_other():
     """Shards of a coupled batch wait for each other; two such batches share the helper threads."""
-    workers = Workers(3, one_blas_thread=False)
+    workers = ShardThreads(3, one_blas_thread=False)
 
     def task(shard, handle):
         return float(handle.sum(np.ones(1))[0])
