@@ -187,7 +187,7 @@ def compare_models(
                 f"the models drop by different seeds {sorted(seeds)}; "
                 f"build both with one dropout_seed to compare training mode"
             )
-        model = truth_of(reference, x, training, network)
+        model = truth_of(reference, x, training, network, by_tiles=_is_fast(a, b))
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
@@ -284,6 +284,11 @@ def _refuse_different_weights(a: Any, b: Any) -> None:
         raise DifferentWeightsError(differing)
 
 
+def _is_fast(*sides: Any) -> bool:
+    """True where one of them is computed by plans and shows nothing in between."""
+    return any(getattr(side, "engine", None) == "fast" for side in sides)
+
+
 def _predictions(a: Any, b: Any, x: Array, spec: ModelSpec) -> tuple[Any, Any]:
     # Each side gets a copy: one that writes into its input changes neither the other's nor the caller's. What comes
     # out may be a buffer that the next call writes into
@@ -293,7 +298,7 @@ def _predictions(a: Any, b: Any, x: Array, spec: ModelSpec) -> tuple[Any, Any]:
 
 def _compare_forward(a: Any, b: Any, x: Array, model: RoundingModel, training: bool, place: Place) -> list[Row]:
     expected = model.forward()
-    is_fast = any(getattr(side, "engine", None) == "fast" for side in (a, b))
+    is_fast = _is_fast(a, b)
     rows = []
     if not training and (is_fast or place.path != "eager"):
         # Where nothing inside is looked at, a graph or a plan may fuse operations

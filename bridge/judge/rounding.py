@@ -49,15 +49,17 @@ class Rounding:
     Attributes:
         unit_roundoff: half the distance from 1 to the next number.
         underflow: the largest number that may be flushed to zero.
+        by_tiles: whether one of them takes the gradients of convolutions by Winograd's tiles.
     """
 
     unit_roundoff: float
     underflow: float = 0.0
+    by_tiles: bool = False
 
     @classmethod
-    def of(cls, dtype: str) -> Rounding:
+    def of(cls, dtype: str, by_tiles: bool = False) -> Rounding:
         """The arithmetic of "float32" or "float64"."""
-        return cls(UNIT_ROUNDOFF[dtype], UNDERFLOW[dtype])
+        return cls(UNIT_ROUNDOFF[dtype], UNDERFLOW[dtype], by_tiles)
 
     @property
     def floor(self) -> float:

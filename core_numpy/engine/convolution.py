@@ -183,9 +183,12 @@ class Convolution(Block):
             # The ones of the window's first column carry it
             packed[:, 0, -1] = params["bias"]
         if self.context.training:
-            self.dpacked[...] = 0
+            self._clear_gradients()
             if self.dwhole is not None:
                 self._pack_back()
+
+    def _clear_gradients(self) -> None:
+        self.dpacked[...] = 0
 
     def _pack_back(self) -> None:
         tall, wide, channels, filters = self.kernel_shape
@@ -208,13 +211,21 @@ class Convolution(Block):
         dwhole = None
         if need_dx:
             dwhole = self._build_dx() if self.dwhole is None else self.dwhole
-            dwhole[...] = 0
+            self._clear_dx(dwhole)
         for strip, gradient in self._strips_of(dy):
-            if self.layer.spec.trainable:
-                self._add_kernel_gradient(strip, gradient)
-            if dwhole is not None:
-                self._add_input_gradient(strip, gradient, dwhole)
+            self._add_strip(strip, gradient, dwhole)
         return self.dx if need_dx else None
+
+    def _clear_dx(self, dwhole: Array) -> None:
+        """Make the gradient of the input ready for strips that are added to it."""
+        dwhole[...] = 0
+
+    def _add_strip(self, strip: Strip, dy: Array, dwhole: Array | None) -> None:
+        """Add what a strip's gradient means for the kernel and, where ``dwhole`` is given, for the input."""
+        if self.layer.spec.trainable:
+            self._add_kernel_gradient(strip, dy)
+        if dwhole is not None:
+            self._add_input_gradient(strip, dy, dwhole)
 
     def _strips_of(self, dy: Array) -> Iterator[tuple[Strip, Array]]:
         """Each strip with its gradient, pulled back through the epilogues."""

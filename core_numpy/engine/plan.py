@@ -22,6 +22,7 @@ from core_numpy.engine.layout import TAKEN, Layout
 from core_numpy.engine.merging import Add, Concatenate, ReferenceMerge
 from core_numpy.engine.reference import ReferenceLayer
 from core_numpy.engine.softmax import Softmax
+from core_numpy.engine.winograd import WinogradConvolution, tile_for
 from core_numpy.layers import batch_normalization, merging
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.build import Step
@@ -281,7 +282,12 @@ def _block(
             return ReferenceMerge(layer, sources, context)
         case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
             follows = steps[at + 1].layer if readers[at + 1] == [at + 1] else None
-            return Convolution(layer, source, context, _pooled_rows(layer, follows, source))
+            pooled = _pooled_rows(layer, follows, source)
+            height, width, channels, _ = source.y.shape
+            tile = tile_for(layer.windows(np.empty((1, height, width, 0))), channels, layer.spec.filters)
+            if tile is None or not context.training:
+                return Convolution(layer, source, context, pooled)
+            return WinogradConvolution(layer, source, context, tile, pooled)
         case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:
             return StripMaxPooling(layer, source, context)
         case Activation() if layer.spec.activation == "relu" and alone and _is_in_strips(source, context):

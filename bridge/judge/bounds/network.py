@@ -101,6 +101,7 @@ class RoundingModel:
         x: the batch as they get it, cast up to float64.
         training: whether dropout and batch statistics are on.
         masks: the very masks they drop by.
+        by_tiles: whether one of them takes the gradients of convolutions by Winograd's tiles.
     """
 
     def __init__(
@@ -112,11 +113,12 @@ class RoundingModel:
         x: Array,
         training: bool = False,
         masks: MaskSources | None = None,
+        by_tiles: bool = False,
     ) -> None:
         self.network = network
         self.params = params
         self.x = x
-        self.rounding = Rounding.of(dtype)
+        self.rounding = Rounding.of(dtype, by_tiles)
         self.traces: list[LayerTrace] = []
         values, variances = [x], [np.zeros_like(x)]
         with_errors = _tensors_with_errors(network.steps)

@@ -7,6 +7,7 @@ from bridge.judge.layers import (
     batch_normalization,
     conv2d,
     conv2d_transpose,
+    convolution_by_tiles,
     cropping2d,
     dense,
     depthwise_conv2d,
@@ -72,7 +73,7 @@ LAYERS: dict[type[specs.LayerSpec], JudgedLayer] = {
     specs.MaxPooling2D: JudgedLayer(
         pooling.MaxPoolingRule(), pooling.drawing(specs.MaxPooling2D), ("image",) * 2, routes_gradient=True
     ),
-    specs.Conv2D: JudgedLayer(in_groups.InGroupsRule(), conv2d.draw, ("image",) * 3),
+    specs.Conv2D: JudgedLayer(convolution_by_tiles.TiledRule(), conv2d.draw, ("image",) * 3),
     specs.Conv2DTranspose: JudgedLayer(conv2d_transpose.TransposedRule(), conv2d_transpose.draw, ("image",)),
     specs.DepthwiseConv2D: JudgedLayer(in_groups.InGroupsRule(), depthwise_conv2d.draw, ("image",)),
     specs.SeparableConv2D: JudgedLayer(separable_conv2d.SeparableRule(), separable_conv2d.draw, ("image",)),
