@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,7 @@ class OptimizerState:
         learning_rate: the rate in force, for rules without a schedule; a callback may change it.
         vectors: {"momentum": vector}, whose parts the slots of all parameters are.
         gradient: room for all gradients behind one another.
+        parts, whole: the parameters of the last step, and the vector whose parts they are.
     """
 
     rule: rules.Optimizer
@@ -98,10 +100,12 @@ class OptimizerState:
     learning_rate: float = 0.0
     vectors: Slots = field(default_factory=dict)
     gradient: Array | None = None
+    parts: list[Array] = field(default_factory=list)
+    whole: Array | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # In a copy the slots are no longer parts of these vectors
-        return {**self.__dict__, "vectors": {}, "gradient": None}
+        return {**self.__dict__, "vectors": {}, "gradient": None, "parts": [], "whole": None}
 
     @classmethod
     def start(cls, rule: rules.Optimizer, parameters: dict[str, Array]) -> OptimizerState:
@@ -167,7 +171,12 @@ class OptimizerState:
         """The vector of all parameters, where they, their gradients and slots stand in one order in one vector each."""
         in_order = list(parameters) == list(gradients) == list(self.slots)
         has_vectors = set(self.vectors) == set(UPDATE_RULES[type(self.rule)].slots(self.rule))
-        return vector_of(parameters) if in_order and has_vectors else None
+        if not (in_order and has_vectors):
+            return None
+        parts = list(parameters.values())
+        if len(parts) != len(self.parts) or any(map(is_not, parts, self.parts)):
+            self.parts, self.whole = parts, vector_of(parameters)
+        return self.whole
 
     def _update(self, w: Array, g: Array, slots: Slots, rate: float, t: int) -> None:
         kind = w.dtype.type

@@ -82,6 +82,7 @@ class Runner:
         owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
         trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
         self.first_trained = next(trained, len(network.steps))
+        self.trainable = {str(layer.name) for layer in network.spec.layers if layer.trainable}
 
     def _cut(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Shard]:
         """A batch as shards of chunks, at most ``rows`` examples a chunk; ``whole`` keeps each shard in one chunk.
@@ -325,11 +326,10 @@ class Runner:
 
     def _gather(self, results: list[ShardResult], state: Params, values: list[Array | None]) -> BatchResult:
         """What the whole batch gave, added in the order of shards."""
-        trainable = {str(layer.name) for layer in self.network.spec.layers if layer.trainable}
         total = in_order([result.gradients for result in results])
         return BatchResult(
             sum(result.loss for result in results),
-            {layer: own for layer, own in total.items() if layer in trainable},
+            {layer: own for layer, own in total.items() if layer in self.trainable},
             all_right([result.correct for result in results]),
             state,
             values,
