@@ -29,7 +29,7 @@ class Line:
         parameters: how many.
         parity: the verdict of forward and backward.
         accuracy: on the test set; with several seeds the mean.
-        low, high: 95 % interval of the first seed's accuracy, by the number of test examples (Wilson, 1927).
+        low, high: 95 % interval of this accuracy, by the number of test examples (Wilson, 1927).
         loss: on the test set, first seed.
         step_ms: of a training step, median; the faster of Keras' ways.
         predict_ms: of a prediction of 1,000 rows, the same.
@@ -63,9 +63,9 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
             continue
         examples = len(result.accuracy.labels)
         for side, backend in enumerate(result.accuracy.backends):
-            right = round(backend.test["accuracy"] * examples)
-            interval = binomtest(right, examples).proportion_ci(CONFIDENCE, method="wilson")
             accuracies = [one.backends[side].test["accuracy"] for one in result.accuracies]
+            accuracy = sum(accuracies) / len(accuracies)
+            interval = binomtest(round(accuracy * examples), examples).proportion_ci(CONFIDENCE, method="wilson")
             step, predict = (_fastest(phase.arms, backend.name) for phase in result.speed.phases.values())
             found.append(
                 Line(
@@ -73,7 +73,7 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
                     backend=backend.name,
                     parameters=result.spec.parameter_count,
                     parity=str(result.parity.verdict),
-                    accuracy=sum(accuracies) / len(accuracies),
+                    accuracy=accuracy,
                     low=float(interval.low),
                     high=float(interval.high),
                     loss=backend.test["loss"],

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests.browser import Browser
+
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 
@@ -23,6 +25,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if any(path == item.path or path in item.path.parents for path in WITHOUT_TENSORFLOW):
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all tests that open pages."""
+    found = Browser(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()
 
 
 @pytest.fixture(autouse=True)

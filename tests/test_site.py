@@ -12,6 +12,7 @@ import pytest
 
 import crosscheck
 from model_spec import layers, losses, optimizers
+from tests.browser import NEEDED, SCHEMES, WIDTHS, faults, served
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -62,3 +63,23 @@ def test_no_page_asks_anybody_for_anything(site):
         assert not re.findall(r'<link[^>]* rel="?(?:stylesheet|preconnect)[^>]*(?:https?:)?//', text), page.name
     for style in site.rglob("*.css"):
         assert not re.search(r"@import|url\([\"']?https?:", style.read_text()), style.name
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with served(site) as found:
+        yield found
+
+
+PAGES = ("index", "api/layers", "api/bridge", "reference", "tolerance", "reproduction", "notebooks/2_two_backends")
+
+
+@NEEDED
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", PAGES)
+def test_page_in_a_browser(browser, address, page, width, scheme):
+    assert faults(browser, f"{address}/{page}.html", width, scheme) == {}
+    is_dark = browser.evaluate('document.body.getAttribute("data-md-color-scheme")') == "slate"
+    assert is_dark == (scheme == "dark")

@@ -8,13 +8,12 @@ from benchmarks.plots.images import disagreements, feature_maps, filters, miscla
 from benchmarks.plots.plane import activation_surface, decision_boundary
 from benchmarks.plots.ratios import speed_ratios
 from benchmarks.plots.reliability import reliability
-from benchmarks.plots.style import as_png, as_svg, inline_svg
+from benchmarks.plots.style import as_svg, inline_svg
 
 __all__ = [
     "accuracy_against_time",
     "activation_histograms",
     "activation_surface",
-    "as_png",
     "as_svg",
     "confusion",
     "decision_boundary",

@@ -15,11 +15,18 @@ def accuracy_against_time(points: Sequence[tuple[str, float, float]], ax: Any = 
         points: (name, milliseconds, accuracy); names that end in NumPy are blue, all others vermilion.
         ax: axes to draw on; None makes them.
     """
-    figure, axes = figure_of(ax, (6.4, 3.6))
+    figure, axes = figure_of(ax, (4.8, 3.6))
     for name, milliseconds, accuracy in points:
         is_numpy = name.endswith("NumPy")
         axes.plot(milliseconds, accuracy, "o" if is_numpy else "s", color=NUMPY if is_numpy else KERAS)
-        axes.annotate(name, (milliseconds, accuracy), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axes.annotate(
+            name,
+            (milliseconds, accuracy),
+            xytext=(0, 6 if is_numpy else -12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.15)
     axes.set_xlabel("milliseconds of a training step")

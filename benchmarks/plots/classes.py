@@ -10,6 +10,9 @@ from benchmarks.plots.style import figure_of
 
 Array = np.ndarray
 
+_DARK_CELL = 0.71
+"""Depth of the colour above which white figures have a contrast of 4.5, and up to which black ones have."""
+
 
 def confusion(labels: Array, probabilities: Array, ax: Any = None, title: str | None = None) -> Any:
     """True classes in rows, answers in columns, counted.
@@ -28,6 +31,9 @@ def confusion(labels: Array, probabilities: Array, ax: Any = None, title: str | 
     counts = confusion_matrix(labels, answers, labels=classes)
     display = ConfusionMatrixDisplay(counts, display_labels=classes)
     display.plot(ax=axes, cmap="Blues", colorbar=False, text_kw={"fontsize": 7})
+    for text, depth in zip(display.text_.flat, display.im_.norm(counts).flat, strict=True):
+        # Not #000000, which is the page's own ink in a picture
+        text.set_color("#ffffff" if depth > _DARK_CELL else "#010101")
     if title:
         axes.set_title(title, fontsize=9)
     return figure

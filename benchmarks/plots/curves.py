@@ -48,16 +48,16 @@ def learning_curves(
         width = _WIDTHS[number % len(_WIDTHS)]
         if f"{part}loss" in curves:
             losses = smoothed(curves[f"{part}loss"], smoothing)
-            axes.plot(range(1, len(losses) + 1), losses, color=colour, lw=width, alpha=0.8, label=f"{name} loss")
+            axes.plot(range(1, len(losses) + 1), losses, color=colour, lw=width, label=f"{name} loss")
         if f"{part}accuracy" in curves:
             right = axes.twinx() if right is None else right
             values = smoothed(curves[f"{part}accuracy"], smoothing)
             epochs = range(1, len(values) + 1)
-            right.plot(epochs, values, "--", color=colour, lw=width, alpha=0.8, label=f"{name} accuracy")
+            right.plot(epochs, values, "--", color=colour, lw=width, label=f"{name} accuracy")
         best = getattr(history, "best_epoch", None)
         if best is not None and number == 0:
             axes.axvline(best + 1, color="#888888", lw=1, ls=":", label="best epoch")
-    axes.set_xlabel("epoch")
+    _whole_epochs(axes)
     axes.set_ylabel("loss, solid")
     axes.grid(alpha=0.3)
     handles, labels = axes.get_legend_handles_labels()
@@ -65,7 +65,7 @@ def learning_curves(
         right.set_ylabel("accuracy, dashed")
         more, words = right.get_legend_handles_labels()
         handles, labels = handles + more, labels + words
-    axes.legend(handles, labels, fontsize=7, loc="center right", framealpha=0)
+    axes.legend(handles, labels, fontsize=8, loc="center right", framealpha=0)
     return figure
 
 
@@ -86,17 +86,24 @@ def training_and_validation(
     figure, axes = figure_of(ax)
     for number, history in enumerate(histories):
         curves = getattr(history, "history", history)
-        style = {"color": COLOURS[number % len(COLOURS)], "lw": _WIDTHS[number % len(_WIDTHS)], "alpha": 0.8}
+        style = {"color": COLOURS[number % len(COLOURS)], "lw": _WIDTHS[number % len(_WIDTHS)]}
         for part, line, words in (("", "-", "training"), ("val_", "--", "validation")):
             values = curves.get(f"{part}{quantity}", ())
             if values:
                 label = f"{names[number % len(names)]}, {words}"
                 axes.plot(range(1, len(values) + 1), values, line, label=label, **style)
-    axes.set_xlabel("epoch")
+    _whole_epochs(axes)
     axes.set_ylabel(quantity)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, framealpha=0)
+    axes.legend(fontsize=8, framealpha=0)
     return figure
+
+
+def _whole_epochs(axes: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
 
 
 def drift(training: dict[str, Any], ax: Any = None) -> Any:
@@ -116,5 +123,5 @@ def drift(training: dict[str, Any], ax: Any = None) -> Any:
     axes.set_xlabel("step")
     axes.set_ylabel("largest distance")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, framealpha=0)
+    axes.legend(fontsize=8, framealpha=0)
     return figure

@@ -45,10 +45,10 @@ def activation_histograms(*sides: Mapping[str, Any], ax: Any = None) -> Any:
             colour = COLOURS[number % len(COLOURS)]
             style: dict[str, Any] = {"lw": 0.9} if number else {"fill": True, "alpha": 0.45}
             axes.stairs(heights, edges, baseline=row, color=colour, **style)
-        axes.text(-0.01, row + 0.1, f"{low:.2g}", fontsize=6, ha="right")
-        axes.text(1.01, row + 0.1, f"{high:.2g}", fontsize=6, ha="left")
-    axes.set_yticks(np.arange(len(names)) + 0.4, list(reversed(names)), fontsize=7)
-    axes.tick_params(axis="y", length=0, pad=22)
+        axes.text(-0.01, row + 0.1, f"{low:.2g}", fontsize=7, ha="right")
+        axes.text(1.01, row + 0.1, f"{high:.2g}", fontsize=7, ha="left")
+    axes.set_yticks(np.arange(len(names)) + 0.4, list(reversed(names)), fontsize=8)
+    axes.tick_params(axis="y", length=0, pad=26)
     axes.set_xticks([])
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.1, len(names))

@@ -107,10 +107,10 @@ def disagreements(images: Array, labels: Array, first: Array, second: Array, ax:
 
 
 def _captioned(images: Array, words: list[str], ax: Any) -> Any:
-    """Images with words below each, in rows of six."""
-    columns = 6
+    """Images with words below each, in rows of four."""
+    columns = 4
     rows = max(1, math.ceil(len(images) / columns))
-    figure, axes = figure_of(ax, (6.0, 1.35 * rows))
+    figure, axes = figure_of(ax, (4.6, 1.5 * rows))
     axes.set_axis_off()
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
@@ -119,9 +119,9 @@ def _captioned(images: Array, words: list[str], ax: Any) -> Any:
     for number, (image, caption) in enumerate(zip(images, words, strict=True)):
         row, column = divmod(number, columns)
         pixels = image[..., 0] if image.shape[-1] == 1 else image
-        place = (column + 0.2, column + 0.8, row + 0.62, row + 0.02)
+        place = (column + 0.2, column + 0.8, row + 0.66, row + 0.02)
         axes.imshow(pixels, cmap="gray_r", extent=place, aspect="auto", interpolation="nearest")
-        axes.text(column + 0.5, row + 0.66, caption, ha="center", va="top", fontsize=6)
+        axes.text(column + 0.5, row + 0.69, caption, ha="center", va="top", fontsize=8)
     # Every image has set the limits to its own
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)

@@ -72,7 +72,7 @@ def activation_surface(model: Any, x: Array, layer: str | None = None, unit: int
     if layer not in outputs or not 0 <= unit < outputs[layer].shape[-1]:
         raise ValueError(f"no unit {unit} in layer {layer!r}; layers are {', '.join(outputs)}")
     heights = outputs[layer][:, unit].reshape(first.shape)
-    axes.plot_surface(first, second, heights, cmap="viridis", rstride=2, cstride=2, linewidth=0.1)
+    axes.plot_surface(first, second, heights, cmap="viridis", rstride=2, cstride=2, linewidth=0.1, rasterized=True)
     axes.set_title(f"{layer}, unit {unit + 1}", fontsize=8)
     axes.tick_params(labelsize=6)
     return figure

@@ -33,6 +33,6 @@ def reliability(bins: Mapping[str, Sequence[tuple[float, float, int]]], ax: Any 
         )
     axes.set_xlabel("probability of the answer")
     axes.set_ylabel("share that is right")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, framealpha=0)
     axes.grid(alpha=0.3)
     return figure

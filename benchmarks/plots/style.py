@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from typing import Any
@@ -38,14 +37,9 @@ def as_svg(figure: Any, **options: Any) -> str:
 
 
 def inline_svg(figure: Any) -> str:
-    """The figure as part of a page: without a background, its black being the page's own text colour."""
+    """The figure as part of a page: without a background, black the page's own ink, backends in its own two colours."""
     text = as_svg(figure, transparent=True).replace("#000000", "currentColor")
+    for colour, name in ((NUMPY, "numpy"), (KERAS, "keras")):
+        text = text.replace(colour, f"var(--{name}, {colour})")
     # Two pictures of one page must not share names; what is pointed to is no group, and named by its own hash
     return re.sub(r'<g id="[^"]*"', "<g", text)
-
-
-def as_png(figure: Any, dots_per_inch: int = 110) -> str:
-    """The figure as a ``data:`` address of a PNG, smaller than SVG where there are many cells."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

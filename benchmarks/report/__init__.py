@@ -47,7 +47,7 @@ def render(result: Comparison, entry: dict[str, Any] | None = None) -> str:
     return page.render(
         entry=entry or entry_of(result),
         summary=result.spec.summary(),
-        heat=heat_map(parity.rows),
+        heat=heat_map(parity.rows, is_linked=True),
         sentences=sentences(result),
         drawing=list(drawing(result)),
         pictures=pictures.of(result),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class Picture:
     """One picture as the page takes it.
 
     Attributes:
-        content: an ``<svg>`` element, or the ``data:`` address of a PNG.
+        content: an ``<svg>`` element in the page's own ink.
         caption: what one sees.
         text: what it says, for those who cannot see it.
     """
@@ -30,11 +31,6 @@ class Picture:
     content: str
     caption: str
     text: str
-
-    @property
-    def is_svg(self) -> bool:
-        """True where the content is an element of its own."""
-        return self.content.startswith("<svg")
 
 
 def of(result: Comparison) -> dict[str, list[Picture]]:
@@ -59,8 +55,13 @@ def _svg(figure: Any, caption: str, text: str) -> Picture:
     return Picture(plots.inline_svg(figure), caption, text)
 
 
-def _png(figure: Any, caption: str, text: str) -> Picture:
-    return Picture(plots.as_png(figure), caption, text)
+def _of_each(result: Comparison, draw: Callable[[Any], Any], caption: str, text: Callable[[Any], str]) -> list[Picture]:
+    """A picture of each trained backend, ``{}`` in its caption being the name; one of both where they are the same."""
+    backends = () if result.accuracy is None else result.accuracy.backends
+    found = [_svg(draw(backend), caption.format(backend.name), text(backend)) for backend in backends]
+    if len(found) == 2 and found[0].content == found[1].content and found[0].text == found[1].text:
+        return [replace(found[0], caption=caption.format(" and ".join(f"{one.name}" for one in backends) + " alike"))]
+    return found
 
 
 def _drift(result: Comparison) -> list[Picture]:
@@ -92,13 +93,14 @@ def _confusion(result: Comparison) -> list[Picture]:
     accuracy = result.accuracy
     if accuracy is None or accuracy.backends[0].probabilities.shape[1] > MOST_CLASSES:
         return []
-    found = []
-    for backend in accuracy.backends:
+
+    def text(backend: Any) -> str:
         right = int((backend.probabilities.argmax(axis=1) == accuracy.labels).sum())
-        figure = plots.confusion(accuracy.labels, backend.probabilities, title=backend.name)
-        text = f"{right} of {len(accuracy.labels)} test examples stand on the diagonal."
-        found.append(_svg(figure, f"Confusion matrix, {backend.name}", text))
-    return found
+        return f"{right} of {len(accuracy.labels)} test examples stand on the diagonal."
+
+    return _of_each(
+        result, lambda backend: plots.confusion(accuracy.labels, backend.probabilities), "Confusion matrix, {}", text
+    )
 
 
 def _reliability(result: Comparison) -> list[Picture]:
@@ -127,20 +129,25 @@ def _disagreements(result: Comparison) -> list[Picture]:
         return []
     figure = plots.disagreements(images, result.accuracy.labels, first.probabilities, second.probabilities)
     text = f"{count} test images get different answers from {first.name} and {second.name}."
-    return [_png(figure, f"Images the backends disagree on: {first.name}'s answer, {second.name}'s answer", text)]
+    return [_svg(figure, f"Images the backends disagree on: {first.name}'s answer, {second.name}'s answer", text)]
 
 
 def _misclassified(result: Comparison) -> list[Picture]:
     images = _images(result)
     if result.accuracy is None or images is None:
         return []
-    found = []
-    for backend in result.accuracy.backends:
-        wrong = int((backend.probabilities.argmax(axis=1) != result.accuracy.labels).sum())
-        figure = plots.misclassified(images, result.accuracy.labels, backend.probabilities)
-        text = f"{backend.name} gets {wrong} test images wrong."
-        found.append(_png(figure, f"What {backend.name} gets most surely wrong (class, answer, probability)", text))
-    return found
+    labels = result.accuracy.labels
+
+    def text(backend: Any) -> str:
+        wrong = int((backend.probabilities.argmax(axis=1) != labels).sum())
+        return f"{wrong} of {len(labels)} test images are wrong."
+
+    return _of_each(
+        result,
+        lambda backend: plots.misclassified(images, labels, backend.probabilities),
+        "Most surely wrong, {} (class, answer, probability)",
+        text,
+    )
 
 
 def _beside(pairs: Any, draw: Any, draw_difference: Any, caption: str, words: str) -> list[Picture]:
@@ -149,16 +156,16 @@ def _beside(pairs: Any, draw: Any, draw_difference: Any, caption: str, words: st
     for name, (ours, theirs) in pairs.items():
         difference = ours - theirs
         largest = float(np.abs(difference).max())
-        figure, axes = figure_of(None, (6.6, 2.5))
+        figure, axes = figure_of(None, (4.8, 2.1))
         axes.remove()
         panels = [figure.add_subplot(1, 3, place) for place in (1, 2, 3)]
         for ax, values, title in zip(panels, (ours, theirs), ("NumPy", "Keras"), strict=False):
             draw(values, ax, ours)
             ax.set_title(title, fontsize=8)
         draw_difference(difference, panels[2], max(largest, 1e-12))
-        panels[2].set_title(f"difference, at most {largest:.1e}", fontsize=8)
+        panels[2].set_title(f"difference\nat most {largest:.1e}", fontsize=8)
         text = f"{words}; the largest difference is {largest:.1e}."
-        found.append(_png(figure, f"{caption} {name}, {ours.shape}", text))
+        found.append(_svg(figure, f"{caption} {name}, {ours.shape}", text))
     return found
 
 
@@ -198,15 +205,17 @@ def _plane(result: Comparison) -> list[Picture]:
     if result.accuracy is None or result.data.train[0].shape[1:] != (2,):
         return []
     x, y = result.data.test
-    found = []
-    for backend in result.accuracy.backends:
-        figure = plots.decision_boundary(backend.model, x, y, title=backend.name)
-        found.append(_png(figure, f"Decision boundary, {backend.name}", f"Classes over the plane by {backend.name}."))
+    found = _of_each(
+        result,
+        lambda backend: plots.decision_boundary(backend.model, x, y),
+        "Decision boundary, {}",
+        lambda backend: "The class of every point of the plane, test examples on it.",
+    )
     first = result.accuracy.backends[0].model
     layers = [name for name, shape in zip(_names(first), first.spec.output_shapes, strict=True) if len(shape) == 1]
     for layer in dict.fromkeys((layers[0], layers[-1])):
         figure = plots.activation_surface(first, x, layer)
-        found.append(_png(figure, f"Activation of {layer}, unit 1, NumPy", f"A surface over the plane of {layer}."))
+        found.append(_svg(figure, f"Activation of {layer}, unit 1, NumPy", f"A surface over the plane of {layer}."))
     return found
 
 

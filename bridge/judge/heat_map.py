@@ -16,24 +16,29 @@ _LOWEST = -4.0
 _STAGES = {"loss gradient": "gradients"}
 
 
-def heat_map(rows: Iterable[Row]) -> str:
+def heat_map(rows: Iterable[Row], is_linked: bool = False) -> str:
     """Return the ``<table>``; every cell is the worst tensor the layer produced, named when one points at it.
 
     Tensors that differ by ties say so in place of a figure: any side of a tie is right, and the bound is not for them.
     Cells beyond the bound are vermilion with a cross, whatever explains them; a dash: there was nothing to compare.
+
+    Args:
+        rows: of a report.
+        is_linked: each cell is a link to ``#tensor-N``, N being the place of its tensor in ``rows``: what keyboards and
+            fingers need, where the page has such rows.
     """
-    cells: dict[tuple[str, tuple[str, ...]], Row] = {}
+    cells: dict[tuple[str, tuple[str, ...]], tuple[int, Row]] = {}
     layers: list[str] = []
     columns: list[tuple[str, ...]] = []
-    for row in rows:
+    for number, row in enumerate(rows):
         column = (f"{row.dtype} {row.path}", row.mode, row.stage)
         if row.layer not in layers:
             layers.append(row.layer)
         if column not in columns:
             columns.append(column)
         worst = cells.get((row.layer, column))
-        if worst is None or _rank(row) > _rank(worst):
-            cells[row.layer, column] = row
+        if worst is None or _rank(row) > _rank(worst[1]):
+            cells[row.layer, column] = number, row
     lines = ['<table class="heat"><thead>']
     for level in range(3):
         heads = "".join(
@@ -43,7 +48,7 @@ def heat_map(rows: Iterable[Row]) -> str:
         lines.append(f'<tr><th scope="col">{"layer" if level == 2 else ""}</th>{heads}</tr>')
     lines.append("</thead><tbody>")
     for layer in layers:
-        found = "".join(_cell(cells.get((layer, column))) for column in columns)
+        found = "".join(_cell(cells.get((layer, column)), is_linked) for column in columns)
         lines.append(f'<tr><th scope="row">{html.escape(layer)}</th>{found}</tr>')
     return "".join([*lines, "</tbody></table>"])
 
@@ -64,19 +69,32 @@ def _groups(columns: list[tuple[str, ...]], level: int) -> list[tuple[str, int]]
     return [(key[-1], count) for key, count in groups]
 
 
-def _cell(row: Row | None) -> str:
-    if row is None:
+def _cell(found: tuple[int, Row] | None, is_linked: bool) -> str:
+    if found is None:
         return "<td>-</td>"
+    number, row = found
     place = html.escape(f"{row.tensor}: {row.verdict}, error/bound {row.error_over_bound:.3g}", quote=True)
-    if not row.agrees:
-        return f'<td title="{place}" style="background:{_BEYOND};color:#000">&#10007;&nbsp;{_log(row)}</td>'
-    if row.verdict == TIE:
-        return f'<td title="{place}">tie</td>'
-    depth = 1 - max(_LOWEST, min(0.0, _exponent(row))) / _LOWEST
-    shade = _SHADES[round(depth * (len(_SHADES) - 1))]
+    shade, words = _shade(row), _words(row)
     # White on the darkest, black on the others: a contrast of 4.5 or more
-    ink = "#fff" if shade in _SHADES[-1:] else "#000"
-    return f'<td title="{place}" style="background:{shade};color:{ink}">{_log(row)}</td>'
+    style = f' style="background:{shade};color:{"#fff" if shade == _SHADES[-1] else "#000"}"' if shade else ""
+    if is_linked:
+        return f'<td{style}><a href="#tensor-{number}" title="{place}">{words}</a></td>'
+    return f'<td title="{place}"{style}>{words}</td>'
+
+
+def _shade(row: Row) -> str | None:
+    if not row.agrees:
+        return _BEYOND
+    if row.verdict == TIE:
+        return None
+    depth = 1 - max(_LOWEST, min(0.0, _exponent(row))) / _LOWEST
+    return _SHADES[round(depth * (len(_SHADES) - 1))]
+
+
+def _words(row: Row) -> str:
+    if not row.agrees:
+        return f"&#10007;&nbsp;{_log(row)}"
+    return "tie" if row.verdict == TIE else _log(row)
 
 
 def _exponent(row: Row) -> float:

@@ -49,6 +49,11 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
     return _OF_FORMULAS.sub(as_mathml, content)
 
 
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Names without a page of their own carry no tooltip, which a keyboard would not reach."""
+    return re.sub(r'<span title="[^"]*">', "<span>", output)
+
+
 def notebook_page(path: Path) -> str:
     """The cells of a stored notebook as Markdown, with what they printed."""
     parts = []
@@ -64,6 +69,10 @@ def notebook_page(path: Path) -> str:
 
 def _shown(output: Any) -> list[str]:
     data = output.get("data", {})
+    if "text/html" in data:
+        # On one line, as Markdown takes HTML; details that a mouse alone would reach stand in the text beside it
+        shown = re.sub(r' title="[^"]*"', "", data["text/html"]).replace("\n", "&#10;")
+        return [f'<div class="output">{shown}</div>']
     if "image/png" in data:
         return [f"![What the cell draws](data:image/png;base64,{''.join(data['image/png'].split())})"]
     text = output.get("text") or data.get("text/plain", "")

@@ -133,7 +133,3 @@ def test_inline_pictures_follow_the_page_and_share_no_names():
     assert "currentColor" in text
     assert '<g id="' not in text
     assert "fill: #ffffff" not in text
-
-
-def test_a_png_is_a_data_address():
-    assert plots.as_png(DRAW["filters"](None)).startswith("data:image/png;base64,iVBOR")

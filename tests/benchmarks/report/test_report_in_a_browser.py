@@ -1,99 +1,82 @@
-"""The report opened in headless Chromium: wide and narrow, light and dark; nothing overflows, fails or is asked for."""
+"""The pages of results in headless Chromium: wide and narrow, light and dark; and faults that must be found."""
 
-import functools
-import html
-import http.server
-import json
 import re
-import shutil
-import subprocess
-import threading
+from dataclasses import replace
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium installed; .ci/run installs it where it can")
+import bridge
+from benchmarks import report, side_by_side
+from tests.browser import NEEDED, SCHEMES, WIDTHS, faults, served
 
-SECTIONS = "verdict parity drift curves accuracy images insides speed memory specification".split()
-NAMES = {"light": "1", "dark": "0"}
+pytestmark = NEEDED
 
-# The page in a frame of the wanted width; what is found there is written where --dump-dom shows it
-CHECK = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>
-<iframe src="report.html" style="width:{width}px;height:900px;border:0"></iframe><pre id="found"></pre><script>
-window.onload = () => {{
-  const frame = document.querySelector("iframe"), page = frame.contentDocument, root = page.documentElement;
-  const missing = {sections}.filter(name => !page.getElementById(name));
-  const images = [...page.images].filter(image => !image.complete || image.naturalWidth === 0).length;
-  const asked = frame.contentWindow.performance.getEntriesByType("resource").map(entry => entry.name)
-    .filter(name => !name.startsWith("data:"));
-  const outside = [...page.querySelectorAll("main > section > *, header *")].filter(
-    element => element.getBoundingClientRect().right > root.clientWidth + 1
-  ).map(element => element.outerHTML.slice(0, 80));
-  const style = frame.contentWindow.getComputedStyle(page.body);
-  document.getElementById("found").textContent = JSON.stringify({{
-    width: root.clientWidth, scroll: root.scrollWidth, missing, images, asked, outside,
-    colour: style.color, background: style.backgroundColor, svgs: page.querySelectorAll("svg").length}});
-}};
-</script>"""
+SECTIONS = "verdict network parity drift curves accuracy images insides speed memory specification".split()
 
 
 @pytest.fixture(scope="module")
-def server(saved):
-    """Serves the directory of the report on this machine; keeps what was asked for."""
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, form, *arguments):
-            asked.append(self.path)
-
-    handler = functools.partial(Handler, directory=str(saved))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}", asked
-        running.shutdown()
-        thread.join()
-
-
-def chromium(address, scheme, profile, *options):
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--enable-logging=stderr",
-        f"--user-data-dir={profile}",
-        f"--blink-settings=preferredColorScheme={NAMES[scheme]}",
-        "--window-size=1400,1000",
-        "--virtual-time-budget=10000",
-        *options,
-        address,
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+def pages(comparison, tmp_path_factory):
+    """The address of a folder of results as ``crosscheck compare`` leaves it, one of them with a planted fault."""
+    folder = tmp_path_factory.mktemp("runs")
+    report.save(comparison, folder / "lenet")
+    x, y = comparison.data.train
+    parity = bridge.compare(comparison.spec, x[:8], y[:8], dtype="float64", prepare=bridge.plant("uninverted-dropout"))
+    nothing = {"drift": [], "accuracies": [], "insides": None, "speed": None, "beginning": None}
+    report.save(replace(comparison, parity=parity, **nothing), folder / "fault")
+    other = replace(comparison, spec=replace(comparison.spec, name="another_name"))
+    side_by_side.save([(comparison, folder / "lenet"), (other, folder / "lenet")], folder)
+    with served(folder) as address:
+        yield address
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_page(server, saved, tmp_path, width, scheme):
-    address, asked = server
-    (saved / "check.html").write_text(CHECK.format(width=width, sections=json.dumps(SECTIONS)))
-    asked.clear()
-    result = chromium(f"{address}/check.html", scheme, tmp_path, "--dump-dom")
-    found = json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', result.stdout, re.DOTALL).group(1)))
-    assert found["scroll"] <= found["width"] <= width, found
-    assert found["missing"] == []
-    assert found["outside"] == []
-    assert found["images"] == 0
-    assert found["asked"] == []
-    assert found["svgs"] >= 8
-    assert set(asked) == {"/check.html", "/report.html"}
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", ["lenet/report", "fault/report", "side_by_side"])
+def test_page(browser, pages, page, width, scheme):
+    assert faults(browser, f"{pages}/{page}.html", width, scheme) == {}
+    assert browser.asked() == [f"{pages}/{page}.html"]
+    if page == "lenet/report":
+        assert browser.evaluate(f"{SECTIONS}.filter(name => !document.getElementById(name))") == []
+        assert browser.evaluate('document.querySelectorAll("svg").length') >= 8
     # Dark is dark, and the ink follows
-    brightness = {name: sum(map(int, re.findall(r"\d+", found[name])[:3])) for name in ("colour", "background")}
-    assert (brightness["background"] < 200 < brightness["colour"]) == (scheme == "dark"), found
-    assert "CONSOLE" not in result.stderr, result.stderr
+    ink, paper = (
+        sum(map(int, re.findall(r"\d+", browser.evaluate(f"getComputedStyle(document.body).{name}"))[:3]))
+        for name in ("color", "backgroundColor")
+    )
+    assert (paper < 200 < ink) == (scheme == "dark")
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_tensor(browser, pages):
+    browser.open(f"{pages}/lenet/report.html", 1280, "light")
+    link = 'document.querySelector(".heat a")'
+    assert not browser.evaluate(f"document.querySelector({link}.hash).checkVisibility()")
+    tensor = browser.evaluate(f"{link}.title").split(":")[0]
+    browser.evaluate(f"{link}.focus()")
+    browser.press("Enter")
+    assert browser.evaluate(f"document.querySelector({link}.hash).checkVisibility()")
+    assert browser.evaluate(f"document.querySelector({link}.hash).cells[1].textContent") == tensor
+
+
+FAULTS = {
+    "wider than the page": '<div style="width: 3000px">wide</div>',
+    "not reached by Tab": '<span title="more">told to mice alone</span><button tabindex="-1">skipped</button>',
+    "contrast below AA": '<p style="color: #949494">grey</p><p style="opacity: .4; font-size: 24px">faint</p>'
+    '<svg width="80" height="40"><rect width="80" height="40" fill="#4292c6"/>'
+    '<text x="9" y="20" style="font-size: 9px; fill: #fff">on a shape</text></svg>',
+    "pictures that do not load": '<img src="data:image/png;base64,AAAA" width="9" height="9">',
+    "asked of others": '<img src="http://localhost:1/picture.png" alt="">',
+    "complaints": "<script>nothing.at_all()</script>",
+}
+COUNTS = {"not reached by Tab": 2, "contrast below AA": 3}
+
+
+@pytest.mark.parametrize("wrong", FAULTS)
+def test_a_planted_fault_is_found(browser, tmp_path, wrong):
+    """Each check fails on a page made wrong for it, at as many places as there are."""
+    (tmp_path / "page.html").write_text(
+        f'<!doctype html><link rel="icon" href="data:,"><body style="background: #fff; color: #000">{FAULTS[wrong]}'
+    )
+    with served(tmp_path) as address:
+        found = faults(browser, f"{address}/page.html", 390, "light")
+    assert len(found[wrong]) >= COUNTS.get(wrong, 1), found
