@@ -214,6 +214,7 @@ CASES = [
     Case("reshape-infer", ms.Reshape((2, -1, 3)), (3, 4, 2)),
     Case("rescaling", ms.Rescaling(1 / 3), (3, 4)),
     Case("rescaling-offset", ms.Rescaling(-2.5, 0.7), (3, 4, 2)),
+    Case("rescaling-channels", ms.Rescaling([-2.5, 0.3], [0.7, 1.5]), (3, 4, 2)),
     Case("dropout", ms.Dropout(0.3), (7, 5)),
     Case("dropout-channels", ms.Dropout(0.3, (None, 1, 1, None)), (3, 4, 7)),
     Case("dropout-rows", ms.Dropout(0.3, (None, 6, 1)), (6, 5)),

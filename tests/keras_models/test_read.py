@@ -55,6 +55,7 @@ READ = [
     (layers.Dropout(0.3), ms.Dropout(0.3)),
     (layers.SpatialDropout2D(0.3), ms.Dropout(0.3, (None, 1, 1, None))),
     (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
+    (layers.Rescaling([2.0], offset=np.array([0.5])), ms.Rescaling(2.0, 0.5)),
     (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
     (layers.UpSampling2D((2, 1)), ms.UpSampling2D((2, 1))),
     (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
@@ -248,7 +249,12 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation=layers.Softmax(axis=1))), "axis=1"),
     (lambda: sequential(layers.Softmax(axis=(1, 2))), "axis=.1, 2."),
     (lambda: sequential(layers.RandomCrop(4, 4)), "RandomCrop"),
-    (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
+    (lambda: sequential(layers.Rescaling([[1.0, 2.0, 3.0]]), shape=(8, 8, 3)), "a flat list"),
+    (
+        lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.Rescaling([1.0] * 9)),
+        "a number for each channel of channels-first images",
+    ),
+    (lambda: sequential(layers.Rescaling([1.0, 2.0]), shape=(8, 8, 3)), "2 numbers, expected one number or 3"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
     (lambda: sequential(layers.Dropout(0.2, noise_shape=(3, None, 1, 1))), "noise_shape"),
     (
