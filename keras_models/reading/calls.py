@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras_models.computing_order import OperationCall, computing_order
@@ -25,7 +25,7 @@ class ReadableCall(NamedTuple):
     operation: Callable[[Sequence[Any]], Any] | None = None
 
 
-def readable_calls(model: Any) -> list[ReadableCall]:
+def readable_calls(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> list[ReadableCall]:
     """The calls of a built ``keras.Sequential`` or functional model in computing order; the last gives its output.
 
     Raises:
@@ -34,7 +34,7 @@ def readable_calls(model: Any) -> list[ReadableCall]:
     """
     calls = []
     seen: set[int] = set()
-    for layer, sources in computing_order(model):
+    for layer, sources in computing_order(model, input_shapes):
         if isinstance(layer, OperationCall):
             calls.append(ReadableCall(as_layer(layer), sources, caller(layer)))
             continue
