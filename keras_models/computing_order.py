@@ -35,10 +35,12 @@ class Call(NamedTuple):
     Attributes:
         layer: the layer, or an :class:`OperationCall` in a functional model.
         sources: positions of the values it is called on: 0 is the model's input, k + 1 the output of call k.
+        number: which call of this layer it is in the model it stands in, in the order in which the model was built.
     """
 
     layer: Any
     sources: tuple[int, ...]
+    number: int = 0
 
 
 def computing_order(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> list[Call]:
@@ -98,16 +100,16 @@ def _unfold(model: Any, entries: list[int], calls: list[Call]) -> list[int]:
             waiting += reversed(missing)
             continue
         called = operation if isinstance(operation, keras.layers.Layer) else OperationCall(operation, node)
-        ends = _add(called, [found[id(source)] for source in sources], calls)
+        ends = _add(called, [found[id(source)] for source in sources], calls, node_index)
         found |= {id(output): end for output, end in zip(node.output_tensors, ends, strict=True)}
         waiting.pop()
     return [found[id(output)] for output in model.outputs]
 
 
-def _add(layer: Any, sources: list[int], calls: list[Call]) -> list[int]:
+def _add(layer: Any, sources: list[int], calls: list[Call], number: int = 0) -> list[int]:
     if isinstance(layer, keras.layers.InputLayer):
         return sources
     if isinstance(layer, keras.Model):
         return _unfold(layer, sources, calls)
-    calls.append(Call(layer, tuple(sources)))
+    calls.append(Call(layer, tuple(sources), number))
     return [len(calls)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from keras_models.layers import read_layer, training_only, variables_of
 from keras_models.layers.merging import TAKES_LIST
 from keras_models.model import KerasModel
 from keras_models.reading import files
-from keras_models.reading.calls import readable_calls
+from keras_models.reading.calls import readable_calls, without_moving_statistics
 from keras_models.reading.layer_in_place import read_in_place
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
@@ -96,19 +97,31 @@ class ReadModel:
         self.channels_first = self._entry.is_turned
         self._places: list[_Place] = []
         variables: dict[str, Array] = {}
+        owners: dict[int, str] = {}
         specs, orders = [], [self._entry]
         for at, ((layer, sources, operation), name) in enumerate(zip(calls, names, strict=True)):
             order = orders[sources[0]]
-            specs.append(read_in_place(layer, at, names, sources, order.is_turned))
-            own = variables_of(layer)
-            variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
+            found = read_in_place(layer, at, names, sources, order.is_turned)
+            own = order.variables(layer, variables_of(layer))
+            first = owners.setdefault(id(layer), name)
+            if own and first != name:
+                found = dataclasses.replace(found, weights_of=first)
+                if any(not np.array_equal(value, variables[f"{first}/{key}"]) for key, value in own.items()):
+                    raise ValueError(
+                        f"layer {layer.name!r} is used twice, on features of channels-first images in different "
+                        f"orders; build the model on channels-last images"
+                    )
+            else:
+                variables |= {f"{name}/{key}": value for key, value in own.items()}
+            specs.append(found)
             is_merge = isinstance(layer, TAKES_LIST)
             orders.append(
                 Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
             )
             self._places.append(_Place(layer, sources, operation, name, orders[-1]))
+        specs, frozen = without_moving_statistics(specs)
         training = (training_only.notes(layer, found) for layer, found in zip(layers, specs, strict=True))
-        self.notes = (*chain.from_iterable(training), *open_sizes.note(taken, shapes))
+        self.notes = (*chain.from_iterable(training), *frozen, *open_sizes.note(taken, shapes))
         order = orders[-1]
         if order.features is not None or order.is_turned:
             raise ValueError(

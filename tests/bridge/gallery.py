@@ -519,7 +519,7 @@ MODELS = {
     "convmixer": Model("examples/vision/convmixer", conv_mixer),
     "mlp mixer": Model("examples/vision/mlp_image_classification", mlp_mixer),
     "captcha": Model("examples/vision/captcha_ocr", captcha, "Bidirectional"),
-    "siamese": Model("examples/vision/siamese_network", siamese, "more than once"),
+    "siamese": Model("examples/vision/siamese_network", siamese),
     "distillation teacher": Model(
         "examples/vision/knowledge_distillation",
         line(

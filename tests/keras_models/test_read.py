@@ -177,12 +177,6 @@ def other_ranks():
     return keras.Model(inputs, layers.Multiply()([inputs, layers.GlobalAveragePooling1D()(inputs)]))
 
 
-def shared():
-    inputs = keras.Input((4,))
-    dense = layers.Dense(4)
-    return keras.Model(inputs, dense(dense(inputs)))
-
-
 def nested_outputs():
     inputs = keras.Input((4,))
     outputs = [layers.Dense(size)(inputs) for size in (2, 3, 4)]
@@ -272,7 +266,6 @@ REFUSED = [
     (dot, "takes 2 inputs; supported with several are Add"),
     (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
     (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
-    (shared, "more than once"),
     (nested_outputs, "nests its outputs"),
     (other_kinds_of_inputs, "casts its inputs to float32 and uint8"),
     (bare_operation, "operation .*Absolute.*supported are layers"),
