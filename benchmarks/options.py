@@ -179,6 +179,13 @@ def _convert_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("target", type=_path, help="model.npz; or model.keras where the source is .npz")
     command.add_argument("--data", type=_path, help="an .npz or .npy file with inputs to compare on; drawn by default")
     command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
+    command.add_argument(
+        "--input-shape",
+        type=_input_shape,
+        action="append",
+        metavar="64,64,3",
+        help="read a Keras model that leaves sizes open for this one; name=64,64,3 where it has several inputs",
+    )
 
 
 def _predict_options(command: argparse.ArgumentParser) -> None:
@@ -269,6 +276,15 @@ def _divisor(text: str) -> float:
     if not 0 < abs(value) < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a finite number other than 0, got {text}")
     return value
+
+
+def _input_shape(text: str) -> tuple[str | None, tuple[int, ...]]:
+    """(name or None, sizes) from "64,64,3" or "image=64,64,3"."""
+    name, equals, sizes = text.rpartition("=")
+    try:
+        return name if equals else None, tuple(int(size) for size in sizes.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be sizes such as 64,64,3 or image=64,64,3, got {text!r}") from None
 
 
 def _path(text: str) -> Path:

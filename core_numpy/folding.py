@@ -29,6 +29,8 @@ def folded(spec: ModelSpec, weights: dict[str, Array]) -> tuple[ModelSpec, dict[
     """
     layers = with_inputs_named(spec.layers, spec.sources)
     result = dict(weights)
+    # What is melted into one use of shared weights would be melted into all
+    shared = {name for layer in layers if layer.weights_of is not None for name in (layer.name, layer.weights_of)}
     for layer in list(layers):
         # What was changed on the way is looked up anew
         layer = next(other for other in layers if other.name == layer.name)
@@ -36,9 +38,9 @@ def folded(spec: ModelSpec, weights: dict[str, Array]) -> tuple[ModelSpec, dict[
         match next((other for other in layers if other.name == before), None), layer:
             case _, Dropout() if len(layers) > 1:
                 layers = without(layers, str(layer.name))
-            case (Dense(activation="linear") | Conv2D(activation="linear")) as front, BatchNormalization() if (
-                sum(other.inputs.count(before) for other in layers) == 1
-            ):
+            case (Dense(activation="linear") | Conv2D(activation="linear")) as front, BatchNormalization() if sum(
+                other.inputs.count(before) for other in layers
+            ) == 1 and not shared & {front.name, layer.name}:
                 layers = without(layers, str(layer.name))
                 at = layers.index(front)
                 layers[at] = dataclasses.replace(front, use_bias=True)

@@ -47,12 +47,12 @@ def input_range(spec: ModelSpec, weights: Mapping[str, np.ndarray] | None = None
     if spec.input_dtype not in (None, "float16"):
         largest = _OF_INPUT_DTYPES.get(str(spec.input_dtype), 255.0)
         return InputRange(largest or 1.0, f"its inputs are {spec.input_dtype}")
-    scale, offset, scaling = 1.0, 0.0, None
+    scale, scaling = 1.0, None
     for at, (layer, before) in enumerate(zip(spec.layers, spec.input_shapes, strict=True)):
         if spec.sources[at] != (at,):  # what stands behind the first branch says nothing of the input alone
             break
         if isinstance(layer, Rescaling):
-            scale, offset, scaling = scale * layer.scale, offset * layer.scale + layer.offset, layer
+            scale, scaling = scale * _largest(layer.scale), layer
         elif isinstance(layer, BatchNormalization) and weights is not None:
             reach = _reach(str(layer.name), weights)
             if scaling is None and reach is not None:
@@ -66,6 +66,11 @@ def input_range(spec: ModelSpec, weights: Mapping[str, np.ndarray] | None = None
         return InputRange(1.0, "")
     largest = next((pixels for pixels in _PIXELS if abs(scale) * pixels >= _SMALLEST_FACTOR), _PIXELS[-1])
     return InputRange(largest, f"{scaling.name!r} multiplies them by {scale:.4g}")
+
+
+def _largest(scale: float | tuple[float, ...]) -> float:
+    """The factor, or the largest of one for each channel."""
+    return max(scale, key=abs) if isinstance(scale, tuple) else scale
 
 
 def _reach(name: str, weights: Mapping[str, np.ndarray]) -> float | None:

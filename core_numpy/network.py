@@ -101,6 +101,9 @@ class Network(NamedTuple):
         for step in self.steps:
             if step.is_activation:
                 continue
+            if not step.owns_variables:
+                params[step.name], state[step.name] = {}, {}
+                continue
 
             def seeds(purpose: str, index: int = step.index) -> int:
                 return layer_seed(seed, index, purpose)
@@ -161,7 +164,7 @@ class Network(NamedTuple):
         """
         count = len(self.steps)
         first_trained = next(
-            (at for at, step in enumerate(self.steps) if params.get(step.name) and self._trains(step)), count
+            (at for at, step in enumerate(self.steps) if params.get(step.variables_of) and self._trains(step)), count
         )
         values: list[Array | None] = [None] * (count + 1)
         gradients: dict[str, dict[str, Array]] = {}
@@ -172,11 +175,15 @@ class Network(NamedTuple):
         for at in range(count - 1, -1, -1):
             step, arrived = self.steps[at], values[at + 1]
             wanted = need_dx or at > first_trained
-            if arrived is None or not (wanted or (params.get(step.name) and self._trains(step))):
+            if arrived is None or not (wanted or (params.get(step.variables_of) and self._trains(step))):
                 break
             dx, grads = step.layer.backward(_own(params, step), forward.caches.pop(), arrived, wanted)
             if grads and self._trains(step):
-                gradients[step.name] = grads
+                # Uses of the same variables are added from the last to the first
+                other = gradients.get(step.variables_of, {})
+                gradients[step.variables_of] = {
+                    name: other[name] + value if name in other else value for name, value in grads.items()
+                }
             if dx is None:
                 break
             for source, part in zip(step.sources, step.parts(dx), strict=True):
@@ -193,7 +200,7 @@ class Network(NamedTuple):
         result = dict(state)
         for step, cache in zip(self.steps, forward.caches, strict=True):
             if not step.is_activation:
-                result[step.name] = step.layer.next_state(state[step.name], cache)
+                result[step.variables_of] = step.layer.next_state(result[step.variables_of], cache)
         return result
 
     def _trains(self, step: Step) -> bool:
@@ -202,7 +209,7 @@ class Network(NamedTuple):
 
 def _own(variables: Params, step: Step) -> Variables:
     """The variables of one step; a split-off activation has none."""
-    return {} if step.is_activation else variables[step.name]
+    return {} if step.is_activation else variables[step.variables_of]
 
 
 def flatten(variables: dict[str, Any]) -> dict[str, Array]:

@@ -117,6 +117,8 @@ def why_not_fast(network: Network) -> str | None:
     for step in network.steps:
         if not is_end(step.layer.spec) and type(step.layer) is not LAYERS.get(type(step.layer.spec).__name__):
             return f"{type(step.layer).__name__} is no layer of core_numpy, so only its own code knows what it does"
+    if network.spec.shares_weights:
+        return "layers share weights, which plans do not know"
     last = network.steps[-1].layer
     if isinstance(last, Dropout) or (isinstance(last, Activation) and last.spec.activation == "linear"):
         return "it ends in a layer that hands on what it gets, behind which Keras looks for logits"

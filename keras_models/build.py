@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from keras_models.layers import build_layer
@@ -17,7 +18,8 @@ from model_spec.layers.ends import InputPart, Outputs
 def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> Any:
     """Return a built Keras model with the layers, names and first values the specification says.
 
-    It is a ``keras.Sequential`` where the layers stand in a line, else a functional ``keras.Model``.
+    It is a ``keras.Sequential`` where the layers stand in a line, each with weights of its own, else a functional
+    ``keras.Model``. A layer with the weights of another one is another call of the other's Keras layer.
 
     Raises:
         ValueError: a layer Keras does not have, named with the supported list.
@@ -29,6 +31,8 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
         entries = [keras.Input(part.shape, name=part.name, dtype=dtype_in) for part in spec.input_parts]
         entries = entries or [keras.Input(spec.input_shape, dtype=dtype_in)]
         layers: list[Any] = []
+        in_line = spec.is_chain and not spec.shares_weights
+        by_name: dict[str, Any] = {}
         # In place of the row that several inputs make, which no layer but their own reads
         values: list[Any] = [entries[0]]
         for i, (layer, read) in enumerate(zip(spec.layers, spec.sources, strict=True)):
@@ -40,11 +44,14 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
                 continue
             in_front = border(layer, dtype)
             layers += [] if in_front is None else [in_front]
-            layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
-            if not spec.is_chain:
+            if layer.weights_of is None:
+                layers.append(build_layer(layer, i, seed, dropout_seed, dtype))
+                by_name[str(layer.name)] = layers[-1]
+            if not in_line:
+                called = by_name[layer.weights_of or str(layer.name)]
                 inputs = [value if in_front is None else in_front(value) for value in (values[at] for at in read)]
-                values.append(layers[-1](inputs if isinstance(layers[-1], MERGES) else inputs[0]))
-        if spec.is_chain:
+                values.append(called(inputs if isinstance(called, MERGES) else inputs[0]))
+        if in_line:
             model = keras.Sequential([*entries, *layers], name=f"model_{name}")
         else:
             keys = spec.output_keys
@@ -61,3 +68,14 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
             f"this Keras version ({keras.__version__}) may name or order them differently"
         )
     return model
+
+
+def names_of_calls(spec: ModelSpec) -> dict[tuple[str, int], str]:
+    """{(name of a Keras layer, number of its call): the layer of the specification} of calls after the first."""
+    numbers: Counter[str] = Counter()
+    found = {}
+    for layer in spec.layers:
+        if layer.weights_of is not None:
+            numbers[layer.weights_of] += 1
+            found[layer.weights_of, numbers[layer.weights_of]] = str(layer.name)
+    return found

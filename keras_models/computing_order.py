@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain, count
 from typing import Any, NamedTuple
 
@@ -34,18 +35,21 @@ class Call(NamedTuple):
     Attributes:
         layer: the layer, or an :class:`OperationCall` in a functional model.
         sources: positions of the values it is called on: 0 is the model's input, k + 1 the output of call k.
+        number: which call of this layer it is in the model it stands in, in the order in which the model was built.
     """
 
     layer: Any
     sources: tuple[int, ...]
+    number: int = 0
 
 
-def computing_order(model: Any) -> list[Call]:
+def computing_order(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> list[Call]:
     """The calls of a built ``keras.Sequential`` or functional model.
 
     What stands on no way to the output is left out. A branch is followed to its end before the next one begins, in
     the order in which a merge names them. Of a model with several inputs, value 0 is the row they make side by side,
-    and the first calls take it apart; of one with several outputs, the last call makes a row of them.
+    and the first calls take it apart; of one with several outputs, the last call makes a row of them. A size of one of
+    several inputs that the model leaves open is that of ``input_shapes``, by names; 1 without them.
 
     Raises:
         ValueError: another kind of model, one that has not been built, inputs or outputs that are nested.
@@ -55,12 +59,8 @@ def computing_order(model: Any) -> list[Call]:
     if type(model) is Functional and len(model.inputs) > 1:
         entries, start = [], 0
         for name, tensor in named_inputs(model).items():
-            if None in tensor.shape[1:]:
-                raise ValueError(
-                    f"model {model.name!r} takes inputs of any size, {name} of {tuple(tensor.shape[1:])}; build it "
-                    f"with every size known, for instance keras.Input((28, 28, 1))"
-                )
-            part = InputPart(tuple(tensor.shape[1:]), start, name)
+            shape = input_shapes[name] if input_shapes else tuple(size or 1 for size in tensor.shape[1:])
+            part = InputPart(shape, start, name)
             calls.append(Call(part, (0,)))
             entries.append(len(calls))
             start += part.size
@@ -100,16 +100,16 @@ def _unfold(model: Any, entries: list[int], calls: list[Call]) -> list[int]:
             waiting += reversed(missing)
             continue
         called = operation if isinstance(operation, keras.layers.Layer) else OperationCall(operation, node)
-        ends = _add(called, [found[id(source)] for source in sources], calls)
+        ends = _add(called, [found[id(source)] for source in sources], calls, node_index)
         found |= {id(output): end for output, end in zip(node.output_tensors, ends, strict=True)}
         waiting.pop()
     return [found[id(output)] for output in model.outputs]
 
 
-def _add(layer: Any, sources: list[int], calls: list[Call]) -> list[int]:
+def _add(layer: Any, sources: list[int], calls: list[Call], number: int = 0) -> list[int]:
     if isinstance(layer, keras.layers.InputLayer):
         return sources
     if isinstance(layer, keras.Model):
         return _unfold(layer, sources, calls)
-    calls.append(Call(layer, tuple(sources)))
+    calls.append(Call(layer, tuple(sources), number))
     return [len(calls)]

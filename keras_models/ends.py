@@ -58,6 +58,13 @@ def named_inputs(model: Any) -> dict[str, Any]:
     return _named(model, "input", model._inputs_struct, model.inputs)
 
 
+def shapes_of_inputs(model: Any) -> dict[str, tuple[int | None, ...]]:
+    """{name: shape without the batch axis, None for sizes left open} of a built model's inputs."""
+    several = len(model.inputs) > 1
+    named = named_inputs(model) if several else {str(model.inputs[0].name): model.inputs[0]}
+    return {name: tuple(tensor.shape[1:]) for name, tensor in named.items()}
+
+
 def keys_of_outputs(model: Any) -> tuple[str, ...] | None:
     """What a functional model's outputs are called where it gives a dict; None where it gives a list.
 

@@ -7,7 +7,7 @@ graph cannot fuse it with a neighbour; what ``predict`` itself gives is compared
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,11 @@ from model_spec import Gradients
 
 PATHS = ("eager", "graph", "xla")
 """Keras' numeric paths on CPU."""
+
+Names = Mapping[tuple[str, int], str]
+"""{(name of a layer, number of its call): what this call is called} where that is not the layer's name."""
+
+NO_NAMES: Names = {}
 
 
 def on_path(path: str, function: Callable[..., Any], *tensors: Any) -> Any:
@@ -47,12 +52,15 @@ class Forward:
     preactivations: dict[str, Any]
 
 
-def run_layers(model: Any, x: Any, training: bool) -> Forward:
+def run_layers(model: Any, x: Any, training: bool, names: Names = NO_NAMES) -> Forward:
     """Run the layers of a model one after the other on the tensor x, shape (examples, *input shape)."""
-    values, names = [x], []
+    values: list[Any] = [x]
+    layers: dict[str, Any] = {}
+    preactivations: dict[str, Any] = {}
     calls = computing_order(model)
-    with captured_preactivations(call.layer for call in calls) as preactivations:
-        for layer, sources in calls:
+    with captured_preactivations(call.layer for call in calls) as captured:
+        for layer, sources, number in calls:
+            name = names.get((layer.name, number), layer.name)
             takes_mode = isinstance(layer, (keras.layers.Dropout, keras.layers.BatchNormalization))
             given = [values[at] for at in sources] if isinstance(layer, TAKES_LIST) else values[sources[0]]
             output = layer(given, training=training) if takes_mode else layer(given)
@@ -60,23 +68,32 @@ def run_layers(model: Any, x: Any, training: bool) -> Forward:
                 # A tensor of its own, whose gradient is that of this branch alone
                 output = tensorflow.identity(output)
             values.append(output)
-            names.append(layer.name)
-    return Forward(values[-1], dict(zip(names, values[1:], strict=True)), dict(preactivations))
+            layers[name] = output
+            if f"{layer.name}/preactivation" in captured:
+                preactivations[f"{name}/preactivation"] = captured.pop(f"{layer.name}/preactivation")
+    return Forward(values[-1], layers, preactivations)
 
 
 def activations(
-    model: Any, x: np.ndarray, training: bool, call: int, preactivations: bool, path: str = "eager"
+    model: Any,
+    x: np.ndarray,
+    training: bool,
+    call: int,
+    preactivations: bool,
+    path: str = "eager",
+    names: Names = NO_NAMES,
 ) -> dict[str, np.ndarray]:
     """Return {layer name: output}, with {"dense/preactivation": value} in front of its layer where asked for."""
 
     def compute(inputs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        forward = run_layers(model, inputs, training)
+        forward = run_layers(model, inputs, training, names)
         return forward.layers, forward.preactivations
 
     with kept_states(model, call):
         layers, before = on_path(path, compute, tensorflow.constant(x))
     result = {}
-    for name in (call.layer.name for call in computing_order(model)):
+    for layer, _, number in computing_order(model):
+        name = names.get((layer.name, number), layer.name)
         if preactivations and f"{name}/preactivation" in before:
             result[f"{name}/preactivation"] = before[f"{name}/preactivation"].numpy()
         result[name] = layers[name].numpy()
@@ -92,6 +109,7 @@ def loss_and_gradients(
     training: bool,
     call: int,
     path: str = "eager",
+    names: Names = NO_NAMES,
 ) -> Gradients:
     """Return the loss with regularization penalties, and its gradients.
 
@@ -104,6 +122,7 @@ def loss_and_gradients(
         training: whether dropout and batch normalization work as in training.
         call: which call of the dropout streams is meant.
         path: one of ``PATHS``.
+        names: of the calls of shared layers.
     """
 
     def target(forward: Forward, targets: Any) -> Any:
@@ -112,7 +131,7 @@ def loss_and_gradients(
         # One sum over the loss and all penalties, the order of additions of Keras' own Trainer.compute_loss.
         return keras.ops.sum([value, *penalties]) if penalties else value
 
-    value, gradients = _backward(model, x, y, target, parameters, training, call, path)
+    value, gradients = _backward(model, x, y, target, parameters, training, call, path, names)
     return Gradients(loss=float(value.numpy()), **gradients)
 
 
@@ -124,9 +143,10 @@ def pullback(
     training: bool,
     call: int,
     path: str = "eager",
+    names: Names = NO_NAMES,
 ) -> Gradients:
     """Return the gradients of ``sum(cotangent * output)``; ``cotangent`` has the shape of the output."""
-    _, gradients = _backward(model, x, cotangent, None, parameters, training, call, path)
+    _, gradients = _backward(model, x, cotangent, None, parameters, training, call, path, names)
     return Gradients(loss=None, **gradients)
 
 
@@ -139,6 +159,7 @@ def _backward(
     training: bool,
     call: int,
     path: str,
+    names: Names,
 ) -> tuple[Any, dict[str, Any]]:
     """Run forward and backward once; return the target and the fields of :class:`Gradients` but the loss.
 
@@ -149,7 +170,7 @@ def _backward(
     def compute(inputs: Any, given: Any) -> Any:
         with tensorflow.GradientTape() as tape:
             tape.watch(inputs)
-            forward = run_layers(model, inputs, training)
+            forward = run_layers(model, inputs, training, names)
             value = forward.output if loss is None else loss(forward, given)
         named = {**forward.layers, **forward.preactivations}
         cotangent = given if loss is None else None

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_models import gradients, trainer, weight_files
 from keras_models import training_state as states
-from keras_models.build import build_model
+from keras_models.build import build_model, names_of_calls
 from keras_models.ends import as_given
 from keras_models.layers.normalization import adopt_statistics
 from keras_models.losses import keras_loss, keras_metrics
@@ -211,6 +211,7 @@ class KerasModel(KerasNames):
                 call,
                 boolean("preactivations", preactivations),
                 self.path,
+                names_of_calls(self.spec),
             )
         # Borders in front of layers are Keras' own
         return {name: value for name, value in found.items() if name.partition("/")[0] in self._layer_names}
@@ -245,6 +246,7 @@ class KerasModel(KerasNames):
                 boolean("training", training),
                 call,
                 self.path,
+                names_of_calls(self.spec),
             )
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
@@ -255,7 +257,14 @@ class KerasModel(KerasNames):
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
             return gradients.pullback(
-                self.keras_model, x, cotangent, self._trainable, boolean("training", training), call, self.path
+                self.keras_model,
+                x,
+                cotangent,
+                self._trainable,
+                boolean("training", training),
+                call,
+                self.path,
+                names_of_calls(self.spec),
             )
 
     # ---- training

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_models.ends import ENDS, InputPart, as_given
-from keras_models.layers import training_only, variables_of
+from keras_models import open_sizes
+from keras_models.ends import ENDS, InputPart, as_given, shapes_of_inputs
+from keras_models.layers import read_layer, training_only, variables_of
 from keras_models.layers.merging import TAKES_LIST
 from keras_models.model import KerasModel
 from keras_models.reading import files
-from keras_models.reading.calls import readable_calls
+from keras_models.reading.calls import readable_calls, without_moving_statistics
 from keras_models.reading.layer_in_place import read_in_place
 from keras_models.reading.names import plain_name, unique_names
 from keras_models.reading.order import Order
@@ -55,7 +58,7 @@ class ReadModel:
         spec: the specification.
         weights: copies of all variables, {"conv2d/kernel": array}, in Keras' layouts.
         dtype: "float32" or "float64".
-        notes: what changes training alone and is not kept, a sentence each.
+        notes: what is not kept, a sentence each: what changes training alone, and sizes that were left open.
         channels_first: whether the Keras model itself takes channels-first images; the specification is channels last.
         keras_model: the model that was read, untouched.
 
@@ -71,20 +74,22 @@ class ReadModel:
     dropout_seed = 0
     shows_dropout = False
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, input_shape: Any = None) -> None:
         calls = readable_calls(model)
-        layers = [call.layer for call in calls]
-        if not layers:
+        if not calls:
             raise ValueError(f"model {model.name!r} has no layers; give one with at least one")
-        shape = tuple(model.inputs[0].shape[1:])
+        taken = shapes_of_inputs(model)
+        if any(None in sizes for sizes in taken.values()):
+            for call in calls:
+                # What is refused at any size is said first
+                read_layer(call.layer, call.layer.name)
+        shapes = open_sizes.closed(model.name, taken, input_shape)
+        calls = readable_calls(model, shapes)
+        layers = [call.layer for call in calls]
+        shape = next(iter(shapes.values()))
         parts = [layer for layer in layers if isinstance(layer, InputPart)]
         if parts:
             shape = (sum(part.size for part in parts),)
-        if None in shape:
-            raise ValueError(
-                f"model {model.name!r} takes inputs of any size, {shape}; build it with every size known, "
-                f"for instance keras.Input((28, 28, 1))"
-            )
         self.keras_model = model
         self.dtype = _one_dtype([layer for layer in layers if not isinstance(layer, ENDS)])
         names = unique_names([layer.name for layer in layers])
@@ -92,20 +97,31 @@ class ReadModel:
         self.channels_first = self._entry.is_turned
         self._places: list[_Place] = []
         variables: dict[str, Array] = {}
+        owners: dict[int, str] = {}
         specs, orders = [], [self._entry]
         for at, ((layer, sources, operation), name) in enumerate(zip(calls, names, strict=True)):
             order = orders[sources[0]]
-            specs.append(read_in_place(layer, at, names, sources, order.is_turned))
-            own = variables_of(layer)
-            variables |= {f"{name}/{key}": value for key, value in order.variables(layer, own).items()}
+            found = read_in_place(layer, at, names, sources, order.is_turned)
+            own = order.variables(layer, variables_of(layer))
+            first = owners.setdefault(id(layer), name)
+            if own and first != name:
+                found = dataclasses.replace(found, weights_of=first)
+                if any(not np.array_equal(value, variables[f"{first}/{key}"]) for key, value in own.items()):
+                    raise ValueError(
+                        f"layer {layer.name!r} is used twice, on features of channels-first images in different "
+                        f"orders; build the model on channels-last images"
+                    )
+            else:
+                variables |= {f"{name}/{key}": value for key, value in own.items()}
+            specs.append(found)
             is_merge = isinstance(layer, TAKES_LIST)
             orders.append(
                 Order.merged(layer, [orders[source] for source in sources]) if is_merge else order.after(layer)
             )
             self._places.append(_Place(layer, sources, operation, name, orders[-1]))
-        self.notes = tuple(
-            note for layer, found in zip(layers, specs, strict=True) for note in training_only.notes(layer, found)
-        )
+        specs, frozen = without_moving_statistics(specs)
+        training = (training_only.notes(layer, found) for layer, found in zip(layers, specs, strict=True))
+        self.notes = (*chain.from_iterable(training), *frozen, *open_sizes.note(taken, shapes))
         order = orders[-1]
         if order.features is not None or order.is_turned:
             raise ValueError(
@@ -167,7 +183,12 @@ class ReadModel:
         return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if self.channels_first else x
 
 
-def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | None = limits.DEFAULT) -> ReadModel:
+def read(
+    source: Any,
+    spec: ModelSpec | None = None,
+    bounds: limits.Limits | None = limits.DEFAULT,
+    input_shape: Any = None,
+) -> ReadModel:
     """The specification and weights of a Keras model.
 
     A file is looked at before Keras opens it: its configuration has to hold supported layers and nothing else, its
@@ -178,6 +199,8 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
             or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file of such a model, or of a file of weights only.
         spec: the network of a file of weights; of a whole model's file the weights alone are read then.
         bounds: what a model from a file may ask for; None for a file that you trust.
+        input_shape: the shape of one input, such as ``(64, 64, 3)``, of a model that leaves sizes open,
+            ``keras.Input((None, None, 3))``; of several inputs a dict of names and shapes.
 
     Raises:
         ValueError: a layer or an option that a specification cannot say, by name with what is supported; a file that
@@ -190,15 +213,15 @@ def read(source: Any, spec: ModelSpec | None = None, bounds: limits.Limits | Non
         ((4,), (3,))
     """
     if not isinstance(source, (str, os.PathLike)):
-        return ReadModel(source)
+        return ReadModel(source, input_shape)
     path = Path(source)
     if spec is not None:
         model = KerasModel(spec)
         with floatx(model.dtype):
             arrays = load_foreign_weights(model.keras_model, path)
         model.set_weights(arrays)
-        return ReadModel(model.keras_model)
-    return ReadModel(files.load_model(path, bounds))
+        return ReadModel(model.keras_model, input_shape)
+    return ReadModel(files.load_model(path, bounds, input_shape), input_shape)
 
 
 def _one_dtype(layers: list[Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from model_spec.graph import Graph, Sources, connected_to, resolve, with_unique_names
+from model_spec.graph import Graph, Sources, connected_to, resolve, with_shared_weights, with_unique_names
 from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.ends import InputPart, Outputs, input_parts, outputs_layer
 from model_spec.names import check_folder_name, shown
@@ -79,12 +79,37 @@ class ModelSpec:
             raise ValueError(f"model {self.name!r}: its inputs are not all there; name them again in input_shape")
         if self.outputs is not None and not isinstance(layers[-1], Outputs):
             layers = (*layers, outputs_layer(self.name, self.outputs))
-        graph = resolve(self.name, with_unique_names(layers))
+        graph = resolve(self.name, with_shared_weights(self.name, with_unique_names(layers)))
         object.__setattr__(self, "layers", graph.layers)
         last = graph.layers[-1]
         object.__setattr__(self, "outputs", tuple(last.inputs) if isinstance(last, Outputs) else None)
         self.__dict__["_graph"] = graph
         self.output_shapes  # noqa: B018 - computing the shapes is the check
+        self._check_shared_weights()
+
+    def _check_shared_weights(self) -> None:
+        """Whoever computes with the weights of another layer needs weights of the same shapes."""
+        shapes = {}
+        for position, (layer, before) in enumerate(zip(self.layers, self.input_shapes, strict=True)):
+            moves = layer.trainable and any(name.startswith("moving_") for name in layer.state_shapes(before))
+            if layer.weights_of is not None and moves:
+                raise ValueError(
+                    f"model {self.name!r}, layer {position} {layer.name!r}: the statistics of a {type(layer).__name__} "
+                    f"that is used twice move once for each use, in an order of Keras' own; freeze "
+                    f"{layer.weights_of!r} with trainable=False, or give every place one of its own"
+                )
+            own = layer.parameter_shapes(before) | layer.state_shapes(before)
+            shapes[layer.name] = own
+            if layer.weights_of is not None and (not own or own != shapes[layer.weights_of]):
+                raise ValueError(
+                    f"model {self.name!r}, layer {position} {layer.name!r} needs variables {own or 'of no kind'}, "
+                    f"{layer.weights_of!r} has {shapes[layer.weights_of]}; layers share weights of the same shapes"
+                )
+
+    @property
+    def shares_weights(self) -> bool:
+        """True where a layer computes with the weights of another one."""
+        return any(layer.weights_of is not None for layer in self.layers)
 
     @cached_property
     def _graph(self) -> Graph:
@@ -158,6 +183,7 @@ class ModelSpec:
         return {
             f"{layer.name}/{variable}": size
             for layer, before in zip(self.layers, self.input_shapes, strict=True)
+            if layer.weights_of is None
             for variable, size in layer.parameter_shapes(before).items()
         }
 
@@ -173,6 +199,7 @@ class ModelSpec:
         return {
             f"{layer.name}/{variable}": size
             for layer, before in zip(self.layers, self.input_shapes, strict=True)
+            if layer.weights_of is None
             for variable, size in (layer.parameter_shapes(before) | layer.state_shapes(before)).items()
         }
 
@@ -195,7 +222,7 @@ class ModelSpec:
         return {
             str(layer.name): 2.0 * element_count(kernel) * element_count(after[:-1])
             for layer, after in zip(self.layers, self.output_shapes, strict=True)
-            if (kernel := self.parameter_shapes.get(f"{layer.name}/kernel")) is not None
+            if (kernel := self.parameter_shapes.get(f"{layer.weights_of or layer.name}/kernel")) is not None
         }
 
     def freeze(self, *names: str) -> ModelSpec:
@@ -224,7 +251,8 @@ class ModelSpec:
             if isinstance(layer, InputPart):
                 rows.append((f"{layer.name}: InputLayer", str(after), "0", ""))
                 continue
-            count = sum(element_count(size) for size in layer.parameter_shapes(before).values())
+            own = layer.parameter_shapes(before) if layer.weights_of is None else {}
+            count = sum(element_count(size) for size in own.values())
             alone = dataclasses.replace(layer, inputs=None).describe()
             rows.append((f"{layer.name}: {alone}", str(after), f"{count:,}", read))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]

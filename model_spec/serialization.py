@@ -63,7 +63,7 @@ def to_dict(specification: Any) -> dict[str, Any]:
         }
     entry: dict[str, Any] = {"type": type(specification).__name__}
     for item in dataclasses.fields(specification):
-        if item.name != "inputs" or specification.inputs is not None:
+        if item.name not in ("inputs", "weights_of") or getattr(specification, item.name) is not None:
             entry[item.name] = _plain(getattr(specification, item.name))
     return entry
 

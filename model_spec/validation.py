@@ -82,6 +82,17 @@ def real(name: str, value: Any, *, minimum: float | None = None, below: float | 
     return number
 
 
+def real_or_several(name: str, value: Any) -> float | tuple[float, ...]:
+    """Return a finite float, or a tuple of them from a list, a tuple or a NumPy array of one axis."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(value, (tuple, list)):
+        return real(name, value)
+    if not value:
+        raise ValueError(f"{name} must be a finite number or a list of them, got {shown(value)}")
+    found = tuple(real(f"{name}[{at}]", one) for at, one in enumerate(value))
+    return found[0] if len(found) == 1 else found
+
+
 def positive_real(name: str, value: Any) -> float:
     """Return ``value`` as a finite float above 0."""
     number = _finite(value)

@@ -54,6 +54,8 @@ def _rescaling(given: Given, found: Outcome) -> tuple[str, Given] | None:
     spec, y = given.layer.spec, found["y"]
     if not isinstance(spec, specs.Rescaling) or y.shape != given.x.shape:
         return None
+    if isinstance(spec.scale, tuple) or isinstance(spec.offset, tuple):
+        return None
     scale, offset = (float(f"{value:.12g}") for value in np.polyfit(given.x.ravel(), y.ravel(), 1))
     words = f"it computes {scale:.6g} x + {offset:.6g} in place of {spec.scale:g} x + {spec.offset:g}"
     return words, given.with_layer(type(given.layer)(replace(spec, scale=scale, offset=offset)))

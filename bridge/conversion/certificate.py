@@ -194,7 +194,7 @@ def bytes_of_one(model: NumpyModel) -> int:
     kept, laid_out = 0, 0
     for step in network.steps:
         size = int(np.prod(model.spec.output_shapes[step.index]))
-        kernel = model.spec.parameter_shapes.get(f"{step.name}/kernel")
+        kernel = model.spec.parameter_shapes.get(f"{step.variables_of}/kernel")
         kept += 40 * size
         if kernel is not None and len(kernel) == 4:
             laid_out = max(laid_out, 24 * size // kernel[-1] * int(np.prod(kernel[:-1])))

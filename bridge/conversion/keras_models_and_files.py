@@ -22,7 +22,7 @@ __all__ = ["SAMPLES", "Certificate", "certify", "draw", "to_keras", "to_numpy"]
 Array = np.ndarray
 
 
-def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) -> Certificate:
+def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0, input_shape: Any = None) -> Certificate:
     """Write a Keras model as an ``.npz`` file for ``core_numpy.load``, with a certificate inside it.
 
     The loss and the optimizer the model was compiled with come along (``model.compiled``), and a few of the samples,
@@ -33,6 +33,7 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
         path: the file to write; nothing is written where the two models differ.
         samples: inputs (examples, *input shape), channels last, to compare on; None draws some.
         seed: of the inputs that are drawn.
+        input_shape: of a model that leaves sizes open (see :func:`keras_models.read`).
 
     Raises:
         ValueError: the model cannot be read, or the samples do not fit it.
@@ -41,7 +42,7 @@ def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0) 
     from keras_models.reading.compiled import compiled
 
     weight_files.check_path(path)
-    theirs: ReadModel = read(source)
+    theirs: ReadModel = read(source, input_shape=input_shape)
     ours = NumpyModel(theirs.spec, dtype=theirs.dtype, engine="reference", weights=theirs.weights)
     needed = bytes_of_one(ours)
     if isinstance(source, (str, Path)) and needed > LARGEST:
@@ -94,7 +95,7 @@ def to_keras(source: str | Path, path: str | Path, samples: Any = None, seed: in
     return certificate
 
 
-def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0) -> Certificate:
+def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0, input_shape: Any = None) -> Certificate:
     """Convert a Keras model, or its file, for NumPy alone; or an ``.npz`` file back to Keras.
 
     Args:
@@ -102,6 +103,8 @@ def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0) -
         path: of the file to write: .npz, or .keras where the source is .npz.
         samples: inputs to compare on, shape (examples, *input shape); drawn by ``seed`` where None.
         seed: of the inputs that are drawn.
+        input_shape: the shape of one input where the Keras model leaves sizes open, such as ``(64, 64, 3)`` for
+            ``keras.Input((None, None, 3))``; of several inputs a dict of names and shapes. The certificate is for it.
 
     Returns:
         the certificate; the file is written only where it has passed.
@@ -122,13 +125,21 @@ def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0) -
         (True, (2, 3))
     """
     is_numpy = isinstance(source, (str, os.PathLike)) and Path(source).suffix == ".npz"
-    return (to_keras if is_numpy else to_numpy)(source, path, samples, seed)
+    if not is_numpy:
+        return to_numpy(source, path, samples, seed, input_shape)
+    if input_shape is not None:
+        raise ValueError(
+            f"{source} knows the sizes of its inputs; input_shape is for Keras models that leave them open"
+        )
+    return to_keras(source, path, samples, seed)
 
 
 def _facts(model: NumpyModel, facts: dict[str, Any]) -> dict[str, Any]:
+    parts = {str(part.name): list(part.shape) for part in model.spec.input_parts}
     return {
         **_versions(),
         **facts,
+        "input_shape": parts or list(model.spec.input_shape),
         "weights_sha256": _digest(model),
         **weight_files.fingerprints(model.weights),
     }

@@ -7,6 +7,7 @@ the bound of that one layer's rounding. The layer whose LOCAL error leaves its o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -182,6 +183,9 @@ def _backward(
     given: dict[int, list[tuple[str, Cotangent, LayerTrace | None]]] = {}
     # Readers of one value have to be looked at together
     together = _with_fellow_readers(observed, wanted)
+    uses = Counter(step.variables_of for step in steps if not step.is_activation)
+    # What the uses of a parameter give it: (name of the layer, its part of the gradient)
+    of_parameters: dict[str, list[tuple[str, Cotangent, LayerTrace | None]]] = {}
     for at in range(start - 1, -1, -1):
         step, name = steps[at], observed.names[at]
         if name in gradients.activations and step.name in together:
@@ -191,15 +195,27 @@ def _backward(
             dx, grads = trace.layer.backward(trace.params, cache, dy)
             pulled = rule_of(trace.layer).backward(rounding, trace, Cotangent.given(dy), dx)
             for variable, value in grads.items():
-                full = f"{step.name}/{variable}"
-                if full not in gradients.parameters or step.name not in wanted:
+                full = f"{step.variables_of}/{variable}"
+                if full not in gradients.parameters or step.name not in together:
                     continue
-                variance = pulled.parameter_variances[variable]
+                own = Cotangent(value, pulled.parameter_variances[variable], pulled.parameter_kinks[variable])
+                parts = of_parameters.setdefault(full, [])
+                parts.append((step.name, own, None))
+                if len(parts) < uses[step.variables_of]:
+                    continue
+                total = own
+                for _, part, _ in parts[:-1]:
+                    total = part.plus(total, rounding)
                 if full in penalties:
-                    value = value + penalties[full]
-                    variance = variance + rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
-                expected = Expected(value, variance, pulled.parameter_kinks[variable])
-                yield judge(gradients.parameters[full], value, expected, place, f"gradient of {full}", step.name)
+                    value = total.value + penalties[full]
+                    added = rounding.unit * (2 * np.square(penalties[full]) + np.square(value))
+                    total = Cotangent(value, total.variance + added, total.kink)
+                expected = Expected(total.value, total.variance, total.kink)
+                row = judge(gradients.parameters[full], total.value, expected, place, f"gradient of {full}", step.name)
+                if not row.agrees:
+                    row = replace(row, layer=_reader_to_blame(np.asarray(gradients.parameters[full]), parts, total))
+                if row.layer in wanted:
+                    yield row
             for source, part in zip(step.sources, pulled.cotangents(step, dx), strict=True):
                 routed = trace if judged(trace.layer).routes_gradient else None
                 given.setdefault(source, []).append((step.name, part, routed))
@@ -232,8 +248,10 @@ def _backward(
 
 
 def _with_fellow_readers(observed: Observed, wanted: Collection[str]) -> set[str]:
-    """These layers, and those that read a value one of them reads."""
+    """These layers, those that read a value one of them reads, and those that use the same variables."""
     steps = observed.network.steps
+    owners = {step.variables_of for step in steps if step.name in wanted}
+    wanted = {*wanted, *(step.name for step in steps if step.variables_of in owners)}
     groups = [{steps[reader].name for reader in reading} for reading in observed.network.readers]
     return set(wanted).union(*(group for group in groups if group.intersection(wanted)))
 

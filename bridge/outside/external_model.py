@@ -128,6 +128,10 @@ class ForeignModel:
     ) -> None:
         if not spec.is_chain:
             raise ValueError(f"model {spec.name!r} branches, and foreign layers run in a line; judge its parts alone")
+        if spec.shares_weights:
+            raise ValueError(
+                f"model {spec.name!r} shares weights, and every foreign layer has its own; judge its parts alone"
+            )
         self.dropout_seed: int | None = None
         """Of the units that are dropped in training; None takes that of the model it is compared with."""
         self.spec = spec

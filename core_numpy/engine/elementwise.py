@@ -80,7 +80,10 @@ class Rescaling(Block):
 
     def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
         super().__init__(layer, source, context)
-        self.scale, self.offset = (context.dtype.type(v) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
+        self.scale, self.offset = (
+            context.layout.channels(value) if value.ndim else value
+            for value in (np.asarray(v, context.dtype) for v in (layer.spec.scale, layer.spec.offset))  # type: ignore[attr-defined]
+        )
         self.y, self.whole = context.like(source)
 
     def forward(self) -> None:

@@ -25,6 +25,7 @@ class Step:
         is_activation: True for the activation split off from a Dense or Conv2D layer: its input is the
             "preactivation", and it has no variables.
         ends_layer: True where the output of this step is the output of the specification's layer.
+        variables_of: name of the layer whose variables it computes with: its own, or the one it shares them with.
     """
 
     layer: Layer
@@ -33,6 +34,16 @@ class Step:
     sources: tuple[int, ...]
     is_activation: bool = False
     ends_layer: bool = True
+    variables_of: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.variables_of:
+            object.__setattr__(self, "variables_of", self.name)
+
+    @property
+    def owns_variables(self) -> bool:
+        """True where its variables, if it has any, are its own."""
+        return not self.is_activation and self.variables_of == self.name
 
     @property
     def merges(self) -> bool:
@@ -61,10 +72,11 @@ def lower(spec: ModelSpec) -> tuple[Step, ...]:
         name, sources = str(layer.name), tuple(ends[at] for at in spec.sources[index])
         activation = getattr(layer, "activation", "linear")
         if layer.is_function or activation == "linear":
-            steps.append(Step(build_layer(layer), name, index, sources))
+            steps.append(Step(build_layer(layer), name, index, sources, variables_of=layer.weights_of or name))
         else:
             linear = dataclasses.replace(layer, activation="linear")  # type: ignore[call-arg]
-            steps.append(Step(build_layer(linear), name, index, sources, ends_layer=False))
+            owner = layer.weights_of or name
+            steps.append(Step(build_layer(linear), name, index, sources, ends_layer=False, variables_of=owner))
             split_off = build_layer(specs.Activation(activation) if isinstance(activation, str) else activation)
             steps.append(Step(split_off, name, index, (len(steps),), is_activation=True))
         ends.append(len(steps))

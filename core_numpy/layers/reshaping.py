@@ -41,15 +41,15 @@ class ZeroPadding2D(Layer):
 
 
 class Rescaling(Layer):
-    """``x * scale + offset``."""
+    """``x * scale + offset``, by one number each or one for each channel."""
 
     spec: specs.Rescaling
 
     def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
-        kind = x.dtype.type
-        return x * kind(self.spec.scale) + kind(self.spec.offset), None
+        # (n, ..., c) by () or (c,)
+        return x * np.asarray(self.spec.scale, x.dtype) + np.asarray(self.spec.offset, x.dtype), None
 
     def backward(
         self, params: Variables, cache: None, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        return dy * dy.dtype.type(self.spec.scale) if need_dx else None, {}
+        return dy * np.asarray(self.spec.scale, dy.dtype) if need_dx else None, {}

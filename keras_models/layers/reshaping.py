@@ -44,20 +44,36 @@ def read_zero_padding(layer: Any, common: Common) -> specs.LayerSpec:
 
 
 def build_rescaling(layer: specs.Rescaling, seeds: Seeds, common: Common) -> Any:
-    """A ``keras.layers.Rescaling`` of two numbers."""
-    return keras.layers.Rescaling(exact(layer.scale, common["dtype"]), exact(layer.offset, common["dtype"]), **common)
+    """A ``keras.layers.Rescaling`` of two numbers, or of one for each channel."""
+    scale, offset = (_given(value, common["dtype"]) for value in (layer.scale, layer.offset))
+    return keras.layers.Rescaling(scale, offset, **common)
+
+
+def _given(value: Any, dtype: str) -> Any:
+    """An array where a list would lose digits: Keras casts lists of Python floats through float32."""
+    if isinstance(value, tuple):
+        return np.asarray(value) if dtype == "float64" else list(value)
+    return exact(value, dtype)
 
 
 def read_rescaling(layer: Any, common: Common) -> specs.LayerSpec:
-    """Its two numbers, as Keras computes with them; one for each channel is refused."""
-    if np.ndim(layer.scale) or np.ndim(layer.offset):
-        raise refuse(layer, "a scale or offset for each channel", "supported are single numbers")
+    """Its numbers, as Keras computes with them."""
+    for name in ("scale", "offset"):
+        value = getattr(layer, name)
+        if np.ndim(value) > 1:
+            raise refuse(
+                layer, f"{name} of shape {np.shape(value)}", "supported are one number and a flat list, one a channel"
+            )
+        if np.ndim(value) and keras.config.image_data_format() != "channels_last":
+            raise refuse(
+                layer, f"{name} for each channel while Keras is set to channels first", "set it to channels_last"
+            )
     scale, offset = (_as_computed(value, layer.compute_dtype) for value in (layer.scale, layer.offset))
     return specs.Rescaling(scale, offset, **common)
 
 
-def _as_computed(value: Any, dtype: str) -> float:
-    """The number Keras computes with: its cast of a Python float to float64 goes through float32."""
+def _as_computed(value: Any, dtype: str) -> Any:
+    """The number, or numbers, Keras computes with: its cast of Python floats to float64 goes through float32."""
     if dtype != "float64":
-        return float(value)
-    return float(np.asarray(keras.ops.cast(value, dtype)))
+        return np.asarray(value, np.float64).tolist()
+    return np.asarray(keras.ops.cast(value, dtype)).tolist()

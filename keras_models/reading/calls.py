@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras_models.computing_order import OperationCall, computing_order
 from keras_models.ends import ENDS
 from keras_models.layers.merging import MERGES
 from keras_models.reading.operations import as_layer, caller
+from model_spec import BatchNormalization, LayerSpec
 
 
 class ReadableCall(NamedTuple):
@@ -25,32 +27,44 @@ class ReadableCall(NamedTuple):
     operation: Callable[[Sequence[Any]], Any] | None = None
 
 
-def readable_calls(model: Any) -> list[ReadableCall]:
+def readable_calls(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> list[ReadableCall]:
     """The calls of a built ``keras.Sequential`` or functional model in computing order; the last gives its output.
 
     Raises:
         ValueError: another kind of model, one that has not been built, an operation that no layer stands for, a layer
-            that is used twice or takes several inputs.
+            that takes several inputs.
     """
     calls = []
-    seen: set[int] = set()
-    for layer, sources in computing_order(model):
+    for layer, sources, _ in computing_order(model, input_shapes):
         if isinstance(layer, OperationCall):
             calls.append(ReadableCall(as_layer(layer), sources, caller(layer)))
             continue
         if isinstance(layer, ENDS):
             calls.append(ReadableCall(layer, sources))
             continue
-        if id(layer) in seen:
-            raise ValueError(
-                f"layer {layer.name!r} is used more than once, and a specification has no shared weights; "
-                f"make a layer of its own for every place"
-            )
         if len(sources) != 1 and type(layer) not in MERGES:
             raise ValueError(
                 f"layer {layer.name!r} ({type(layer).__name__}) takes {len(sources)} inputs; "
                 f"supported with several are {', '.join(kind.__name__ for kind in MERGES)}"
             )
-        seen.add(id(layer))
         calls.append(ReadableCall(layer, sources))
     return calls
+
+
+def without_moving_statistics(layers: Sequence[LayerSpec]) -> tuple[list[LayerSpec], list[str]]:
+    """The layers, batch normalizations that are used twice frozen, and a sentence for each of these.
+
+    Their statistics would move once for each use, in an order that a specification does not know.
+    """
+    shared = {layer.weights_of for layer in layers}
+    moving = {layer.name for layer in layers if isinstance(layer, BatchNormalization) and layer.trainable} & shared
+    frozen = [
+        dataclasses.replace(layer, trainable=False) if moving & {layer.name, layer.weights_of} else layer
+        for layer in layers
+    ]
+    notes = [
+        f"{layer.name} (BatchNormalization) is used more than once and read as frozen: its statistics do not move"
+        for layer in layers
+        if layer.name in moving
+    ]
+    return frozen, notes

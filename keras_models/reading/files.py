@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from keras_models import open_sizes
 from keras_models.ends import InputPart
 from keras_models.reading import archive, hdf5
 from keras_models.reading.configuration import Configuration, read_configuration
@@ -27,8 +29,8 @@ from model_spec.shapes import element_count
 ENDINGS = (".keras", ".h5", ".hdf5")
 
 
-def load_model(path: Path, bounds: Limits | None) -> Any:
-    """The Keras model in a file, not compiled.
+def load_model(path: Path, bounds: Limits | None, input_shape: Any = None) -> Any:
+    """The Keras model in a file, not compiled; ``input_shape`` has the sizes that it leaves open.
 
     Raises:
         ValueError: names the file, and what in it is not supported, too large or damaged.
@@ -41,7 +43,7 @@ def load_model(path: Path, bounds: Limits | None) -> Any:
         raise ValueError(f"{path} holds weights only; give the network they belong to with spec=")
     try:
         configuration, values = _look(path)
-        spec = _foresee(configuration, bounds)
+        spec = _foresee(configuration, bounds, input_shape)
         # The statistics of a Normalization may stand in the configuration
         given = {layer.name for layer in spec.layers if isinstance(layer, Normalization)}
         shapes = spec.variable_shapes.items()
@@ -73,7 +75,7 @@ def _look(path: Path) -> tuple[Configuration, int]:
         return read_configuration(untrusted.parse_json(text)), sum(hdf5.array_sizes(file, size).values())
 
 
-def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
+def _foresee(configuration: Configuration, bounds: Limits | None, input_shape: Any) -> ModelSpec:
     """The specification of the model that Keras will build, by layers that have no variables yet."""
     places = configuration.places
     if not places:
@@ -86,7 +88,11 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
         raise ValueError(
             f"model {shown(configuration.name)} has not been built; begin it with keras.Input and save it again"
         )
-    known = [_known(configuration.name, claim) for claim in ends.inputs.values() or places[0].claims[:1]]
+    taken = ends.inputs or {"input": places[0].claims[0]}
+    if not parts and isinstance(input_shape, Mapping) and len(input_shape) == 1:
+        # The name of a single input is not kept
+        (input_shape,) = input_shape.values()
+    known = list(open_sizes.closed(configuration.name, taken, input_shape).values())
     layers = [_layer(place) for place in places]
     names = unique_names([*parts, *(place.name for place in places)])
     first = tuple(InputPart(shape, 0, part) for part, shape in zip(names, known[: len(parts)], strict=False))
@@ -104,17 +110,6 @@ def _foresee(configuration: Configuration, bounds: Limits | None) -> ModelSpec:
         shapes = sizes if layer.merges else (sizes,)
         _check_claims(place, [(s[2], *s[:2]) if order.is_turned and len(s) == 3 else s for s in shapes])
     return spec
-
-
-def _known(model: str, claim: list[int | None]) -> tuple[int, ...]:
-    """The shape of an input, every size of which has to be known."""
-    shape = tuple(size for size in claim if size is not None)
-    if len(shape) < len(claim):
-        raise ValueError(
-            f"model {shown(model)} takes inputs of any size, {shown(tuple(claim))}; build it with every "
-            f"size known, for instance keras.Input((28, 28, 1))"
-        )
-    return shape
 
 
 def _in_place(

@@ -7,6 +7,8 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from keras_models.layers import activation, readable, supported, training_only
 from keras_models.reading.options import (
     CONSTRAINT_CLASSES,
@@ -131,6 +133,8 @@ def _options(layer: str, kind: Any, config: Entry) -> Entry:
             clean[option] = _object(where, value, "keras.regularizers", REGULARIZER_CLASSES)
         elif option.endswith("_constraint"):
             clean[option] = _object(where, value, "keras.constraints", CONSTRAINT_CLASSES)
+        elif kind is keras.layers.Rescaling and isinstance(value, dict) and value.get("class_name") == "__numpy__":
+            clean[option] = _array(where, value)
         elif option not in known and value is not None:
             refuse(f"{where}={kind_of(value)} is not supported; supported is None")
         else:
@@ -141,6 +145,21 @@ def _options(layer: str, kind: Any, config: Entry) -> Entry:
     if "alpha" in clean and "negative_slope" not in clean and kind is keras.layers.LeakyReLU:
         clean["negative_slope"] = clean.pop("alpha")
     return clean
+
+
+def _array(where: str, value: Any) -> Any:
+    """A NumPy array of numbers, as Keras writes one."""
+    only_keys(where, value, {"class_name", "config"})
+    config = as_table(where, value.get("config"))
+    only_keys(where, config, {"value", "dtype"})
+    numbers, dtype = plain_value(where, config.get("value")), config.get("dtype")
+    try:
+        if dtype not in _INPUT_DTYPES[1:]:
+            refuse(f"{where}: an array of {shown(dtype)} is not supported; supported are numbers")
+        np.array(numbers, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{where}: {printable(str(error))}") from None
+    return {"class_name": "__numpy__", "config": {"value": numbers, "dtype": dtype}}
 
 
 def _policy(where: str, value: Any) -> Any:

@@ -127,6 +127,11 @@ class Order:
                     "a bias for as many channels-first filters as there are columns, which Keras adds to the columns,",
                     "take use_bias=False or another number of filters",
                 )
+        by_channel = isinstance(layer, keras.layers.Rescaling) and (np.ndim(layer.scale) or np.ndim(layer.offset))
+        if by_channel and (self.is_turned or self.features is not None):
+            raise refuse(
+                layer, "a number for each channel of channels-first images", "build it on channels-last images"
+            )
         if self.is_turned and _is_softmax(layer):
             raise refuse(layer, "softmax over the last axis of channels-first images", "put a Flatten in front of it")
         if self.is_turned and any(value.ndim == len(self.shape) for value in variables.values()):

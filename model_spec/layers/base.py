@@ -23,6 +23,8 @@ class LayerSpec:
         name: the layer's name in the model; None lets the model choose one in Keras' style.
         trainable: False freezes its parameters, as in Keras.
         inputs: names of the earlier layers it reads, "input" being the network's; None is the layer before it.
+        weights_of: name of an earlier layer of the same kind and options whose variables it computes with, as a Keras
+            layer that is called twice; None is variables of its own. Gradients of all uses are added.
     """
 
     merges: ClassVar[bool] = False
@@ -35,11 +37,14 @@ class LayerSpec:
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
     inputs: Any = field(default=None, kw_only=True)
+    weights_of: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         boolean("trainable", self.trainable)
         if self.inputs is not None:
             self._set(inputs=_names("inputs", self.inputs))
+        if self.weights_of is not None and not isinstance(self.weights_of, str):
+            raise ValueError(f"weights_of must be the name of an earlier layer, got {shown(self.weights_of)}")
         if self.name is None:
             return
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", self.name):

@@ -8,7 +8,7 @@ from typing import Any
 
 from model_spec.layers.base import LayerSpec
 from model_spec.shapes import Shape, element_count, image_shape
-from model_spec.validation import integer_sides, positive_integer, real
+from model_spec.validation import integer_sides, positive_integer, real_or_several
 
 
 class Flatten(LayerSpec):
@@ -81,7 +81,7 @@ class ZeroPadding2D(LayerSpec):
 
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
-    """``x * scale + offset``, as ``keras.layers.Rescaling``.
+    """``x * scale + offset``, as ``keras.layers.Rescaling``: one number each, or one for each channel, the last axis.
 
     Examples:
         >>> from core_numpy import NumpyModel
@@ -90,9 +90,17 @@ class Rescaling(LayerSpec):
         array([[1., 3.]], dtype=float32)
     """
 
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: Any = 1.0
+    offset: Any = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set(scale=real("scale", self.scale), offset=real("offset", self.offset))
+        self._set(scale=real_or_several("scale", self.scale), offset=real_or_several("offset", self.offset))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(value, tuple) and len(value) != input_shape[-1]:
+                raise ValueError(
+                    f"{name} has {len(value)} numbers, expected one number or {input_shape[-1]}, one for each channel"
+                )
+        return input_shape

@@ -94,6 +94,7 @@ def test_outputs_that_overflow_are_no_answer():
 RANGES = [
     ((Rescaling(1 / 255),), 255),
     ((Rescaling(1 / 127.5, -1),), 255),
+    ((Rescaling([1 / 229], [-2.1]),), 255),
     ((ZeroPadding2D(1), Rescaling(1 / 255)), 255),
     ((Dropout(0.1), Rescaling(1 / 16), Rescaling(1 / 16)), 255),
     ((Rescaling(1 / 65535),), 65535),

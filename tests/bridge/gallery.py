@@ -478,7 +478,7 @@ MODELS = {
     "autoencoder of models": Model("guides/functional_api", encoder_and_decoder),
     "toy resnet": Model("guides/functional_api", toy_resnet),
     "ensemble": Model("guides/functional_api", ensemble),
-    "ticket routing": Model("guides/functional_api", ticket_routing, "any size"),
+    "ticket routing": Model("guides/functional_api", ticket_routing, "Embedding"),
     "transfer learning": Model("guides/transfer_learning", fine_tuned),
     "preprocessing": Model(
         "guides/preprocessing_layers",
@@ -519,7 +519,7 @@ MODELS = {
     "convmixer": Model("examples/vision/convmixer", conv_mixer),
     "mlp mixer": Model("examples/vision/mlp_image_classification", mlp_mixer),
     "captcha": Model("examples/vision/captcha_ocr", captcha, "Bidirectional"),
-    "siamese": Model("examples/vision/siamese_network", siamese, "more than once"),
+    "siamese": Model("examples/vision/siamese_network", siamese),
     "distillation teacher": Model(
         "examples/vision/knowledge_distillation",
         line(

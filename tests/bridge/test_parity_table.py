@@ -303,6 +303,7 @@ RESHAPING = [
     line(Reshape((2, 3, 1)), Conv2D(2, 2), shape=ROW),
     *(line(Rescaling(scale, offset), shape=SMALL) for scale, offset in ((1.0, 0.0), (1 / 255, 0.0), (-2.5, 0.3))),
     line(Rescaling(0.1, -0.7), shape=ROW, batch=1),
+    line(Rescaling([1 / 229, 1 / 224, 0.3], [-2.1, 0.1, 0.7]), shape=(6, 7, 3)),
 ]
 
 DENSE = [

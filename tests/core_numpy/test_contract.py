@@ -214,6 +214,7 @@ CASES = [
     Case("reshape-infer", ms.Reshape((2, -1, 3)), (3, 4, 2)),
     Case("rescaling", ms.Rescaling(1 / 3), (3, 4)),
     Case("rescaling-offset", ms.Rescaling(-2.5, 0.7), (3, 4, 2)),
+    Case("rescaling-channels", ms.Rescaling([-2.5, 0.3], [0.7, 1.5]), (3, 4, 2)),
     Case("dropout", ms.Dropout(0.3), (7, 5)),
     Case("dropout-channels", ms.Dropout(0.3, (None, 1, 1, None)), (3, 4, 7)),
     Case("dropout-rows", ms.Dropout(0.3, (None, 6, 1)), (6, 5)),
@@ -414,7 +415,7 @@ def test_the_table_varies_every_option(kind):
     cases = [case for case in CASES if type(case.layer) is kind]
     layers = [case.layer for case in cases]
     trained = any(case.layer.parameter_shapes(case.input_shape) for case in cases)
-    idle = {"name", "inputs"} if trained else {"name", "inputs", "trainable"}
+    idle = {"name", "inputs", "weights_of"} | (set() if trained else {"trainable"})
     for item in dataclasses.fields(kind):
         if item.name not in idle and not item.name.endswith("_constraint"):
             assert len({getattr(layer, item.name) for layer in layers}) > 1, f"{kind.__name__}.{item.name}"

@@ -55,6 +55,7 @@ READ = [
     (layers.Dropout(0.3), ms.Dropout(0.3)),
     (layers.SpatialDropout2D(0.3), ms.Dropout(0.3, (None, 1, 1, None))),
     (layers.Rescaling(1 / 255), ms.Rescaling(1 / 255)),
+    (layers.Rescaling([2.0], offset=np.array([0.5])), ms.Rescaling(2.0, 0.5)),
     (layers.ZeroPadding2D(((1, 0), (2, 1))), ms.ZeroPadding2D(((1, 0), (2, 1)))),
     (layers.UpSampling2D((2, 1)), ms.UpSampling2D((2, 1))),
     (layers.Reshape((4, 16, 1)), ms.Reshape((4, 16, 1))),
@@ -176,12 +177,6 @@ def other_ranks():
     return keras.Model(inputs, layers.Multiply()([inputs, layers.GlobalAveragePooling1D()(inputs)]))
 
 
-def shared():
-    inputs = keras.Input((4,))
-    dense = layers.Dense(4)
-    return keras.Model(inputs, dense(dense(inputs)))
-
-
 def nested_outputs():
     inputs = keras.Input((4,))
     outputs = [layers.Dense(size)(inputs) for size in (2, 3, 4)]
@@ -248,7 +243,12 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation=layers.Softmax(axis=1))), "axis=1"),
     (lambda: sequential(layers.Softmax(axis=(1, 2))), "axis=.1, 2."),
     (lambda: sequential(layers.RandomCrop(4, 4)), "RandomCrop"),
-    (lambda: sequential(layers.Rescaling([1.0, 2.0, 3.0]), shape=(8, 8, 3)), "for each channel"),
+    (lambda: sequential(layers.Rescaling([[1.0, 2.0, 3.0]]), shape=(8, 8, 3)), "a flat list"),
+    (
+        lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.Rescaling([1.0] * 9)),
+        "a number for each channel of channels-first images",
+    ),
+    (lambda: sequential(layers.Rescaling([1.0, 2.0]), shape=(8, 8, 3)), "2 numbers, expected one number or 3"),
     (lambda: sequential(layers.BatchNormalization(axis=1)), "axis=1"),
     (lambda: sequential(layers.Dropout(0.2, noise_shape=(3, None, 1, 1))), "noise_shape"),
     (
@@ -261,12 +261,11 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, dtype="bfloat16")), "bfloat16"),
     (lambda: sequential(layers.Flatten(), layers.Dense(2, dtype="float64")), "different precisions"),
     (lambda: keras.Sequential([layers.Dense(2)]), "has not been built"),
-    (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), "any size"),
+    (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), r"any size.*input_shape=\(64, 64, 1\)"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
     (dot, "takes 2 inputs; supported with several are Add"),
     (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
     (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
-    (shared, "more than once"),
     (nested_outputs, "nests its outputs"),
     (other_kinds_of_inputs, "casts its inputs to float32 and uint8"),
     (bare_operation, "operation .*Absolute.*supported are layers"),

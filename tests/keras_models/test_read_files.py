@@ -41,6 +41,22 @@ def test_all_layers_and_options(ending, tmp_path):
             assert_equal(read(path), read(model))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_a_rescaling_for_each_channel_keeps_its_digits(kind, dtype, tmp_path):
+    numbers = [1 / 229, 1 / 224, 0.3]
+    model = test_read.sequential(layers.Rescaling(kind(numbers), kind([0.1, 0.7, 1.0]), dtype=dtype), shape=(4, 4, 3))
+    found = read(model)
+    for ending in ("keras", "h5"):
+        assert_equal(read(save(model, tmp_path / f"model.{ending}")), found)
+    # Keras takes a list through float32, an array as it is
+    kept = numbers if dtype == "float32" or kind is np.array else np.float32(numbers).tolist()
+    assert found.spec.layers[0].scale == tuple(kept)
+    # A specification keeps all digits
+    built = KerasModel(found.spec, dtype=dtype).keras_model
+    assert read(save(built, tmp_path / "built.keras")).spec.layers == found.spec.layers
+
+
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_networks(ending, tmp_path, every_layer):
     inputs = keras.Input((6, 6, 1))

@@ -54,7 +54,7 @@ def test_defaults_are_those_of_keras():
         ours = LAYERS[name](**REQUIRED.get(name, {}))
         theirs = getattr(keras.layers, name)(**REQUIRED.get(name, {})).get_config()
         for item in dataclasses.fields(ours):
-            if item.name in {"name", "inputs"}:
+            if item.name in {"name", "inputs", "weights_of"}:
                 continue
             value, expected = getattr(ours, item.name), theirs[item.name]
             if "initializer" in item.name:
@@ -126,6 +126,9 @@ def test_automatic_names_are_those_of_keras(name):
         (lambda: ms.ZeroPadding2D(-1), r"padding\[0\] must be an integer of at least 0, got -1"),
         (lambda: ms.ZeroPadding2D(((1, 2, 3), 1)), r"padding\[0\] must be an integer or a pair"),
         (lambda: ms.Rescaling(float("inf")), "scale must be a finite number, got inf"),
+        (lambda: ms.Rescaling([1.0, "x"]), r"scale\[1\] must be a finite number, got 'x'"),
+        (lambda: ms.Rescaling(1.0, []), r"offset must be a finite number or a list of them, got \[\]"),
+        (lambda: ms.Rescaling([1.0, 2.0]).output_shape((4, 3)), "2 numbers, expected one number or 3"),
         (lambda: ms.PReLU(shared_axes=0), r"shared_axes\[0\] must be an integer of at least 1, got 0"),
         (lambda: ms.PReLU(shared_axes="all"), "None, an axis or a tuple of axes, got 'all'"),
         (lambda: ms.Activation("nothing"), "activation must be one of .*got 'nothing'"),

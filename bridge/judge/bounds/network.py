@@ -123,7 +123,7 @@ class RoundingModel:
         values, variances = [x], [np.zeros_like(x)]
         with_errors = _tensors_with_errors(network.steps)
         for step in network.steps:
-            own, own_state = ({}, {}) if step.is_activation else (params[step.name], state[step.name])
+            own, own_state = ({}, {}) if step.is_activation else (params[step.variables_of], state[step.variables_of])
             context = Context(training, masks(step.index) if masks else None)
             read, variance = step.read(values), step.read(variances)
             y, _ = step.layer.forward(own, own_state, read, context)
@@ -179,6 +179,26 @@ class RoundingModel:
         expected.loss = Expected(np.asarray(value), own, np.zeros(()), lambda: own + runs.variance_of("loss"))
         return expected
 
+    def _of_both_uses(self, one: Expected, other: Expected) -> Expected:
+        """The sum of the gradients of two uses of one parameter.
+
+        Both come from the same rounded tensors, so that their errors may be the same: deviations are added, not
+        variances (Cauchy-Schwarz), and so are kinks.
+        """
+        value = one.value + other.value
+        local = self.rounding.unit * np.square(value)
+
+        def together(first: Array, second: Array) -> Array:
+            return np.square(np.sqrt(first) + np.sqrt(second))
+
+        def correlated() -> Array:
+            parts = (use.with_correlations().variance for use in (one, other))
+            return together(*parts) + local
+
+        return Expected(
+            value, together(one.variance, other.variance) + local, together(one.kink, other.kink), correlated
+        )
+
     def _with_penalty(self, tensor: Expected, gradient: Array) -> Expected:
         value = tensor.value + gradient
         added = self.rounding.unit * (2 * np.square(gradient) + np.square(value))
@@ -205,7 +225,11 @@ class RoundingModel:
                 for name, value in grads.items():
                     variance, kink = pulled.parameter_variances[name], pulled.parameter_kinks[name]
                     correlated = partial(runs.variance_of, f"{at} {name}")
-                    expected.parameters[f"{step.name}/{name}"] = Expected(value, variance + floor, kink, correlated)
+                    found = Expected(value, variance + floor, kink, correlated)
+                    full = f"{step.variables_of}/{name}"
+                    if full in expected.parameters:
+                        found = self._of_both_uses(expected.parameters[full], found)
+                    expected.parameters[full] = found
             if judged(step.layer).routes_gradient and len(readers[step.sources[0]]) == 1:
                 source = step.sources[0]
                 before = value_name(steps[source - 1]) if source else "x"

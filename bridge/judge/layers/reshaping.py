@@ -62,8 +62,9 @@ def draw_zero_padding(some: Some, shape: Shape) -> ZeroPadding2D:
 
 
 def draw_rescaling(some: Some, shape: Shape) -> Rescaling:
-    """Factors that are and are not powers of two."""
-    return Rescaling(some.of((0.5, -1.0, 2.0, 1 / 255, 0.1)), some.of((0.0, 0.5, -0.3)))
+    """Factors that are and are not powers of two; one kind is different in each channel."""
+    each = tuple(0.1 * (1 + channel) for channel in range(shape[-1]))
+    return Rescaling(some.of((0.5, -1.0, 2.0, 1 / 255, each)), some.of((0.0, 0.5, -0.3)))
 
 
 def draw_dropout(some: Some, shape: Shape) -> Dropout:

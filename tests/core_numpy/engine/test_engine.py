@@ -47,6 +47,7 @@ IMAGE_LAYERS = [
     ms.ZeroPadding2D(((1, 0), (2, 1))),
     ms.Reshape((6, 7, 2)),
     ms.Rescaling(0.5, 0.2),
+    ms.Rescaling(0.5, [0.2, -0.4]),
     ms.Dropout(0.4),
     ms.Dropout(0.4, (None, 1, 1, None)),
     ms.BatchNormalization(),
