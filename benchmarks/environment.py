@@ -7,12 +7,15 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _PROJECT = Path(__file__).resolve().parent.parent
+
+_PROCESSORS = Path("/proc/stat")
 
 _DISTRIBUTIONS = {
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
@@ -42,6 +45,27 @@ def describe() -> dict[str, Any]:
         "variables": {name: os.environ.get(name) for name in _VARIABLES},
         "commit": commit(_PROJECT),
     }
+
+
+def busy_share(seconds: float = 1.0) -> float | None:
+    """Share of the processors' time that somebody used in the seconds to come, 0 to 1; None where it cannot be told.
+
+    Meant to be asked while this program waits: what is busy then is somebody else.
+    """
+    before = _processor_times(_read_text(_PROCESSORS))
+    time.sleep(seconds)
+    after = _processor_times(_read_text(_PROCESSORS))
+    if before is None or after is None or sum(after) <= sum(before):
+        return None
+    # user, nice, system, idle, iowait, ...
+    idle = after[3] - before[3] + after[4] - before[4]
+    return 1 - idle / (sum(after) - sum(before))
+
+
+def _processor_times(text: str) -> list[int] | None:
+    """The numbers behind "cpu" in the first line of ``/proc/stat``, guests left out, which count as users too."""
+    first = text.partition("\n")[0].split()
+    return [int(ticks) for ticks in first[1:9]] if len(first) > 8 and first[0] == "cpu" else None
 
 
 def better_blas_core() -> str | None:

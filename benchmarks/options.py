@@ -118,6 +118,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
     command.add_argument("--blocks", type=_positive, help="A B B A blocks of each comparison (default: 15; curves 5)")
     command.add_argument(
+        "--pairs", type=_positive, default=1, help="start all processes afresh so many times (default: 1; records: 5)"
+    )
+    command.add_argument(
         "--blas-core", default="auto", help="OPENBLAS_CORETYPE of NumPy's processes; auto, or none for NumPy's choice"
     )
     command.add_argument("--output", type=_path, default=Path("runs/speed.json"), help="file with every sample")

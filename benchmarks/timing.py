@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ _TRIMMED = 0.2
 """Share of the blocks left out at either end: what the machine disturbed."""
 
 _MORE_BLOCKS = 5
+
+_FEWEST_PROCESSES = 3
+"""Two say nothing about how far a third one would be: their interval spans a factor of ten for a percent apart."""
 
 Arm = Callable[[], object]
 Clock = Callable[[], float]
@@ -182,6 +185,51 @@ def compare_speed(
         wanted = min(taken + _MORE_BLOCKS, most_blocks or blocks)
         if wanted <= taken or all(_is_settled(ratio) for ratio in ratios):
             return SpeedComparison(timings, ratios, taken)
+
+
+def pooled(comparisons: Sequence[SpeedComparison]) -> SpeedComparison:
+    """One comparison from several of the same arms, each taken with processes of its own.
+
+    Where a process' memory lies makes it faster or slower for all its life, and no block inside it shows that. So a
+    ratio has the wider one of two intervals: that over all blocks, and Student's over the processes, of which three or
+    more say something.
+
+    Raises:
+        ValueError: none, or comparisons of different arms.
+    """
+    if not comparisons or len({tuple(one.arms) for one in comparisons}) > 1:
+        raise ValueError(
+            f"expected one or more comparisons of the same arms, got {[list(one.arms) for one in comparisons]}"
+        )
+    if len(comparisons) == 1:
+        return comparisons[0]
+    baseline, *others = comparisons[0].arms
+    timings = {
+        name: _summarise(
+            [sample for one in comparisons for sample in one.arms[name].samples],
+            comparisons[0].arms[name].calls_per_sample,
+        )
+        for name in comparisons[0].arms
+    }
+    bootstrap = _bootstrap()
+    within = [_compare(name, baseline, timings, bootstrap) for name in others]
+    ratios = tuple(_wider(ratio, [one.ratios[at].ratio for one in comparisons]) for at, ratio in enumerate(within))
+    return SpeedComparison(timings, ratios, sum(one.blocks for one in comparisons))
+
+
+def _wider(ratio: SpeedRatio, of_processes: Sequence[float]) -> SpeedRatio:
+    """The ratio with its interval, or with that of the mean of these, whichever is wider."""
+    logs = np.log(of_processes)
+    if len(logs) < _FEWEST_PROCESSES or np.ptp(logs) == 0:
+        return ratio
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs)))
+    if 2 * reach <= math.log(ratio.high / ratio.low):
+        return ratio
+    middle = float(logs.mean())
+    low, high = math.exp(middle - reach), math.exp(middle + reach)
+    return SpeedRatio(ratio.arm, ratio.baseline, math.exp(middle), low, high, verdict(low, high))
 
 
 def _is_settled(ratio: SpeedRatio) -> bool:

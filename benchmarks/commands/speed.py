@@ -21,6 +21,8 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console, environment
     from model_spec.whole_files import write_whole
 
+    if options.record:
+        _refuse_busy_machine(environment.busy_share())
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with progress(options) as show:
         entry, text, code = STUDIES[options.study](options, show)
@@ -30,6 +32,18 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
+
+
+_BUSY = 0.15
+"""Share of the processors that others may use while a record is written."""
+
+
+def _refuse_busy_machine(share: float | None) -> None:
+    if share is not None and share > _BUSY:
+        raise ValueError(
+            f"other programs use {share:.0%} of this machine's processors, and a record of speed wants it idle "
+            f"(at most {_BUSY:.0%}): end them, or leave --record out"
+        )
 
 
 def _core(options: argparse.Namespace) -> str | None:
@@ -53,6 +67,7 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
         options.blocks or 15,
         show,
         lambda table: write_whole(options.output, json_text(table.to_dict())),
+        options.pairs,
     )
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)

@@ -114,17 +114,26 @@ MOST_TIMES = 8
 """Times as many blocks as asked for, at most, where a ratio is near 1."""
 
 
-def against_best(
-    arms: dict[str, ResidentArm], blocks: int, warmup_seconds: float = 0.3, until_settled: bool = True
-) -> SpeedComparison:
-    """Compare all arms with the faster one of TensorFlow's, which a first short look finds."""
+def with_best_rival(arms: dict[str, ResidentArm], best: str | None = None) -> dict[str, ResidentArm]:
+    """The arms with the best one of TensorFlow's alone, first: ``best``, or the one that a short look finds."""
     rivals = [name for name in arms if name.startswith(TENSORFLOW[0])]
-    if len(rivals) > 1:
+    if len(rivals) < 2:
+        return arms
+    if best is None:
         quick = compare_speed({name: arms[name] for name in rivals}, blocks=5, warmup_seconds=0.2)
         best = min(quick.arms, key=lambda name: quick.arms[name].median)
-        arms = {best: arms[best], **{name: arm for name, arm in arms.items() if name not in rivals}}
+    return {best: arms[best], **{name: arm for name, arm in arms.items() if name not in rivals}}
+
+
+def against_best(
+    arms: dict[str, ResidentArm],
+    blocks: int,
+    warmup_seconds: float = 0.3,
+    until_settled: bool = True,
+) -> SpeedComparison:
+    """Compare all arms with the best one of TensorFlow's, see :func:`with_best_rival`."""
     return compare_speed(
-        arms,
+        with_best_rival(arms),
         blocks=blocks,
         most_blocks=MOST_TIMES * blocks if until_settled else None,
         minimum_sample_seconds=SAMPLE_SECONDS,

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from benchmarks import environment
 from benchmarks.speed_studies import floors, peers
 from benchmarks.speed_studies.arms import NETWORKS, network_of
-from benchmarks.speed_studies.contestants import NUMPY, NUMPY_PROCESSES, Contestants, against_best, contestants
+from benchmarks.speed_studies.contestants import (
+    NUMPY,
+    NUMPY_PROCESSES,
+    Contestants,
+    against_best,
+    contestants,
+    with_best_rival,
+)
 from benchmarks.speed_studies.worker_process import ResidentArm
-from benchmarks.timing import SpeedComparison
+from benchmarks.timing import SpeedComparison, pooled
 from bridge.progress import Show, silent
 from core_numpy.engine.runner import LEAST_SHARED_FLOPS
 from model_spec import Conv2D
@@ -40,7 +49,10 @@ class Cell:
         batch: examples a call, or a batch of the epoch.
         threads: of each side.
         floor: seconds a call below which nobody gets on this machine.
-        comparison: all samples; the first arm is the faster of TensorFlow's.
+        comparison: all samples; the first arm is the best of TensorFlow's.
+        cores: processor seconds of each arm's process over seconds, how many cores it kept busy; worker processes of
+            NumPy's not counted.
+        processes: pairs of fresh processes that the samples come from.
     """
 
     network: str
@@ -49,19 +61,30 @@ class Cell:
     threads: int
     floor: float
     comparison: SpeedComparison
+    cores: dict[str, float]
+    processes: int = 1
+
+    @classmethod
+    def pooled(cls, cells: Sequence[Cell]) -> Cell:
+        """One cell from the same one measured with several pairs of processes."""
+        first = cells[0]
+        cores = {name: float(np.median([cell.cores[name] for cell in cells])) for name in first.cores}
+        return replace(first, comparison=pooled([cell.comparison for cell in cells]), cores=cores, processes=len(cells))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
-        entry = {name: getattr(self, name) for name in ("network", "phase", "batch", "threads", "floor")}
-        return {**entry, **self.comparison.to_dict()}
+        names = ("network", "phase", "batch", "threads", "floor", "cores", "processes")
+        return {**{name: getattr(self, name) for name in names}, **self.comparison.to_dict()}
 
     def lines(self) -> list[str]:
-        """A line an arm: milliseconds, how many times the floor, and how many times as fast as TensorFlow's best."""
-        lines = [f"{self.network}, {self.phase}, batch {self.batch}, {_threads(self.threads)}"]
+        """A line an arm: milliseconds, times the floor, cores kept busy, times as fast as TensorFlow's best."""
+        pairs = f", {self.processes} pairs of processes" if self.processes > 1 else ""
+        lines = [f"{self.network}, {self.phase}, batch {self.batch}, {_threads(self.threads)}{pairs}"]
         words = {ratio.arm: ratio.verdict for ratio in self.comparison.ratios}
         for name, arm in self.comparison.arms.items():
             line = (
-                f"  {name:<20}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
+                f"  {name:<24}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
+                f" {self.cores[name]:>4.1f}"
             )
             ratio = self.comparison.times_as_fast(name)
             if ratio:
@@ -83,6 +106,7 @@ class SpeedTable:
         machine: as ``environment.describe`` gives it.
         cores: BLAS kernels asked for, by NumPy's arms; None is NumPy's own choice.
         ceilings: of the machine, with the fastest kernels.
+        busy: the largest share of the processors that others used before a pair of processes was started, or None.
         interrupted: True where cells are missing.
     """
 
@@ -90,6 +114,7 @@ class SpeedTable:
     machine: dict[str, Any]
     cores: dict[str, str | None]
     ceilings: floors.Ceilings
+    busy: float | None = None
     interrupted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +123,7 @@ class SpeedTable:
             "machine": self.machine,
             "blas_cores": self.cores,
             "ceilings": {"flops": self.ceilings.flops, "bytes": self.ceilings.bytes},
+            "busy": self.busy,
             "cells": [cell.to_dict() for cell in self.cells],
         }
 
@@ -106,10 +132,12 @@ class SpeedTable:
         kernels = ", ".join(f"{name}: {core or 'its own choice'}" for name, core in self.cores.items())
         picked = ", ".join(sorted({str(library["core"]) for library in self.machine.get("blas", [])}))
         lines = [
-            "median +- MAD; times the floor; times as fast as TensorFlow's best compiled function [95 % interval]",
+            "median +- MAD; times the floor; cores busy; times as fast as TensorFlow's best compiled function [95 %]",
             f"BLAS kernels: {kernels} (by itself NumPy takes {picked}); TensorFlow's best of XLA and oneDNN on and off",
             f"ceilings: product {self.ceilings.flops / 1e9:.0f} GFLOP/s, copy {self.ceilings.bytes / 1e9:.1f} GB/s",
         ]
+        if self.busy is not None:
+            lines.append(f"other programs used up to {self.busy:.0%} of the processors before the processes started")
         return lines + [line for cell in self.cells for line in ["", *cell.lines()]]
 
 
@@ -123,6 +151,7 @@ def run(
     blocks: int = 15,
     show: Show = silent,
     keep: Callable[[SpeedTable], None] | None = None,
+    pairs: int = 1,
 ) -> SpeedTable:
     """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned.
 
@@ -133,9 +162,10 @@ def run(
         data: name of the data set the batches come from.
         blas_core: see ``contestants.blas_cores``.
         with_peers: also Keras' eager mode, scikit-learn, PyTorch and onnxruntime where installed, the textbooks' code.
-        blocks: A B B A blocks of each comparison.
+        blocks: A B B A blocks of each comparison; with one pair of processes more of them where a ratio is near 1.
         show: see :class:`bridge.progress.Show`.
         keep: called with the table so far after every cell: all of it takes an hour.
+        pairs: how many times all processes are started afresh and every cell is measured.
 
     Raises:
         ValueError: unknown networks or phases.
@@ -144,22 +174,51 @@ def run(
         unknown = sorted(set(wanted) - set(known))
         if unknown:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
-    with contestants(threads, blas_core) as who:
-        ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
-        table = SpeedTable([], environment.describe(), who.cores, ceilings)
-        try:
-            plan = list(_plan(networks, phases))
-            for number, (network, phase, batch) in enumerate(plan):
-                show(f"{network}, {phase}, batch {batch}", number, len(plan))
-                work = floors.work_of(network_of(network), training=phase != "inference")
-                floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
-                comparison = against_best(_arms(who, network, phase, batch, data, with_peers), blocks)
-                table.cells.append(Cell(network, phase, batch, threads, floor, comparison))
-                if keep:
-                    keep(table)
-        except KeyboardInterrupt:
-            table.interrupted = True
+    plan = list(_plan(networks, phases))
+    table: SpeedTable | None = None
+    found: dict[tuple[str, str, int], list[Cell]] = {cell: [] for cell in plan}
+    try:
+        for pair in range(pairs):
+            busy = environment.busy_share()
+            with contestants(threads, blas_core) as who:
+                if table is None:
+                    ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
+                    table = SpeedTable([], environment.describe(), who.cores, ceilings)
+                table.busy = busy if table.busy is None else max(busy or 0.0, table.busy)
+                for number, (cell, measured) in enumerate(found.items()):
+                    show("{}, {}, batch {}".format(*cell), pair * len(plan) + number, pairs * len(plan))
+                    best = next(iter(measured[0].comparison.arms)) if measured else None
+                    arms = with_best_rival(_arms(who, *cell, data, with_peers), best)
+                    measured.append(_measure(arms, cell, threads, table.ceilings, blocks, until_settled=pairs == 1))
+                    table.cells = [Cell.pooled(cells) for cells in found.values() if cells]
+                    if keep:
+                        keep(table)
+    except KeyboardInterrupt:
+        if table is None:
+            raise
+        table.interrupted = True
+    if table is None:
+        raise ValueError(f"pairs must be at least 1, got {pairs}")
     return table
+
+
+def _measure(
+    arms: dict[str, ResidentArm],
+    cell: tuple[str, str, int],
+    threads: int,
+    ceilings: floors.Ceilings,
+    blocks: int,
+    until_settled: bool,
+) -> Cell:
+    network, phase, batch = cell
+    work = floors.work_of(network_of(network), training=phase != "inference")
+    floor = ceilings.floor(work, EPOCH_ROWS if phase == "epoch" else batch)
+    comparison = against_best(arms, blocks, until_settled=until_settled)
+    cores = {}
+    for name, arm in arms.items():
+        timing = comparison.arms[name]
+        cores[name] = arm.cpu_seconds(timing.calls_per_sample) / (timing.median * timing.calls_per_sample)
+    return Cell(network, phase, batch, threads, floor, comparison, cores)
 
 
 def _plan(networks: Sequence[str], phases: Sequence[str]) -> Iterator[tuple[str, str, int]]:

@@ -96,6 +96,12 @@ class ResidentArm:
         time.sleep(self.process.settle_seconds)
         return float(seconds)
 
+    def cpu_seconds(self, calls: int) -> float:
+        """Processor seconds of all threads of the process for ``calls`` calls in a row."""
+        seconds = self.process.call(f"{__name__}:cpu_seconds_of", self.build, self.arguments, calls)
+        time.sleep(self.process.settle_seconds)
+        return float(seconds)
+
 
 @cache
 def _task(build: str, arguments: tuple[Any, ...]) -> Task:
@@ -121,6 +127,15 @@ def seconds_of(build: str, arguments: tuple[Any, ...], calls: int) -> float:
         return time.perf_counter() - start
     finally:
         gc.enable()
+
+
+def cpu_seconds_of(build: str, arguments: tuple[Any, ...], calls: int) -> float:
+    """Processor seconds of this process, all its threads together, for a task run some times."""
+    task = _task(build, arguments)
+    start = time.process_time()
+    for _ in range(calls):
+        task()
+    return time.process_time() - start
 
 
 def _call(function: str, arguments: tuple[Any, ...]) -> Any:

@@ -106,3 +106,15 @@ def test_no_git_is_no_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(environment, "_git", missing)
     assert environment.commit(tmp_path) is None
+
+
+def test_who_keeps_the_processors_busy(tmp_path, monkeypatch):
+    #        user nice system idle iowait irq softirq steal guest
+    before = "cpu  100 0 50 1000 10 0 0 0 7\ncpu0 1 2 3\n"
+    after = "cpu  130 0 60 1050 20 0 0 0 9\ncpu0 1 2 3\n"
+    texts = [before, after]
+    monkeypatch.setattr(environment, "_read_text", lambda path: texts.pop(0))
+    assert environment.busy_share(0) == 0.4
+    for nothing in ("", "cpu 1 2", "intr 1 2 3 4 5 6 7 8 9"):
+        texts = [nothing, nothing]
+        assert environment.busy_share(0) is None

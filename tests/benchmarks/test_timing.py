@@ -45,6 +45,41 @@ def test_planted_differences_are_found(seconds, verdict):
     assert ratio.high >= ratio.ratio * 0.98
 
 
+def pairs_of_processes(ratios, noise=0.01):
+    """A comparison a pair: the second arm takes so many times as long as the first."""
+    found = []
+    for seed, ratio in enumerate(ratios):
+        clock = HandClock()
+        arms = {"first": clock.arm(0.06, noise, 2 * seed), "second": clock.arm(0.06 * ratio, noise, 2 * seed + 1)}
+        found.append(compare(clock, arms))
+    return found
+
+
+def test_processes_that_differ_widen_the_interval():
+    alike = timing.pooled(pairs_of_processes([1.2] * 5)).ratios[0]
+    apart = timing.pooled(pairs_of_processes([1.0, 1.4, 1.1, 1.3, 1.2])).ratios[0]
+    assert 1.18 < alike.low < alike.high < 1.22
+    assert (alike.verdict, apart.verdict) == ("slower", "slower")
+    # Student's interval of five: 2.78 standard errors
+    logs = np.log([1.0, 1.4, 1.1, 1.3, 1.2])
+    reach = 2.776 * logs.std(ddof=1) / np.sqrt(5)
+    assert apart.low == pytest.approx(np.exp(logs.mean() - reach), rel=0.01)
+    assert apart.high == pytest.approx(np.exp(logs.mean() + reach), rel=0.01)
+
+
+def test_what_is_pooled():
+    one, other = pairs_of_processes([1.1, 1.3])
+    both = timing.pooled([one, other])
+    assert both.blocks == one.blocks + other.blocks
+    assert both.arms["second"].samples == one.arms["second"].samples + other.arms["second"].samples
+    assert timing.pooled([one]) is one
+    clock = HandClock()
+    with pytest.raises(ValueError, match=r"the same arms, got \[\['first', 'second'\], \['third'\]\]"):
+        timing.pooled([one, compare(clock, {"third": clock.arm(0.1)})])
+    with pytest.raises(ValueError, match="one or more"):
+        timing.pooled([])
+
+
 def test_equal_arms_are_never_called_different():
     verdicts = []
     for seed in range(10):

@@ -1,6 +1,7 @@
 """The speed table: ratios, floors, changes against an earlier run, and the command around it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ def test_the_command_measures_and_compares_with_an_earlier_run(tmp_path, monkeyp
     monkeypatch.setattr("benchmarks.speed_studies.worker_process.SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(table, "INFERENCE_BATCHES", (1,))
     monkeypatch.setattr(contestants, "MOST_TIMES", 1)
+    monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.02)
     network = "784-16 sigmoid-10"
     # A run in which NumPy was a thousand times as fast
     cell = {"network": network, "phase": "inference", "batch": 1, "threads": 1}
@@ -31,6 +33,9 @@ def test_the_command_measures_and_compares_with_an_earlier_run(tmp_path, monkeyp
     assert "Written by `crosscheck speed" in paths["record"].read_text()
 
 
+BOTH = ("tf.function", "NumPy")
+
+
 def comparison():
     def clock(state=[0.0]):  # noqa: B006 - a clock that counts its calls
         state[0] += 0.1
@@ -41,7 +46,7 @@ def comparison():
 
 def some_table():
     ceilings = floors.Ceilings(1e9, 1e9)
-    cell = table.Cell("cnn", "train", 8, 2, 0.01, comparison())
+    cell = table.Cell("cnn", "train", 8, 2, 0.01, comparison(), {"tf.function": 1.0, "NumPy": 1.9})
     return table.SpeedTable([cell], {"blas": [{"core": "SkylakeX"}]}, {"NumPy": None}, ceilings)
 
 
@@ -51,6 +56,22 @@ def test_the_table_shows_times_as_fast_and_is_json():
     assert "1.00 [1.00, 1.00] no demonstrable difference" in text
     assert "10.0 x" in text
     assert json.loads(json.dumps(some_table().to_dict()))["cells"][0]["network"] == "cnn"
+
+
+def test_pairs_of_processes_make_one_cell():
+    one, other = some_table().cells[0], replace(some_table().cells[0], cores={"tf.function": 2.0, "NumPy": 1.9})
+    cell = table.Cell.pooled([one, one, other])
+    assert cell.processes == 3
+    assert cell.cores == {"tf.function": 1.0, "NumPy": 1.9}
+    assert len(cell.comparison.arms["NumPy"].samples) == 3 * len(one.comparison.arms["NumPy"].samples)
+    assert "2 threads, 3 pairs of processes" in cell.lines()[0]
+
+
+def test_a_record_wants_an_idle_machine(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.4)
+    assert main(["speed", "lenet", "--record", str(tmp_path / "speed.md"), "--output", str(tmp_path / "s.json")]) == 2
+    assert "other programs use 40% of this machine's processors" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_changes_against_an_earlier_run(tmp_path):
@@ -78,12 +99,14 @@ def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
     """The second cell is interrupted; the first one is kept, on disk too."""
     answers = [comparison()]
 
-    def measure(*given):
+    def measure(*given, **options):
         if not answers:
             raise KeyboardInterrupt
         return answers.pop()
 
     monkeypatch.setattr(table, "against_best", measure)
+    monkeypatch.setattr(table, "with_best_rival", lambda arms, best: {name: arms[name] for name in BOTH})
+    monkeypatch.setattr(table.ResidentArm, "cpu_seconds", lambda arm, calls: 0.1)
     monkeypatch.setattr(table.floors, "measure", lambda: (1e9, 1e9))
     path = tmp_path / "speed.json"
     network = "784-16 sigmoid-10"
