@@ -9,7 +9,8 @@ import numpy as np
 
 from bridge.conversion.drawn_inputs import SAMPLES, draw_for, unmoved_layers
 from bridge.conversion.repeatable import Repeatable
-from bridge.judge.bounds import Expected, value_name
+from bridge.judge.bounds import Expected, RoundingModel, value_name
+from bridge.judge.layers.convolution_by_tiles import goes_by_tiles
 from bridge.judge.tensor import BUG, DIVERGED, EXACT, ROUNDING, TIE, VACUOUS, Place, Row, bound, judge
 from bridge.judge.truth import truth_of
 from core_numpy import NumpyModel
@@ -235,7 +236,7 @@ class _Comparison:
     def compare(self, part: slice) -> None:
         """Judge one slice."""
         x, dtype = self.x[part], self.ours.dtype
-        truth = truth_of(self.ours, check_inputs(x, self.ours.spec, dtype), training=False)
+        truth = self._truth(x)
         place = Place(dtype, "inference", "eager", "forward")
         mine, others = self.ours.activations(x, preactivations=True), self.theirs.activations(x)
         expected = truth.forward()
@@ -248,8 +249,14 @@ class _Comparison:
         spec = self.ours.spec
         folded, other = (row_of_outputs(side.predict(x), spec) for side in (self.predicting, self.theirs))
         output, place = expected[value_name(last)], replace(place, path="graph")
+        if goes_by_tiles(self.ours.network):
+            # What predicts is the fast tier, which rounds more than the layers that were judged above
+            output = list(self._truth(x, by_tiles=True).forward().values())[-1]
         self._judge(folded, other, output, place, PREDICTION, last.name, part)
         self.repeatable.keep_outputs(other, output, part, dtype)
+
+    def _truth(self, x: Array, by_tiles: bool = False) -> RoundingModel:
+        return truth_of(self.ours, check_inputs(x, self.ours.spec, self.ours.dtype), training=False, by_tiles=by_tiles)
 
     def _judge(
         self, mine: Array, other: Array, expected: Expected, place: Place, tensor: str, layer: str, part: slice

@@ -285,7 +285,7 @@ def _block(
             pooled = _pooled_rows(layer, follows, source)
             height, width, channels, _ = source.y.shape
             tile = tile_for(layer.windows(np.empty((1, height, width, 0))), channels, layer.spec.filters)
-            if tile is None or not context.training:
+            if tile is None:
                 return Convolution(layer, source, context, pooled)
             return WinogradConvolution(layer, source, context, tile, pooled)
         case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:

@@ -1,4 +1,4 @@
-"""Convolution whose backward takes two thirds or half of the products: Winograd's tiles along the width.
+"""Convolution with two thirds or half of the products: Winograd's tiles along the width.
 
 F(m, 3) gives m neighbouring outputs y of a filter g of three taps, on m + 2 inputs d, by m + 2 products instead of 3 m:
 
@@ -8,8 +8,9 @@ F(m, 3) gives m neighbouring outputs y of a filter g of three taps, on m + 2 inp
 which is linear in d and in g.) Only the width goes by tiles; the rows of the kernel and the channels stay one sum, so
 that each point of a tile is one matrix product of a useful size.
 
-Forward stays direct. A tile leaves rounding noise where the direct sum is an exact zero, and in front of a relu or a
-max pooling that noise would open units and pick cells. Backward is linear: noise stays noise there.
+Inference and backward go by tiles; the forward pass of training stays direct. A tile leaves rounding noise where the
+direct sum is an exact zero, and in front of a relu or a max pooling that noise would open units and pick cells, which
+backward then follows. In inference, and in backward, which is linear, noise stays noise.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from core_numpy.contract import Array, Layer
+from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.convolution import Convolution, Strip
 from core_numpy.engine.layout import empty, zeros
@@ -84,9 +85,9 @@ FILTERS_OF_2 = 32
 
 
 def tile_for(windows: Windows, channels: int, filters: int) -> Tile | None:
-    """The tile that a convolution's backward goes by, or None where the direct one is as fast.
+    """The tile that a convolution goes by, or None where the direct one is as fast.
 
-    It depends on the shapes alone, so that a network's gradients have the same bits on every processor of a kind.
+    It depends on the shapes alone, so that a network gives the same bits on every processor of a kind.
     """
     plain = windows.strides == (1, 1) and windows.dilation == (1, 1) and windows.window[1] == TAPS
     if not plain or min(channels, filters) < LEAST_CHANNELS:
@@ -98,7 +99,7 @@ def tile_for(windows: Windows, channels: int, filters: int) -> Tile | None:
 
 
 class WinogradConvolution(Convolution):
-    """y = sum(x k) + bias, computed directly; dx and dk by tiles along the width."""
+    """y = sum(x k) + bias by tiles along the width: y itself in inference, dx and dk in training."""
 
     def __init__(
         self, layer: Layer, source: Block, context: BuildContext, tile: Tile, rows_per_output_row: int = 1
@@ -106,14 +107,30 @@ class WinogradConvolution(Convolution):
         self.tile = tile
         super().__init__(layer, source, context, rows_per_output_row)
 
-    def _build_backward(self, most: int) -> None:
+    def _build_panel(self, source: Block, most: int) -> None:
+        self._build_image_points(source.whole)
+        if self.context.training:
+            super()._build_panel(source, most)
+            return
         tall, _, channels, filters = self.kernel_shape
+        points = self.tile.points
+        self.kernel_points = empty((points, filters, tall * channels), self.context.dtype)
+        self.sums = empty((most, self.tiles, points, filters, self.context.examples), self.context.dtype)
+        self.y_tiles = self._in_tiles(self.y)
+
+    def _in_tiles(self, image: Array) -> Array:
+        """A view of images that begin where the tiles do: (h, w, c, n) -> (h, tiles, outputs, c * n)."""
+        step, outputs = image.strides, self.tile.outputs
+        shape = (image.shape[0], self.tiles, outputs, image.shape[2] * image.shape[3])
+        return as_strided(image, shape, (step[0], outputs * step[1], step[1], step[3]))
+
+    def _build_image_points(self, whole: Array) -> None:
+        tall, _, channels, _ = self.kernel_shape
         examples, dtype, points = self.context.examples, self.context.dtype, self.tile.points
         tiles = self.tiles = self.columns // self.tile.outputs
         self.image_transform = self.tile.image.astype(dtype)
         self.output_transform = self.tile.output.astype(dtype)
         used = self.strips[-1].stop
-        whole = self.source.whole  # type: ignore[union-attr]
         step = whole.strides
         # (h, tiles, points, c * n): neighbouring tiles share two columns of the image
         self.image_tiles = as_strided(
@@ -129,6 +146,11 @@ class WinogradConvolution(Convolution):
         self.windows_of_image = as_strided(
             image, (used, tiles, points, tall * channels, examples), (step[2], step[0], step[1], step[3], step[4])
         )
+
+    def _build_backward(self, most: int) -> None:
+        tall, _, channels, filters = self.kernel_shape
+        examples, dtype, points, tiles = self.context.examples, self.context.dtype, self.tile.points, self.tiles
+        used = self.strips[-1].stop
         # A dy of all rows, rows of zeros before and behind them: (tiles, points, h + 2 (kernel h - 1), filters, n)
         gradient = zeros((tiles, points, used + 2 * (tall - 1), filters, examples), dtype)
         step = gradient.strides
@@ -139,7 +161,7 @@ class WinogradConvolution(Convolution):
         self.windows_of_gradient = as_strided(
             gradient,
             (tiles, points, used + tall - 1, tall * filters, examples),
-            (step[0], step[1], step[2], step[3], step[4]),
+            step,
         )
         self.turned = empty((most, tiles, points, examples, filters), dtype)
         self.products = empty((most, tiles, points, tall * channels, filters), dtype)
@@ -161,8 +183,44 @@ class WinogradConvolution(Convolution):
         (top, _), (left, _) = self.windows.padding_cells
         height, width = self.windows.image
         self.dx = self.dwhole[top : top + height, left : left + width]
+        self.dwhole_tiles = self._in_tiles(self.dwhole)
         self._pack_back()
         return self.dwhole
+
+    def begin(self, params: Variables, state: Variables) -> None:
+        if self.context.training:
+            super().begin(params, state)
+            return
+        # (points, kernel w) (kernel h, kernel w, c, filters) -> (points, kernel h, c, filters)
+        kernel = np.tensordot(self.tile.kernel, params["kernel"], axes=(1, 1))
+        # -> (points, filters, kernel h * c)
+        self.kernel_points[...] = kernel.transpose(0, 3, 1, 2).reshape(self.kernel_points.shape)
+        self.bias = params["bias"][:, None] if self.has_bias else None
+
+    def forward(self) -> None:
+        if self.context.training:
+            super().forward()
+            return
+        for strip in self.strips:
+            self._transform_image(strip)
+            sums = self.sums[: strip.count]
+            # (points, filters, k) @ (strip, tiles, points, k, n) -> (strip, tiles, points, filters, n)
+            np.matmul(self.kernel_points, self.windows_of_image[strip.start : strip.stop], out=sums)
+            if self.bias is not None:
+                # What stands at the point 1 is added to all outputs of the tile
+                sums[:, :, 1] += self.bias
+            out = self.y_tiles[: strip.count] if self.feeds_pooling else self.y_tiles[strip.start : strip.stop]
+            # (outputs, points) @ (strip, tiles, points, filters * n) -> (strip, tiles, outputs, filters * n)
+            np.matmul(self.output_transform.T, sums.reshape(*sums.shape[:3], -1), out=out)
+            for epilogue in self.epilogues:
+                epilogue.forward_strip(strip)
+
+    def _transform_image(self, strip: Strip) -> None:
+        """B' d of the rows that the strip sees; the strip before has left those that both see."""
+        tall = self.kernel_shape[0]
+        new = slice(strip.start + tall - 1 if strip.start else 0, strip.stop + tall - 1)
+        # (points, points) @ (rows, tiles, points, c * n)
+        np.matmul(self.image_transform, self.image_tiles[new], out=self.image_points[new])
 
     def _clear_gradients(self) -> None:
         self.dpoints[...] = 0
@@ -188,10 +246,8 @@ class WinogradConvolution(Convolution):
 
     def _add_kernel_gradient(self, strip: Strip, dy: Array) -> None:
         """dkernel's points += sum over positions of (B' d) (A dy)'."""
-        count, tall = strip.count, self.kernel_shape[0]
-        # The strip before has left the rows that both see
-        new = slice(strip.start + tall - 1 if strip.start else 0, strip.stop + tall - 1)
-        np.matmul(self.image_transform, self.image_tiles[new], out=self.image_points[new])
+        count = strip.count
+        self._transform_image(strip)
         turned, products = self.turned[:count], self.products[:count]
         # (strip, tiles, points, filters, n) -> (strip, tiles, points, n, filters)
         np.copyto(turned, self.gradient_points[strip.start : strip.stop].swapaxes(-1, -2))
@@ -217,14 +273,12 @@ class WinogradConvolution(Convolution):
         by_rows = dimage.reshape(self.tiles, points, count, channels * examples).transpose(2, 0, 1, 3)
         # (points, points) @ (rows, tiles, points, c * n)
         np.matmul(self.image_transform.T, by_rows, out=dtiles)
-        rows = dwhole[strip.start : stop]
-        last = self.columns
-        # (rows, out w, c, n) -> (rows, tiles, outputs, c * n)
-        inside = rows[:, :last].reshape(count, self.tiles, outputs, channels * examples)
+        # (rows, tiles, outputs, c * n)
+        inside = self.dwhole_tiles[strip.start : stop]
         np.copyto(inside, dtiles[:, :, :outputs])
         # The two columns that a tile shares with the next
         inside[:, 1:, : TAPS - 1] += dtiles[:, :-1, outputs:]
-        rows[:, last:] = dtiles[:, -1, outputs:].reshape(count, TAPS - 1, channels, examples)
+        dwhole[strip.start : stop, self.columns :] = dtiles[:, -1, outputs:].reshape(count, -1, channels, examples)
 
     def gradients(self) -> dict[str, Array]:
         # (points, kernel w), (points, kernel h, c, filters) -> (kernel w, kernel h, c, filters)

@@ -6,8 +6,9 @@ import pytest
 import bridge
 import model_spec as ms
 from bridge.judge.bounds import RoundingModel
+from bridge.judge.layers.convolution_by_tiles import goes_by_tiles
 from bridge.judge.rounding import SAFETY
-from bridge.judge.truth import as_float64
+from bridge.judge.truth import as_float64, truth_of
 from core_numpy import NumpyModel
 from core_numpy.engine import winograd
 from core_numpy.network import Network
@@ -62,6 +63,38 @@ def test_what_tiles_leave_is_within_the_bound(spec, dtype, sparse):
 def test_the_bound_of_direct_gradients_does_not_hold_it():
     spec = CONVOLUTIONS["F(4, 3)"]
     assert errors(spec, *inputs(spec, 0, sparse=True), by_tiles=False)["x"] > 1
+
+
+def prediction_error(spec, x, by_tiles, dtype="float32"):
+    """Largest error over bound of what the fast tier predicts."""
+    model = NumpyModel(spec, 1, dtype, engine="fast")
+    model.set_weights(bridge.random_weights(spec, 2))
+    x = x.astype(dtype)
+    expected = truth_of(model, x, training=False, by_tiles=by_tiles).forward()["conv"]
+    return float((np.abs(model.predict(x) - expected.value) / (SAFETY * np.sqrt(expected.variance))).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spec", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_predictions_are_within_the_bound(spec, dtype):
+    sparse = np.zeros((40, *spec.input_shape))
+    sparse[:, :, ::5] = np.random.default_rng(0).normal(size=sparse[:, :, ::5].shape)
+    found = [prediction_error(spec, inputs(spec, seed, False)[0], True, dtype) for seed in range(3)]
+    assert 0.02 < max(found) <= 1
+    assert prediction_error(spec, sparse, True, dtype) <= 1
+
+
+def test_the_bound_of_direct_predictions_does_not_hold_them():
+    spec = CONVOLUTIONS["F(4, 3)"]
+    sparse = np.zeros((40, *spec.input_shape))
+    sparse[:, :, ::7] = np.random.default_rng(0).normal(size=sparse[:, :, ::7].shape)
+    assert prediction_error(spec, sparse, by_tiles=False) > 1
+    assert prediction_error(spec, sparse, by_tiles=True) <= 1
+
+
+def test_which_networks_go_by_tiles():
+    assert goes_by_tiles(Network.of(CONVOLUTIONS["F(4, 3)"]))
+    assert not goes_by_tiles(Network.of(ms.zoo.cnn()))
 
 
 def test_a_comparison_on_the_fast_path_knows_the_tiles():

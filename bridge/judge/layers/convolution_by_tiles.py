@@ -1,7 +1,7 @@
-"""Rounding in a convolution's backward by Winograd's tiles, which adds and subtracts whole tiles before it multiplies.
+"""Rounding in a convolution by Winograd's tiles, which adds and subtracts whole tiles before it multiplies.
 
-Forward, and backward on Keras' side, are direct; :class:`TiledRule` adds to the error of the direct gradients what the
-tiles of ``core_numpy.engine.winograd`` collect, step by step of its three formulas.
+:class:`TiledRule` adds to the error of the direct convolution what the tiles of ``core_numpy.engine.winograd`` collect,
+step by step of its three formulas. Its forward pass goes by tiles in inference alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from bridge.judge.layers.linear import Repeats, greater, partial_products
 from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
 from core_numpy.engine.winograd import TAPS, Tile, tile_for
+from core_numpy.layers.build import Step
 from core_numpy.layers.conv2d import Conv2D
+from core_numpy.network import Network
 
 
 class Rounded(NamedTuple):
@@ -27,13 +29,16 @@ class Rounded(NamedTuple):
 
 
 class TiledRule(InGroupsRule):
-    """y = sum(x k) + bias over windows; the judged gradients may have been computed by tiles along the width."""
+    """y = sum(x k) + bias over windows; what is judged may have been computed by tiles along the width."""
+
+    def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
+        variance = super().forward(rounding, trace)
+        tile = None if trace.context.training else _tile(rounding, trace)
+        return variance if tile is None else variance + _output_error(rounding, tile, trace)
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         error = super().backward(rounding, trace, cotangent, dx)
-        if not (rounding.by_tiles and isinstance(trace.layer, Conv2D)):
-            return error
-        tile = tile_for(trace.layer.windows(trace.x), *trace.params["kernel"].shape[2:])
+        tile = _tile(rounding, trace)
         if tile is None:
             return error
         gradient = _points(rounding, tile.output, _by_tiles(cotangent.value, tile.outputs, tile.outputs))
@@ -41,6 +46,27 @@ class TiledRule(InGroupsRule):
         parameters = {**error.parameter_variances, "kernel": error.parameter_variances["kernel"] + of_kernel}
         of_input = error.variance + _input_error(rounding, tile, trace, gradient, dx)
         return replace(error, variance=of_input, parameter_variances=parameters)
+
+
+def goes_by_tiles(network: Network) -> bool:
+    """Whether the fast tier computes a layer of the network by tiles."""
+    shapes = network.spec.input_shapes
+    return any(
+        isinstance(step.layer, Conv2D)
+        and tile_for(step.layer.windows(np.empty((1, *shapes[step.index]))), shapes[step.index][-1], _filters(step))
+        for step in network.steps
+    )
+
+
+def _filters(step: Step) -> int:
+    return int(step.layer.spec.filters)  # type: ignore[attr-defined]
+
+
+def _tile(rounding: Rounding, trace: LayerTrace) -> Tile | None:
+    """The tile that the layer may have been computed by."""
+    if not (rounding.by_tiles and isinstance(trace.layer, Conv2D)):
+        return None
+    return tile_for(trace.layer.windows(trace.x), *trace.params["kernel"].shape[2:])
 
 
 def _by_tiles(image: Array, step: int, width: int) -> Array:
@@ -60,6 +86,22 @@ def _combined(rounding: Rounding, matrix: Array, values: Rounded) -> Rounded:
     result, squared = matrix @ values.value, np.square(matrix)
     own = rounding.sum_of(2 * (squared @ np.square(values.value)), result, matrix.shape[1])
     return Rounded(result, squared @ values.variance + own)
+
+
+def _output_error(rounding: Rounding, tile: Tile, trace: LayerTrace) -> Array:
+    """Variance of A' [(G k) * (B' d)], (n, out h, out w, filters)."""
+    windows = trace.layer.windows(trace.x)  # type: ignore[attr-defined]
+    image = _points(rounding, tile.image, _by_tiles(windows.pad(trace.x), tile.outputs, tile.points))
+    # (kernel h, kernel w, c, filters) -> (kernel h, filters, kernel w, c) -> (kernel h, filters, points, c)
+    kernel = _points(rounding, tile.kernel, trace.params["kernel"].transpose(0, 3, 1, 2))
+    rows, tall = windows.output[0], windows.window[0]
+    parts = [
+        _products(Rounded(*(of[:, row : row + rows] for of in image)), Rounded(*(of[row] for of in kernel)))
+        for row in range(tall)
+    ]
+    points = _sum_of(rounding, parts, tall * trace.x.shape[-1])
+    # (n, out h, tiles, outputs, filters) -> (n, out h, out w, filters)
+    return _combined(rounding, tile.output.T, points).variance.reshape(trace.y.shape)
 
 
 def _kernel_error(rounding: Rounding, tile: Tile, trace: LayerTrace, gradient: Rounded) -> Array:
@@ -96,16 +138,13 @@ def _input_error(rounding: Rounding, tile: Tile, trace: LayerTrace, gradient: Ro
     kernel = _points(rounding, tile.kernel, trace.params["kernel"].swapaxes(1, 2))
     tall, channels, _, filters = kernel.value.shape
     examples, rows, tiles = gradient.value.shape[:3]
-    total = np.zeros((examples, rows + tall - 1, tiles, tile.points, channels))
-    carried, squares = np.zeros_like(total), np.zeros_like(total)
+    parts = []
     for row in range(tall):
-        seen = slice(row, row + rows)
-        # (n, h, tiles, points, filters) (c, points, filters) -> (n, h, tiles, points, c)
-        total[:, seen] += _product(gradient.value, kernel.value[row])
-        squares[:, seen] += _product(np.square(gradient.value), np.square(kernel.value[row]))
-        carried[:, seen] += _product(gradient.variance, np.square(kernel.value[row]))
-        carried[:, seen] += _product(np.square(gradient.value), kernel.variance[row])
-    points = Rounded(total, carried + rounding.sum_of(squares, total, tall * filters))
+        # Each row of the kernel's reaches other rows of the image: (n, h, tiles, points, c)
+        around = ((0, 0), (row, tall - 1 - row), (0, 0), (0, 0), (0, 0))
+        products = _products(gradient, Rounded(*(of[row] for of in kernel)))
+        parts.append(Products(*(np.pad(of, around) for of in products)))
+    points = _sum_of(rounding, parts, tall * filters)
     variance = _combined(rounding, tile.image.T, points).variance
     whole = np.zeros((examples, rows + tall - 1, windows.output[1] + TAPS - 1, channels))
     for at in range(tiles):
@@ -113,6 +152,31 @@ def _input_error(rounding: Rounding, tile: Tile, trace: LayerTrace, gradient: Ro
     return windows.crop(whole) + rounding.unit * np.square(dx)
 
 
-def _product(gradient: Array, kernel: Array) -> Array:
-    """Sum over the filters at each point: (n, h, tiles, points, filters), (c, points, filters) -> (..., points, c)."""
-    return np.einsum("nhtpf,cpf->nhtpc", gradient, kernel, optimize=True)
+class Products(NamedTuple):
+    """Sums of products at each point of each tile, of their squares, and the variance that the factors bring."""
+
+    total: Array
+    squares: Array
+    carried: Array
+
+
+def _products(tiles: Rounded, kernel: Rounded) -> Products:
+    """Sums over k: (n, h, tiles, points, k), (outputs, points, k) -> (n, h, tiles, points, outputs)."""
+
+    def product(one: Array, other: Array) -> Array:
+        # (points, n, h, tiles, k) @ (points, 1, 1, k, outputs) -> (points, n, h, tiles, outputs)
+        by_points = np.moveaxis(one, 3, 0) @ other.transpose(1, 2, 0)[:, None, None]
+        return np.moveaxis(by_points, 0, 3)
+
+    squared, kernel_squared = np.square(tiles.value), np.square(kernel.value)
+    return Products(
+        product(tiles.value, kernel.value),
+        product(squared, kernel_squared),
+        product(tiles.variance, kernel_squared) + product(squared, kernel.variance),
+    )
+
+
+def _sum_of(rounding: Rounding, parts: list[Products], length: int) -> Rounded:
+    """The parts added to sums of ``length`` products."""
+    total, squares, carried = (np.sum(of, axis=0) for of in zip(*parts, strict=True))
+    return Rounded(total, carried + rounding.sum_of(squares, total, length))

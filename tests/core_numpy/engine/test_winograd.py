@@ -6,7 +6,6 @@ import pytest
 import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine import winograd
-from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.network import Network
@@ -96,11 +95,27 @@ def test_ties_and_zeros_are_treated_as_by_the_reference(image):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max(), err_msg=name)
 
 
-def test_a_frozen_network_and_inference_are_direct():
-    spec = network((14, 14), 3, "valid", 2)
-    kinds = {type(block) for block in plan_of(spec, training=False).blocks}
-    assert Convolution in kinds
-    assert winograd.WinogradConvolution not in kinds
+@pytest.mark.parametrize("examples", [5, 37, 200])
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"act": "elu"}], ids=str)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_predictions_are_those_of_the_reference(layer, options, examples):
+    spec = network(*layer, **options)
+    assert any(isinstance(block, winograd.WinogradConvolution) for block in plan_of(spec, training=False).blocks)
+    x = np.random.default_rng(0).normal(size=(examples, *spec.input_shape))
+    weights = NumpyModel(spec, 1, "float64").weights
+    weights = {name: value + 0.1 * (name.endswith("bias")) for name, value in weights.items()}
+    ours, theirs = (
+        NumpyModel(spec, dtype="float64", engine=engine, weights=weights).predict(x) for engine in ("fast", "reference")
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
+
+
+def test_convolutions_behind_each_other_keep_their_borders():
+    same = [ms.Conv2D(16, 3, padding="same", activation="relu") for _ in range(3)]
+    spec = ms.ModelSpec("net", (8, 8, 16), (*same, ms.GlobalAveragePooling2D(), ms.Dense(3)))
+    x = np.random.default_rng(0).normal(size=(70, *spec.input_shape))
+    ours, theirs = (NumpyModel(spec, 1, "float64", engine=engine).predict(x) for engine in ("fast", "reference"))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
 
 
 def test_gradients_are_forgotten_between_batches():
