@@ -10,89 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import class_figures
-from benchmarks.tables import Table, as_html
+from benchmarks import class_figures, regression
+from benchmarks.regression import RegressionComparison
+from benchmarks.tables import Table
+from benchmarks.trained import SIGNIFICANCE, TrainedBackend, TrainedPair
 from bridge.progress import Show, silent
 from core_numpy import NumpyModel
-from model_spec import Callback, History, ModelSpec, TrainingSpec
+from model_spec import Callback, ModelSpec, TrainingSpec
 from model_spec.verdict import Verdict, combine
 
 Array = np.ndarray
 
-SIGNIFICANCE = 0.01
-"""Below this probability a difference of accuracies is not chance."""
-
 
 @dataclass(frozen=True)
-class TrainedBackend:
-    """One backend after training.
+class AccuracyComparison(TrainedPair):
+    """Two classifiers trained alike; ``p_value`` is that of the exact McNemar test.
 
     Attributes:
-        name: of the backend.
-        model: trained.
-        history: of the training.
-        test: {"loss": ..., "accuracy": ...} on the test set.
-        probabilities: its output on the test set (n, classes).
-    """
-
-    name: str
-    model: Any
-    history: History
-    test: dict[str, float]
-    probabilities: Array
-
-    def to_dict(self) -> dict[str, Any]:
-        """History and test figures as plain dicts, lists and numbers."""
-        return {"name": self.name, "history": self.history.to_dict(), "test": self.test}
-
-
-@dataclass(frozen=True)
-class AccuracyComparison:
-    """Two backends trained alike.
-
-    Attributes:
-        spec: the network.
-        training: the run.
-        backends: NumPy and Keras, trained.
-        labels: true classes of the test examples.
         only: how many test examples only the first, and only the second, got right.
-        p_value: of the exact McNemar test: the chance of so uneven a split if both were equally good.
         largest_probability_difference: over all test examples and classes.
     """
 
-    spec: ModelSpec
-    training: TrainingSpec
-    backends: tuple[TrainedBackend, TrainedBackend]
-    labels: Array
     only: tuple[int, int]
-    p_value: float
     largest_probability_difference: float
-
-    @property
-    def diverged(self) -> tuple[str, ...]:
-        """Names of the backends whose probabilities or loss are not finite."""
-        return tuple(
-            backend.name
-            for backend in self.backends
-            if not (np.isfinite(backend.probabilities).all() and np.isfinite(backend.test["loss"]))
-        )
-
-    @property
-    def verdict(self) -> Verdict:
-        """AGREE where the accuracies differ by no more than chance; BOTH DIVERGED where both backends did."""
-        if self.diverged:
-            return Verdict.BOTH_DIVERGED if len(self.diverged) == len(self.backends) else Verdict.DIFFER
-        return Verdict.AGREE if self.p_value >= SIGNIFICANCE else Verdict.DIFFER
-
-    @property
-    def agrees(self) -> bool:
-        """True where the verdict is AGREE."""
-        return self.verdict == Verdict.AGREE
-
-    @property
-    def difference(self) -> float:
-        """First accuracy minus second."""
-        return self.backends[0].test["accuracy"] - self.backends[1].test["accuracy"]
 
     @property
     def different_answers(self) -> list[dict[str, int]]:
@@ -130,35 +70,20 @@ class AccuracyComparison:
         for backend in self.backends:
             history = backend.history
             figures = [f"{backend.test['accuracy']:.4f}", f"{backend.test['loss']:.4f}", str(len(history.epoch))]
-            stop = "" if history.stopped_epoch is None else f"stopped early, best epoch {(history.best_epoch or 0) + 1}"
-            table.rows.append([backend.name, *figures, f"{history.seconds:.1f}", stop])
+            table.rows.append([backend.name, *figures, f"{history.seconds:.1f}", self._stop(history)])
         return table
 
-    def word(self) -> str:
-        """Whether the accuracies differ by more than chance."""
-        if self.diverged:
-            return f"  {self.verdict}: {' and '.join(self.diverged)} left the finite numbers; lower the learning rate"
-        chance = "no more than chance" if self.agrees else "MORE than this test set explains"
-        return (
-            f"  difference {self.difference:+.4f}: right on one side only {self.only[0]} and {self.only[1]}, "
-            f"p = {self.p_value:.3g}, {chance}"
-        )
-
-    def _repr_html_(self) -> str:
-        return as_html([self.table(), self.word()])
+    def explanation(self) -> str:
+        """The counts of McNemar's test."""
+        return f"right on one side only {self.only[0]} and {self.only[1]}, "
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""
-        return {
-            "backends": [backend.to_dict() for backend in self.backends],
-            "difference": self.difference,
+        return super().to_dict() | {
             "only_one_right": list(self.only),
             "different_answers": self.different_answers,
             "confusion": self.confusion(),
             "class_figures": self.class_figures(),
-            "p_value": self.p_value,
-            "verdict": self.verdict,
-            "agrees": self.agrees,
             "largest_probability_difference": self.largest_probability_difference,
         }
 
@@ -182,14 +107,14 @@ def train_both(
     seed: int = 0,
     show: Show = silent,
     directory: Path | None = None,
-) -> AccuracyComparison:
+) -> TrainedPair:
     """Train a NumpyModel and a KerasModel from one seed (the same weights, batches and dropout masks).
 
     Args:
         spec: the network.
         training: how to train.
         train: (x, y); the validation part is split off as ``training`` says.
-        test: (x, y), labels as integer classes.
+        test: (x, y); y integer classes, or floats (n, targets) for a regression.
         seed: of both models.
         show: see :class:`bridge.progress.Show`.
         directory: where a checkpoint of each is kept after every epoch, and taken up where there is one.
@@ -206,20 +131,30 @@ def train_both(
         history = model.fit(*train, training, callbacks=[announce], verbose=0, checkpoint=kept, resume=kept is not None)
         trained.append(TrainedBackend(name, model, history, *figures_on(model, *test)))
     first, second = trained
+    if is_regression(test[1]):
+        chance = regression.p_value(test[1], first.probabilities, second.probabilities)
+        return RegressionComparison(spec, training, (first, second), test[1], chance)
     right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]
     only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p_value = float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
     difference = float(np.abs(first.probabilities - second.probabilities).max())
-    return AccuracyComparison(spec, training, (first, second), test[1], only, p_value, difference)
+    return AccuracyComparison(spec, training, (first, second), test[1], p_value, only, difference)
+
+
+def is_regression(y: Array) -> bool:
+    """True for targets that are values: classes are integers wherever data are read."""
+    return y.dtype.kind == "f"
 
 
 def figures_on(model: Any, x: Array, y: Array) -> tuple[dict[str, float], Array]:
-    """({"loss", "accuracy"}, output) of a model; also where its loss is one of values, which has no accuracy."""
+    """(figures, output) of a model: "loss" and "accuracy", also where its loss has none; of a regression see there."""
     output = model.predict(x)
+    if is_regression(y):
+        return {"loss": float(model.evaluate(x, y)["loss"]), **regression.figures(y, output)}, output
     return {"accuracy": float((output.argmax(axis=1) == y).mean())} | model.evaluate(x, y), output
 
 
-def paired_p_value(results: Sequence[AccuracyComparison]) -> float:
+def paired_p_value(results: Sequence[TrainedPair]) -> float:
     """The chance of differences as one-sided as these over several seeds, if both backends were equally good.
 
     Wilcoxon's signed-rank test; fewer than 8 seeds cannot bring it below 0.01.
@@ -230,13 +165,13 @@ def paired_p_value(results: Sequence[AccuracyComparison]) -> float:
     return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 
-def accuracy_verdict(results: Sequence[AccuracyComparison]) -> Verdict:
+def accuracy_verdict(results: Sequence[TrainedPair]) -> Verdict:
     """What :func:`agree` says of trainings that stayed finite; otherwise what became of those that did not."""
     found = [result.verdict for result in results if result.verdict != Verdict.AGREE and result.diverged]
     return combine(found or [Verdict.AGREE if agree(results) else Verdict.DIFFER])
 
 
-def agree(results: Sequence[AccuracyComparison]) -> bool:
+def agree(results: Sequence[TrainedPair]) -> bool:
     """True unless every seed's test set calls the same backend better, or the seeds together do.
 
     One seed cannot tell: McNemar's test knows how a test set scatters, but not how far two trainings of one network
@@ -247,11 +182,11 @@ def agree(results: Sequence[AccuracyComparison]) -> bool:
     return not everywhere and (len(results) == 1 or paired_p_value(results) >= SIGNIFICANCE)
 
 
-def spread(results: Sequence[AccuracyComparison]) -> dict[str, dict[str, float]]:
-    """{backend: mean, standard deviation, least and most of the test accuracies} over several seeds."""
+def spread(results: Sequence[TrainedPair]) -> dict[str, dict[str, float]]:
+    """{backend: mean, standard deviation, least and most of the test accuracies, or of R^2} over several seeds."""
     found = {}
     for side, backend in enumerate(results[0].backends):
-        values = np.array([result.backends[side].test["accuracy"] for result in results])
+        values = np.array([result.backends[side].test[results[0].score] for result in results])
         found[backend.name] = {
             "mean": float(values.mean()),
             "deviation": float(values.std(ddof=1)) if len(values) > 1 else 0.0,

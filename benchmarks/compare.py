@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 import bridge
-from benchmarks import datasets, environment
+from benchmarks import datasets, environment, regression
 from benchmarks.accuracy import (
-    AccuracyComparison,
     accuracy_verdict,
     blas_threads,
+    is_regression,
     paired_p_value,
     spread,
     train_both,
@@ -22,10 +22,11 @@ from benchmarks.inspection import Inspection, inspect_models
 from benchmarks.speed import SpeedReport, measure
 from benchmarks.speed_studies import start
 from benchmarks.tables import as_html
+from benchmarks.trained import TrainedPair
 from bridge import ParityReport, TrainingParityReport
 from bridge.progress import Show, silent
 from model_spec import EarlyStopping, ModelSpec, TrainingSpec, to_dict, to_json, zoo
-from model_spec.experiment import Experiment, load_experiment
+from model_spec.experiment import Experiment, load_experiment, with_table
 from model_spec.validation import positive_integer
 from model_spec.verdict import Verdict, combine
 from model_spec.zoo_extended import CLASSIFIERS
@@ -47,7 +48,7 @@ class Data:
 
     Attributes:
         name: as it was asked for.
-        train, test: inputs and integer classes.
+        train, test: inputs and integer classes, or the values of a regression (n, targets) as floats.
         notes: what was done to the rows, and what looks wrong with them.
         class_names: what the classes 0, 1, ... are called; empty where the data have such numbers.
     """
@@ -59,8 +60,15 @@ class Data:
     class_names: tuple[str, ...] = ()
 
     @property
+    def is_regression(self) -> bool:
+        """True where the targets are values, not classes."""
+        return is_regression(self.train[1])
+
+    @property
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; of a regression, number of values of an example."""
+        if self.is_regression:
+            return int(self.train[1].shape[1])
         return int(max(self.train[1].max(), self.test[1].max())) + 1
 
     @property
@@ -90,13 +98,13 @@ class Comparison:
     parity: ParityReport
     configuration: dict[str, Any]
     drift: list[TrainingParityReport] = field(default_factory=list)
-    accuracies: list[AccuracyComparison] = field(default_factory=list)
+    accuracies: list[TrainedPair] = field(default_factory=list)
     insides: Inspection | None = None
     speed: SpeedReport | None = None
     beginning: dict[str, Any] | None = None
 
     @property
-    def accuracy(self) -> AccuracyComparison | None:
+    def accuracy(self) -> TrainedPair | None:
         """That of the first seed."""
         return self.accuracies[0] if self.accuracies else None
 
@@ -125,15 +133,17 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers, with the machine it was found on."""
+        trained = self.accuracy
         return {
             "verdict": self.verdict,
             "spec": to_dict(self.spec),
             "configuration": self.configuration,
             "parity": self.parity.to_dict(),
             "drift": [report.to_dict() for report in self.drift],
-            "accuracy": None if self.accuracy is None else self.accuracy.to_dict(),
+            "accuracy": None if trained is None or self.data.is_regression else trained.to_dict(),
+            "regression": None if trained is None or not self.data.is_regression else trained.to_dict(),
             "seeds": [
-                {backend.name: backend.test["accuracy"] for backend in accuracy.backends}
+                {backend.name: backend.test[accuracy.score] for backend in accuracy.backends}
                 for accuracy in self.accuracies
             ],
             "p_value": self.p_value,
@@ -145,11 +155,17 @@ class Comparison:
         }
 
 
-def load_data(name: str, limit: int | None = None) -> Data:
-    """Load a data set by name or path; ``limit`` keeps the first rows of the training part."""
+def load_data(name: str, limit: int | None = None, as_values: bool = False) -> Data:
+    """Load a data set by name or path; ``limit`` keeps the first rows of the training part.
+
+    Args:
+        name: or path.
+        limit: training rows at most.
+        as_values: take numbers that could be classes for the values of a regression, in data of the user's own.
+    """
     if name in datasets.DATASETS:
         return Data(name, *datasets.examples(name, limit=limit))
-    own = datasets.load_own(name)
+    own = datasets.load_own(name, as_values)
     return Data(name, datasets.ready(own.train, limit), datasets.ready(own.test), own.notes, own.class_names)
 
 
@@ -172,6 +188,22 @@ def data_named(names: Sequence[str], data: str | None, limit: int | None) -> tup
 
 def _is_file(name: str) -> bool:
     return name.endswith((".toml", ".json"))
+
+
+def asks_for_values(names: Sequence[str], loss: Any) -> bool:
+    """True where a loss of values is asked for and every network is a file whose end is one value: a regression."""
+    if not names or not all(_is_file(name) for name in names):
+        return False
+    found = [load_experiment(name) for name in names]
+    return all(
+        is_run_on_values(each.spec, with_table(TrainingSpec(loss=loss), {} if loss else each.training))
+        for each in found
+    )
+
+
+def is_run_on_values(spec: ModelSpec, training: TrainingSpec) -> bool:
+    """True where a network with one output is trained with a loss of values."""
+    return spec.output_shape == (1,) and isinstance(training.loss, regression.LOSSES)
 
 
 def find_models(names: list[str], data: Data) -> list[ModelSpec]:
@@ -202,10 +234,13 @@ def find_experiments(names: list[str], data: Data, extended: bool = False) -> li
                 f"model {spec.name!r} takes input {spec.input_shape}, data set {data.name!r} has {data.input_shape}; "
                 f"change input_shape in the model file or choose another --data"
             )
-        if spec.output_shape != (data.classes,):
+        if data.is_regression:
+            regression.check_end(spec, data.name, data.train[1])
+        elif spec.output_shape != (data.classes,):
             raise ValueError(
                 f"model {spec.name!r} gives output {spec.output_shape}, data set {data.name!r} has {data.classes} "
                 f"classes; end the network with Dense({data.classes})"
+                f"{', or take its numbers for values with --loss mse' if spec.output_shape == (1,) else ''}"
             )
     return found
 
@@ -215,6 +250,7 @@ def default_training(data: Data, epochs: int | None, batch_size: int | None, see
     small = len(data.train[0]) < 5000
     return TrainingSpec(
         optimizer="adam",
+        loss="mean_squared_error" if data.is_regression else None,
         batch_size=batch_size if batch_size is not None else (32 if small else 128),
         epochs=epochs if epochs is not None else (40 if small else 3),
         seed=seed,
@@ -253,7 +289,12 @@ def run(
     found: dict[str, Any] = {}
     with blas_threads(threads):
         parity = bridge.compare(
-            spec, x[:PARITY_ROWS], y[:PARITY_ROWS], seed=seed, prepare=None if fault is None else bridge.plant(fault)
+            spec,
+            x[:PARITY_ROWS],
+            y[:PARITY_ROWS],
+            seed=seed,
+            loss=training.loss if data.is_regression else None,
+            prepare=None if fault is None else bridge.plant(fault),
         )
         if fault is None:
             found["drift"] = []
@@ -261,7 +302,7 @@ def run(
                 show(f"{spec.name}: {drift_steps} steps in lock-step, {dtype}")
                 lock_step = training.replace(validation_split=0.0, early_stopping=None)
                 found["drift"].append(bridge.compare_training(spec, x, y, lock_step, drift_steps, seed, dtype))
-            trained: list[AccuracyComparison] = []
+            trained: list[TrainedPair] = []
             found["accuracies"] = trained
             for number in range(max(seeds, SEEDS_IN_DOUBT)):
                 if number < seeds or not trained[0].agrees:

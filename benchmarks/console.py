@@ -50,7 +50,11 @@ def comparison_parts(result: Comparison) -> list[str | Table]:
     for report in result.drift:
         parts += ["lock-step training", *(f"  {line}" for line in str(report).splitlines())]
     if result.accuracy is not None:
-        parts += ["accuracy", result.accuracy.table(), result.accuracy.word()]
+        parts += [
+            "regression" if result.data.is_regression else "accuracy",
+            result.accuracy.table(),
+            result.accuracy.word(),
+        ]
         if len(result.accuracies) > 1:
             differences = [one.difference for one in result.accuracies]
             parts.append(

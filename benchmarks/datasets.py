@@ -30,8 +30,9 @@ def load(
 
     Args:
         name: "digits" (images (n, 8, 8)), "mnist" or "fashion_mnist" (images (n, 28, 28)): uint8 images in 0..255,
-            uint8 labels. "class_data": float64 points (n, 2), int64 labels. "iris", "wine", "breast_cancer":
-            scikit-learn's tables. Or a path of the user's own data: ``.npz``, ``.npy``, a table, a folder of pictures.
+            uint8 labels. "class_data": float64 points (n, 2), int64 labels. "iris", "wine", "breast_cancer" and
+            "diabetes" (a regression): scikit-learn's tables. Or a path of
+            the user's own data: ``.npz``, ``.npy``, a table, a folder of pictures.
         path: for "mnist" and "fashion_mnist": a ``.npz`` file, or a directory holding ``<name>.npz`` or the four
             idx files (plain or ``.gz``). Without it, ``$CROSSCHECK_DATA``, Keras' cache (only read, never changed)
             and this program's cache are looked at, in this order.
@@ -54,7 +55,7 @@ def load(
     return own.train, own.test
 
 
-def load_own(name: str) -> own_data.OwnData:
+def load_own(name: str, as_values: bool = False) -> own_data.OwnData:
     """Data of the user's own or a table of scikit-learn's, with what was done to its rows.
 
     Raises:
@@ -66,7 +67,7 @@ def load_own(name: str) -> own_data.OwnData:
             f"unknown data set {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
             f"or give the path of {FORMS}"
         )
-    return own_data.read(name)
+    return own_data.read(name, as_values)
 
 
 def images(
@@ -123,7 +124,7 @@ def ready(
     """Inputs and labels as networks take them; see :func:`examples`."""
     x, y = (values[: None if rows is None else positive_integer(label, rows)] for values in part)
     clean = np.divide(x, 255, dtype=dtype) if x.dtype == np.uint8 else x.astype(dtype)
-    return clean[..., None] if x.ndim == 3 else clean, y.astype(np.int64)
+    return clean[..., None] if x.ndim == 3 else clean, y.astype(dtype if y.dtype.kind == "f" else np.int64)
 
 
 def class_data() -> Dataset:

@@ -62,7 +62,7 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch-size", type=_positive)
     command.add_argument("--optimizer", help="by name, such as sgd (default: adam, or what a network's file says)")
     command.add_argument("--learning-rate", type=float, help="of the optimizer (default: its own)")
-    command.add_argument("--loss", help="by name (default: cross-entropy)")
+    command.add_argument("--loss", help="by name (default: cross-entropy, of values to predict mean_squared_error)")
     command.add_argument("--output", type=_path, default=Path("runs"), help="directory of the reports (default: runs)")
 
 
@@ -141,7 +141,7 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch-size", type=_positive, help="default: 32")
     command.add_argument("--optimizer", help="by name (default: adam, or what a network's file says)")
     command.add_argument("--learning-rate", type=float, help="of the optimizer (default: its own)")
-    command.add_argument("--loss", help="by name (default: cross-entropy)")
+    command.add_argument("--loss", help="by name (default: cross-entropy, of values to predict mean_squared_error)")
     command.add_argument("--jobs", type=_positive, default=1, help="processes on this machine")
     command.add_argument("--dask", metavar="ADDRESS", help="tcp://host:port of a Dask scheduler whose workers do it")
     command.add_argument(

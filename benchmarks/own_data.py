@@ -27,7 +27,8 @@ class OwnData:
     """Rows for training and testing.
 
     Attributes:
-        train, test: inputs as they were stored, tables standardized, and int64 classes; one row an example.
+        train, test: inputs as they were stored, tables standardized, and int64 classes, or
+            the values of a regression (n, targets) as float64; one row an example.
         class_names: what the classes 0, 1, ... are called; empty where the file has such numbers.
         notes: what was done to the rows, and what looks wrong with them.
     """
@@ -38,8 +39,12 @@ class OwnData:
     notes: tuple[str, ...]
 
 
-def read(name: str) -> OwnData:
-    """Read a path or a table that comes with scikit-learn (iris, wine, breast_cancer).
+def read(name: str, as_values: bool = False) -> OwnData:
+    """Read a path or a table that comes with scikit-learn (iris, wine, breast_cancer, diabetes).
+
+    Args:
+        name: of the table, or the path.
+        as_values: take numbers that could be classes for the values of a regression.
 
     Raises:
         ValueError: nothing there, damage, or rows that no classifier can be trained on; by name.
@@ -52,16 +57,17 @@ def read(name: str) -> OwnData:
         _check(where, end, x, y)
     if len(parts) > 1:
         _check_alike(where, *parts)
-    labels, names, notes = _classes(where, [y for _, y in parts], rows)
+    targets = [y for _, y in parts]
+    is_regression = rows.has_values or all(as_values and y.dtype.kind in "uif" or has_fractions(y) for y in targets[:1])
+    labels, names, notes = _values(where, targets) if is_regression else _classes(where, targets, rows)
     notes = [*rows.notes, *notes]
     if rows.test is None:
         train, test = _held_out(where, parts[0][0], labels[0])
-        notes.append(
-            f"no test part: {len(test[1])} of {len(labels[0])} rows are held out for it, each class in its share"
-        )
+        share = "at random, always the same" if is_regression else "each class in its share"
+        notes.append(f"no test part: {len(test[1])} of {len(labels[0])} rows are held out for it, {share}")
     else:
         train, test = (parts[0][0], labels[0]), (parts[1][0], labels[1])
-        if is_grouped(train[1]):
+        if not is_regression and is_grouped(train[1]):
             order = mixed_classes(train[1])
             train = train[0][order], train[1][order]
             notes.append("the rows stand grouped by class: they were shuffled, each class in its share")
@@ -150,6 +156,37 @@ def _check_alike(where: str, train: tuple[Array, Array], test: tuple[Array, Arra
         raise ValueError(f"{where}: x_train and x_test must have one dtype, got {train[0].dtype}, {test[0].dtype}")
 
 
+def has_fractions(y: Array) -> bool:
+    """True for targets that no classes have: finite fractions, one or several an example.
+
+    >>> has_fractions(np.array([0.5, 1])), has_fractions(np.array([0.0, 1])), has_fractions(np.array([1, 7]))
+    (True, False, False)
+    """
+    return y.dtype.kind == "f" and y.ndim <= 2 and bool((y[np.isfinite(y)] % 1 != 0).any())
+
+
+def _values(where: str, parts: list[Array]) -> tuple[list[Array], tuple[str, ...], list[str]]:
+    """(values of each part (n, targets), no names, what was decided) of a regression."""
+    found = []
+    for y in parts:
+        if y.ndim > 2 or y.dtype.kind not in "uif":
+            raise ValueError(
+                f"{where}: values to predict must be numbers (n,) or (n, targets), got {y.dtype} {y.shape}"
+            )
+        if not np.isfinite(y).all():
+            raise ValueError(f"{where}: y holds {y[~np.isfinite(y)][0]}; leave out rows without a value")
+        found.append(y.astype(np.float64).reshape(len(y), -1))
+    if len({y.shape[1] for y in found}) > 1:
+        raise ValueError(
+            f"{where}: y_train and y_test must have as many values a row, got {found[0].shape[1]} and "
+            f"{found[1].shape[1]}"
+        )
+    low, high = float(found[0].min()), float(found[0].max())
+    if low == high:
+        raise ValueError(f"{where}: every value to predict is {low:g}; there is nothing to learn")
+    return found, (), [f"the targets are values in {low:g}..{high:g}, not classes: a regression"]
+
+
 def _classes(where: str, parts: list[Array], rows: OwnRows) -> tuple[list[Array], tuple[str, ...], list[str]]:
     """(labels of each part as 0, 1, ..., names of the classes, what was done)."""
     notes = []
@@ -164,8 +201,10 @@ def _classes(where: str, parts: list[Array], rows: OwnRows) -> tuple[list[Array]
     if any(y.ndim != 1 or y.dtype.kind not in "buifUS" for y in parts):
         raise ValueError(f"{where}: y is {parts[0].dtype} {parts[0].shape}; {_ASKS_FOR_CLASSES}")
     for y in parts:
-        if y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.floor(y))).all():
-            raise ValueError(f"{where}: y holds fractions, as for a regression; {_ASKS_FOR_CLASSES}")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError(f"{where}: y holds {y[~np.isfinite(y)][0]}; leave out rows without a label")
+        if has_fractions(y):
+            raise ValueError(f"{where}: y_test holds fractions, y_train does not; give both classes, or both values")
     known = np.unique(parts[0])
     if len(known) < 2:
         raise ValueError(f"{where}: all rows for training are of class {shown(known[0].item())}; give two classes")
@@ -185,13 +224,13 @@ def _classes(where: str, parts: list[Array], rows: OwnRows) -> tuple[list[Array]
 
 
 _ASKS_FOR_CLASSES = (
-    "labels must be whole numbers, words or one-hot rows; for a regression train from Python with "
-    'loss="mean_squared_error" (bridge.compare, bridge.compare_training)'
+    "labels must be whole numbers, words or one-hot rows; values with fractions are a regression, and whole numbers "
+    "are one with --loss mse and a network of your own that ends with Dense(1)"
 )
 
 
 def _held_out(where: str, x: Array, y: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    order = mixed_classes(y)
+    order = mixed_classes(y) if y.ndim == 1 else np.random.default_rng(0).permutation(len(y))
     cut = len(y) - max(round(TEST_SHARE * len(y)), 1)
     if cut < 1:
         raise ValueError(f"{where}: one row cannot be parted into training and testing; give more")

@@ -23,7 +23,7 @@ FORMS = (
 )
 """What a path may be, for errors and help."""
 
-BUNDLED = ("iris", "wine", "breast_cancer")
+BUNDLED = ("iris", "wine", "breast_cancer", "diabetes")
 """Tables that come with scikit-learn."""
 
 _LABELS = ("label", "labels", "class", "target", "y")
@@ -42,6 +42,7 @@ class OwnRows:
         notes: what was decided in reading them.
         is_table: True for columns in units of their own.
         class_names: names of the classes 0, 1, ..., where the labels are such numbers already.
+        has_values: True where the targets are known to be values, not classes.
     """
 
     train: tuple[Array, Array]
@@ -49,6 +50,7 @@ class OwnRows:
     notes: tuple[str, ...] = ()
     is_table: bool = False
     class_names: tuple[str, ...] = ()
+    has_values: bool = False
 
 
 def read_rows(name: str) -> OwnRows:
@@ -161,9 +163,8 @@ def _bundled(name: str) -> OwnRows:
     except ImportError:
         raise ImportError(f'data set "{name}" needs scikit-learn: pip install "crosscheck[data]"') from None
     bunch = getattr(datasets, f"load_{name}")()
-    return OwnRows(
-        (bunch.data, bunch.target), None, is_table=True, class_names=tuple(str(each) for each in bunch.target_names)
-    )
+    names = tuple(str(each) for each in bunch.get("target_names", ()))
+    return OwnRows((bunch.data, bunch.target), None, is_table=True, class_names=names, has_values=not names)
 
 
 def _folder(path: Path) -> OwnRows:

@@ -28,8 +28,9 @@ class Line:
         backend: "NumPy" or "Keras".
         parameters: how many.
         parity: the verdict of forward and backward.
-        accuracy: on the test set; with several seeds the mean.
-        low, high: 95 % interval of this accuracy, by the number of test examples (Wilson, 1927).
+        accuracy: on the test set, of a regression R^2; with several seeds the mean.
+        low, high: 95 % interval of this accuracy (None for R^2), by the number of test examples (Wilson, 1927).
+        rmse, mae: of a regression, first seed; else None.
         loss: on the test set, first seed.
         step_ms: of a training step, median; the faster of Keras' ways.
         predict_ms: of a prediction of 1,000 rows, the same.
@@ -43,8 +44,10 @@ class Line:
     parameters: int
     parity: str
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    rmse: float | None
+    mae: float | None
     loss: float
     step_ms: float
     predict_ms: float
@@ -63,9 +66,12 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
             continue
         examples = len(result.accuracy.labels)
         for side, backend in enumerate(result.accuracy.backends):
-            accuracies = [one.backends[side].test["accuracy"] for one in result.accuracies]
+            accuracies = [one.backends[side].test[one.score] for one in result.accuracies]
             accuracy = sum(accuracies) / len(accuracies)
-            interval = binomtest(round(accuracy * examples), examples).proportion_ci(CONFIDENCE, method="wilson")
+            low = high = None
+            if not result.data.is_regression:
+                interval = binomtest(round(accuracy * examples), examples).proportion_ci(CONFIDENCE, method="wilson")
+                low, high = float(interval.low), float(interval.high)
             step, predict = (_fastest(phase.arms, backend.name) for phase in result.speed.phases.values())
             found.append(
                 Line(
@@ -74,8 +80,10 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
                     parameters=result.spec.parameter_count,
                     parity=str(result.parity.verdict),
                     accuracy=accuracy,
-                    low=float(interval.low),
-                    high=float(interval.high),
+                    low=low,
+                    high=high,
+                    rmse=backend.test.get("rmse"),
+                    mae=backend.test.get("mae"),
                     loss=backend.test["loss"],
                     step_ms=step,
                     predict_ms=predict,
@@ -94,7 +102,8 @@ def _fastest(arms: dict[str, Any], backend: str) -> float:
 
 def table(lines: Sequence[Line]) -> Table:
     """A row a line, in 60 columns."""
-    found = Table(["network", "side", "parity", "accuracy", "step ms", "1000 ms", "MB"], title="side by side")
+    score = "R^2" if any(line.rmse is not None for line in lines) else "accuracy"
+    found = Table(["network", "side", "parity", score, "step ms", "1000 ms", "MB"], title="side by side")
     for line in lines:
         figures = [f"{line.accuracy:.4f}", f"{line.step_ms:.2f}", f"{line.predict_ms:.2f}", f"{line.memory_mb:.0f}"]
         found.rows.append([line.network, line.backend, line.parity, *figures])
@@ -111,12 +120,16 @@ def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | Non
     page = report.template("side_by_side.html").render(
         lines=lines,
         verdict=verdict,
+        is_regression=first.data.is_regression,
         is_agreement=verdict == Verdict.AGREE,
         data=first.data.name,
         test_rows=first.configuration["test_rows"],
         threads=first.configuration["threads"],
         picture=inline_svg(
-            accuracy_against_time([(f"{x.network}, {x.backend}", x.step_ms, x.accuracy) for x in lines])
+            accuracy_against_time(
+                [(f"{x.network}, {x.backend}", x.step_ms, x.accuracy) for x in lines],
+                score="R^2" if first.data.is_regression else "accuracy",
+            )
         ),
     )
     write_whole(folder / "side_by_side.json", json_text([asdict(line) for line in lines]))

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import datasets, own_data
+from benchmarks import datasets, own_data, regression
+from benchmarks.accuracy import is_regression
 from benchmarks.tables import Table, as_html
 from bridge.fuzzing.task_runner import Outcome, Task, run_tasks, source_version
 from bridge.progress import Show, silent
@@ -97,12 +98,13 @@ class SweepResult:
             if outcome.result is None:
                 continue
             place = arguments["name"], arguments["data"]
-            if "accuracy" in outcome.result:
-                groups.setdefault((*place, arguments["backend"]), []).append(float(outcome.result["accuracy"]))
+            score = outcome.result.get("accuracy", outcome.result.get("r2"))
+            if score is not None:
+                groups.setdefault((*place, arguments["backend"]), []).append(float(score))
             else:
                 verdicts.setdefault(place, []).append(outcome.result["verdict"])
         kept = sum(outcome.kept for outcome in self.outcomes)
-        table = Table(["network", "data", "side", "accuracy", "seeds"])
+        table = Table(["network", "data", "side", "accuracy or R^2", "seeds"])
         for (name, data, backend), values in groups.items():
             spread = f" +- {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
             table.rows.append([name, data, backend, f"{np.mean(values):.4f}{spread}", str(len(values))])
@@ -160,12 +162,17 @@ def cells_of(
     version = source_version()
     cells = []
     for name in data:
-        experiments = find_experiments(list(models), load_data(name, limit))
+        loaded = load_data(name, limit)
+        experiments = find_experiments(list(models), loaded)
         _refuse_repeated("networks", [experiment.spec.name for experiment in experiments])
         for spec, of_file, _ in experiments:
             held_out = VALIDATION_SPLIT if of_file.get("early_stopping") else 0.0
-            base = TrainingSpec(epochs=EPOCHS, validation_split=held_out)
-            checked = to_dict(with_table(with_table(base, of_file), training))
+            loss = "mean_squared_error" if loaded.is_regression else None
+            base = TrainingSpec(loss=loss, epochs=EPOCHS, validation_split=held_out)
+            asked = with_table(with_table(base, of_file), training)
+            if loaded.is_regression:
+                regression.check_loss(asked.loss, name)
+            checked = to_dict(asked)
             common = {"name": spec.name, "spec": to_json(spec), "data": name, "digest": _digest(name)}
             for seed in range(seeds):
                 for backend in backends:
@@ -261,7 +268,9 @@ def parity(name: str, spec: str, data: str, digest: str | None, seed: int) -> di
     (x, y), _ = datasets.examples(data, PARITY_ROWS)
     _refuse_other_data(data, digest)
     with _one_thread(True):
-        report = compare(model_from_json(spec), x, y, seed=seed)
+        report = compare(
+            model_from_json(spec), x, y, seed=seed, loss="mean_squared_error" if is_regression(y) else None
+        )
     worst = report.worst(report.rows, "error_over_bound")
     return {
         "verdict": report.verdict,

@@ -57,12 +57,17 @@ def prepare(options: argparse.Namespace) -> int:
     return threads
 
 
-def load_data(options: argparse.Namespace) -> Data:
-    """The data set of ``--data``, or of the networks' files; its notes are told on standard error."""
+def load_data(options: argparse.Namespace, as_values: bool | None = None) -> Data:
+    """The data set of ``--data``, or of the networks' files; its notes are told on standard error.
+
+    ``as_values``: take numbers for the values of a regression; None: where networks and loss ask for it.
+    """
     from benchmarks import compare
 
     options.data, options.limit = compare.data_named(options.models, options.data, options.limit)
-    data = compare.load_data(options.data, options.limit)
+    if as_values is None:
+        as_values = compare.asks_for_values(options.models, getattr(options, "loss", None))
+    data = compare.load_data(options.data, options.limit, as_values)
     for note in data.notes:
         print(f"note: {data.name}: {note}", file=sys.stderr)
     return data
@@ -74,11 +79,14 @@ OF_TRAINING = ("epochs", "batch_size", "optimizer", "learning_rate", "loss")
 
 def training_of(experiment: Experiment, data: Data, options: argparse.Namespace) -> TrainingSpec:
     """How to train a network: what suits the data, then what its file says, then what the command line says."""
-    from benchmarks import compare
+    from benchmarks import compare, regression
     from model_spec.experiment import with_table
 
     training = with_table(compare.default_training(data, None, None, options.seed), experiment.training)
-    return with_table(training, {name: getattr(options, name) for name in OF_TRAINING})
+    training = with_table(training, {name: getattr(options, name) for name in OF_TRAINING})
+    if data.is_regression:
+        regression.check_loss(training.loss, data.name)
+    return training
 
 
 def run_directory(parent: Path, name: str) -> Path:

@@ -15,6 +15,7 @@ from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
     from benchmarks.compare import Data
+    from benchmarks.tables import Table
 
 _IMAGES_OF_A_CLASS = 8
 _MOST_CLASSES_SHOWN = 20
@@ -35,20 +36,39 @@ def run(options: argparse.Namespace) -> int:
         [name, str(len(y)), " x ".join(map(str, x.shape[1:])), f"{x.min():.4g}", f"{x.max():.4g}"]
         for name, (x, y) in (("train", data.train), ("test", data.test))
     ]
-    counts = _counts(data)
+    counts = [] if data.is_regression else _counts(data)
     rows: list[Sequence[str]] = [
         [str(label), name, str(train), str(test)] for label, (name, train, test) in enumerate(counts)
     ]
     more = len(rows) - _MOST_CLASSES_SHOWN
     console.show(
         Table(["part", "rows", "shape of one", "least", "largest"], parts, printable(data.name)),
-        Table(["class", "name", "train", "test"], rows[:_MOST_CLASSES_SHOWN], "classes"),
+        _values(data)
+        if data.is_regression
+        else Table(["class", "name", "train", "test"], rows[:_MOST_CLASSES_SHOWN], "classes"),
         *([f"  ... and {more} more"] if more > 0 else []),
         *(f"note: {note}" for note in data.notes),
         *([f"picture: {options.picture}"] if options.picture else []),
-        f"next: crosscheck compare mlp --data {printable(data.name)}",
+        "next: crosscheck compare "
+        f"{'FILE.toml' if data.is_regression else 'mlp'} --data {printable(data.name)}"
+        f"{f', a network that ends with Dense({data.classes}): docs/own_data.md' if data.is_regression else ''}",
     )
     return AGREE
+
+
+def _values(data: Data) -> Table:
+    """The values to predict, a row a target."""
+    from benchmarks.tables import Table
+
+    y = data.train[1]
+    rows: list[Sequence[str]] = [
+        [str(at), *(f"{figure:.4g}" for figure in _of_values(y[:, at]))] for at in range(y.shape[1])
+    ]
+    return Table(["target", "least", "mean", "largest", "deviation"], rows[:_MOST_CLASSES_SHOWN], "values to predict")
+
+
+def _of_values(y: Any) -> tuple[float, float, float, float]:
+    return float(y.min()), float(y.mean()), float(y.max()), float(y.std())
 
 
 def _counts(data: Data) -> list[tuple[str, int, int]]:
@@ -62,6 +82,10 @@ def _facts(data: Data) -> dict[str, Any]:
     facts: dict[str, Any] = {"data": data.name, "input_shape": list(data.input_shape), "notes": list(data.notes)}
     for name, (x, y) in (("train", data.train), ("test", data.test)):
         facts[name] = {"rows": len(y), "least": float(x.min()), "largest": float(x.max())}
+    if data.is_regression:
+        names = ("least", "mean", "largest", "deviation")
+        facts["targets"] = [dict(zip(names, _of_values(y), strict=True)) for y in data.train[1].T]
+        return facts
     facts["classes"] = [{"name": name, "train": train, "test": test} for name, train, test in _counts(data)]
     return facts
 
@@ -73,8 +97,10 @@ def _write_picture(path: Path, data: Data) -> None:
     from model_spec.whole_files import whole_file
 
     x, y = data.train
-    if x.ndim != 4 or x.shape[-1] not in (1, 3):
-        raise ValueError(f"inputs of shape {data.input_shape} are no images of 1 or 3 channels; leave out --picture")
+    if x.ndim != 4 or x.shape[-1] not in (1, 3) or data.is_regression:
+        raise ValueError(
+            f"inputs of shape {data.input_shape} are no images of 1 or 3 channels in classes; leave out --picture"
+        )
     tiles = np.full((data.classes, _IMAGES_OF_A_CLASS, *x.shape[1:]), np.nan)
     for label in range(data.classes):
         some = x[np.flatnonzero(y == label)[:_IMAGES_OF_A_CLASS]]

@@ -21,6 +21,11 @@ def run(options: argparse.Namespace) -> int:
     specs = [found.spec for found in job.find_experiments(options.models, data, options.zoo == "extended")]
     threads = prepare(options)
     prepare_model = bridge.plant(options.fault) if options.fault else None
+    loss = "mean_squared_error" if data.is_regression else None
+    if options.steps and data.is_regression:
+        raise ValueError(
+            f"--steps trains classifiers, data set {data.name!r} is a regression; leave it out, or use compare --drift"
+        )
     if options.steps:
         return _training_parity(options, specs, data)
     x, y = (part[: options.rows] for part in data.train)
@@ -30,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
         for seed in range(options.seed, options.seed + options.seeds):
             with blas_threads(threads), showing as show:
                 show(f"{spec.name} {spec.input_shape}, seed {seed}", len(reports), len(specs) * options.seeds)
-                reports.append(bridge.compare(spec, x, y, seed=seed, prepare=prepare_model, paths=options.paths))
+                reports.append(
+                    bridge.compare(spec, x, y, seed=seed, loss=loss, prepare=prepare_model, paths=options.paths)
+                )
             if not options.json:
                 console.show(f"seed {seed}: {reports[-1]}\n")
             if options.noise_floor and not options.json:

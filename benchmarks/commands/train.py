@@ -11,7 +11,7 @@ from model_spec.names import printable, shown
 from model_spec.verdict import combine, json_text
 
 if TYPE_CHECKING:
-    from benchmarks.accuracy import AccuracyComparison
+    from benchmarks.trained import TrainedPair
     from model_spec import ModelSpec, TrainingSpec
 
 _ASKED = "run.json"
@@ -28,8 +28,9 @@ def run(options: argparse.Namespace) -> int:
         experiments = job.find_experiments(options.models, data, options.zoo == "extended")
         runs = [(experiment.spec, training_of(experiment, data, options), None) for experiment in experiments]
     else:
-        runs = [(*_take_up(options), options.resume)]
-        data = load_data(options)
+        spec, training = _take_up(options)
+        runs = [(spec, training, options.resume)]
+        data = load_data(options, job.is_run_on_values(spec, training))
     options.threads = prepare(options)
     results = []
     for spec, training, earlier in runs:
@@ -101,7 +102,7 @@ def _configuration_of(entry: Any) -> dict[str, Any]:
 
 def _train(
     options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec, data: Any, directory: Path
-) -> AccuracyComparison:
+) -> TrainedPair:
     from benchmarks import environment
     from benchmarks.accuracy import blas_threads, train_both
     from model_spec import to_dict
@@ -113,7 +114,7 @@ def _train(
         "spec": to_dict(spec),
         "training": to_dict(training),
         "configuration": _configuration(options),
-        "accuracy": result.to_dict(),
+        "regression" if data.is_regression else "accuracy": result.to_dict(),
         "environment": environment.describe(),
     }
     write_whole(directory / "result.json", json_text(entry))

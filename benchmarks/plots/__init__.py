@@ -6,6 +6,7 @@ from benchmarks.plots.curves import drift, learning_curves, smoothed, training_a
 from benchmarks.plots.distributions import activation_histograms
 from benchmarks.plots.images import disagreements, feature_maps, filters, misclassified
 from benchmarks.plots.plane import activation_surface, decision_boundary
+from benchmarks.plots.predicted import predicted
 from benchmarks.plots.ratios import speed_ratios
 from benchmarks.plots.reliability import reliability
 from benchmarks.plots.style import as_svg, inline_svg
@@ -25,6 +26,7 @@ __all__ = [
     "learning_curves",
     "training_and_validation",
     "misclassified",
+    "predicted",
     "reliability",
     "smoothed",
     "speed_ratios",

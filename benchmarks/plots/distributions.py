@@ -16,9 +16,12 @@ BINS = 50
 
 def histogram(values: Array, limits: tuple[float, float] | None = None) -> dict[str, Any]:
     """{"counts": [...], "low": ..., "high": ...} of 50 bins of equal width."""
+    # Bins between neighbouring float32 numbers have edges in float64 alone
+    values = np.asarray(values, np.float64)
     low, high = limits or (float(values.min()), float(values.max()))
-    counts, _ = np.histogram(values, BINS, (low, high if high > low else low + 1))
-    return {"counts": counts.tolist(), "low": low, "high": high if high > low else low + 1}
+    high = high if high - low > 1e-12 * max(abs(low), abs(high)) else low + 1
+    counts, _ = np.histogram(values, BINS, (low, high))
+    return {"counts": counts.tolist(), "low": low, "high": high}
 
 
 def activation_histograms(*sides: Mapping[str, Any], ax: Any = None) -> Any:

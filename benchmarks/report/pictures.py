@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import plots
+from benchmarks.accuracy import AccuracyComparison
 from benchmarks.plots.style import figure_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def of(result: Comparison) -> dict[str, list[Picture]]:
     sections = {
         "drift": _drift(result),
         "curves": _curves(result),
+        "predicted": _predicted(result),
         "confusion": _confusion(result),
         "reliability": _reliability(result),
         "disagreements": _disagreements(result),
@@ -89,8 +91,24 @@ def _curves(result: Comparison) -> list[Picture]:
     return found
 
 
+def _classified(result: Comparison) -> AccuracyComparison | None:
+    return result.accuracy if isinstance(result.accuracy, AccuracyComparison) else None
+
+
+def _predicted(result: Comparison) -> list[Picture]:
+    trained = result.accuracy
+    if trained is None or trained.diverged or not result.data.is_regression:
+        return []
+    return _of_each(
+        result,
+        lambda backend: plots.predicted(trained.labels, backend.probabilities),
+        "Predicted over true values of the test set, {}",
+        lambda backend: f"R^2 is {backend.test['r2']:.4f}.",
+    )
+
+
 def _confusion(result: Comparison) -> list[Picture]:
-    accuracy = result.accuracy
+    accuracy = _classified(result)
     if accuracy is None or accuracy.backends[0].probabilities.shape[1] > MOST_CLASSES:
         return []
 
@@ -104,7 +122,8 @@ def _confusion(result: Comparison) -> list[Picture]:
 
 
 def _reliability(result: Comparison) -> list[Picture]:
-    figures = {} if result.accuracy is None else result.accuracy.class_figures()
+    accuracy = _classified(result)
+    figures = {} if accuracy is None else accuracy.class_figures()
     if not figures:
         return []
     errors = {name: found["calibration"]["error"] for name, found in figures.items()}
@@ -120,23 +139,23 @@ def _images(result: Comparison) -> Any:
 
 
 def _disagreements(result: Comparison) -> list[Picture]:
-    images = _images(result)
-    if result.accuracy is None or images is None:
+    images, accuracy = _images(result), _classified(result)
+    if accuracy is None or images is None:
         return []
-    first, second = result.accuracy.backends
-    count = len(result.accuracy.different_answers)
+    first, second = accuracy.backends
+    count = len(accuracy.different_answers)
     if not count:
         return []
-    figure = plots.disagreements(images, result.accuracy.labels, first.probabilities, second.probabilities)
+    figure = plots.disagreements(images, accuracy.labels, first.probabilities, second.probabilities)
     text = f"{count} test images get different answers from {first.name} and {second.name}."
     return [_svg(figure, f"Images the backends disagree on: {first.name}'s answer, {second.name}'s answer", text)]
 
 
 def _misclassified(result: Comparison) -> list[Picture]:
-    images = _images(result)
-    if result.accuracy is None or images is None:
+    images, accuracy = _images(result), _classified(result)
+    if accuracy is None or images is None:
         return []
-    labels = result.accuracy.labels
+    labels = accuracy.labels
 
     def text(backend: Any) -> str:
         wrong = int((backend.probabilities.argmax(axis=1) != labels).sum())
@@ -202,7 +221,7 @@ def _histograms(result: Comparison) -> list[Picture]:
 
 
 def _plane(result: Comparison) -> list[Picture]:
-    if result.accuracy is None or result.data.train[0].shape[1:] != (2,):
+    if _classified(result) is None or result.accuracy is None or result.data.train[0].shape[1:] != (2,):
         return []
     x, y = result.data.test
     found = _of_each(

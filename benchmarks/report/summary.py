@@ -55,9 +55,19 @@ def _learning(result: Comparison) -> str:
     )
     if accuracy.diverged:
         return f"Trained alike on {rows}, {' and '.join(accuracy.diverged)} left the finite numbers."
+    if result.data.is_regression:
+        scores = " and ".join(
+            f"{backend.name} {backend.test['r2']:.4f} (RMSE {backend.test['rmse']:.4g})"
+            for backend in accuracy.backends
+        )
+        return f"Trained alike on {rows}, R^2 of the test set is {scores}: {_chance(result)}."
     scores = " and ".join(f"{backend.name} {backend.test['accuracy']:.2%}" for backend in accuracy.backends)
-    chance = "no more than chance apart" if result.p_value is None or accuracy.agrees else "more than chance apart"
-    return f"Trained alike on {rows}, {scores} of the test set were right: {chance}."
+    return f"Trained alike on {rows}, {scores} of the test set were right: {_chance(result)}."
+
+
+def _chance(result: Comparison) -> str:
+    is_chance = result.p_value is None or result.accuracy is None or result.accuracy.agrees
+    return "no more than chance apart" if is_chance else "more than chance apart"
 
 
 def _conclusion(result: Comparison) -> str:

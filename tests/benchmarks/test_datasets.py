@@ -307,7 +307,8 @@ def test_a_file_of_ones_own(tmp_path):
         ({"x_train": np.zeros(5)}, r"x_train must be numbers of shape \(n, ...\), got float64 \(5,\)"),
         ({"x_train": np.full((5, 2), "a")}, r"x_train must be numbers of shape \(n, ...\), got <U1"),
         ({"y_train": np.zeros(5)}, "all rows for training are of class 0.0; give two classes"),
-        ({"y_train": np.arange(5) + 0.5}, "y holds fractions, as for a regression; labels must be whole numbers"),
+        ({"y_test": np.arange(2) + 0.5}, "y_test holds fractions, y_train does not"),
+        ({"y_train": np.array([0, 1, np.nan, 1, 0])}, "y holds nan; leave out rows without a label"),
         ({"y_train": np.array(3)}, r"y_train must have one label a row, got int64 \(\)"),
         ({"y_train": np.arange(4)}, "x_train and y_train must have the same number of rows, at least 1, got 5 and 4"),
         (

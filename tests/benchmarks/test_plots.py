@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks import plots
+from benchmarks.plots.distributions import histogram
 from benchmarks.plots.images import mosaic
 from core_numpy import NumpyModel
 from model_spec import Dense, History, ModelSpec
@@ -133,3 +134,9 @@ def test_inline_pictures_follow_the_page_and_share_no_names():
     assert "currentColor" in text
     assert '<g id="' not in text
     assert "fill: #ffffff" not in text
+
+
+@pytest.mark.parametrize("high", [1, np.nextafter(np.float32(1), np.float32(2)), np.nextafter(1.0, 2)])
+def test_histograms_of_values_that_hardly_differ(high):
+    counts = histogram(np.array([1, high]))["counts"]
+    assert sum(counts) == 2

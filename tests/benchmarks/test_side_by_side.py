@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import side_by_side
-from benchmarks.accuracy import AccuracyComparison, TrainedBackend
+from benchmarks.accuracy import AccuracyComparison
+from benchmarks.trained import TrainedBackend
 from core_numpy import NumpyModel
 from model_spec import History, TrainingSpec, zoo
 from model_spec.verdict import Verdict
@@ -24,12 +25,12 @@ def comparison(name, right, step):
         TrainedBackend(side, model, History(), {"accuracy": right / 10, "loss": 0.5}, np.eye(10))
         for side in ("NumPy", "Keras")
     )
-    accuracy = AccuracyComparison(spec, TrainingSpec(), backends, labels, (0, 0), 1.0, 0.0)
+    accuracy = AccuracyComparison(spec, TrainingSpec(), backends, labels, 1.0, (0, 0), 0.0)
     arms = {"Keras train_on_batch": step * 9, "tf.function": step * 3, "NumPy": step}
     phase = SimpleNamespace(arms={arm: SimpleNamespace(median=seconds) for arm, seconds in arms.items()})
     return SimpleNamespace(
         spec=spec,
-        data=SimpleNamespace(name="digits"),
+        data=SimpleNamespace(name="digits", is_regression=False),
         verdict=Verdict.AGREE,
         parity=SimpleNamespace(verdict=Verdict.AGREE),
         accuracy=accuracy,

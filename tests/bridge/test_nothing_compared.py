@@ -60,7 +60,7 @@ def accuracy(*values):
         SimpleNamespace(name=name, test={"loss": value, "accuracy": 0.1}, probabilities=np.full((2, 2), value))
         for name, value in zip(("NumPy", "Keras"), values, strict=True)
     )
-    return AccuracyComparison(SPEC, RUN, backends, Y[:2], (0, 0), 1.0, 0.0)
+    return AccuracyComparison(SPEC, RUN, backends, Y[:2], 1.0, (0, 0), 0.0)
 
 
 def sweep(*losses):

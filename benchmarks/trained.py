@@ -1,0 +1,119 @@
+"""Two backends trained alike, whatever they learned: who left the finite numbers, and whether the others agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from benchmarks.tables import Table, as_html
+from model_spec import History, ModelSpec, TrainingSpec
+from model_spec.verdict import Verdict
+
+Array = np.ndarray
+
+SIGNIFICANCE = 0.01
+"""Below this probability a difference is not chance."""
+
+
+@dataclass(frozen=True)
+class TrainedBackend:
+    """One backend after training.
+
+    Attributes:
+        name: of the backend.
+        model: trained.
+        history: of the training.
+        test: the figures on the test set: "loss" and "accuracy", or "loss", "r2", "rmse" and "mae".
+        probabilities: its output on the test set (n, classes), or the values it predicts (n, targets).
+    """
+
+    name: str
+    model: Any
+    history: History
+    test: dict[str, float]
+    probabilities: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """History and test figures as plain dicts, lists and numbers."""
+        return {"name": self.name, "history": self.history.to_dict(), "test": self.test}
+
+
+@dataclass(frozen=True)
+class TrainedPair:
+    """Two backends trained alike; classifiers and regressions add their own figures.
+
+    Attributes:
+        spec: the network.
+        training: the run.
+        backends: NumPy and Keras, trained.
+        labels: the truth of the test examples: classes (n,), or values (n, targets).
+        p_value: the chance of so large a difference if both were equally good.
+    """
+
+    spec: ModelSpec
+    training: TrainingSpec
+    backends: tuple[TrainedBackend, TrainedBackend]
+    labels: Array
+    p_value: float
+
+    score: ClassVar[str] = "accuracy"
+    """The figure of ``TrainedBackend.test`` that says how good a backend is; larger is better."""
+
+    @property
+    def diverged(self) -> tuple[str, ...]:
+        """Names of the backends whose outputs or loss are not finite."""
+        return tuple(
+            backend.name
+            for backend in self.backends
+            if not (np.isfinite(backend.probabilities).all() and np.isfinite(backend.test["loss"]))
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREE where they differ by no more than chance; BOTH DIVERGED where both backends did."""
+        if self.diverged:
+            return Verdict.BOTH_DIVERGED if len(self.diverged) == len(self.backends) else Verdict.DIFFER
+        return Verdict.AGREE if self.p_value >= SIGNIFICANCE else Verdict.DIFFER
+
+    @property
+    def agrees(self) -> bool:
+        """True where the verdict is AGREE."""
+        return self.verdict == Verdict.AGREE
+
+    @property
+    def difference(self) -> float:
+        """The first one's score minus the second one's."""
+        return self.backends[0].test[self.score] - self.backends[1].test[self.score]
+
+    def table(self) -> Table:
+        """A row a backend."""
+        raise NotImplementedError
+
+    def word(self) -> str:
+        """Whether they differ by more than chance."""
+        if self.diverged:
+            return f"  {self.verdict}: {' and '.join(self.diverged)} left the finite numbers; lower the learning rate"
+        chance = "no more than chance" if self.agrees else "MORE than this test set explains"
+        return f"  difference {self.difference:+.4f}: {self.explanation()}p = {self.p_value:.3g}, {chance}"
+
+    def explanation(self) -> str:
+        """What the p-value is found from, before it in the sentence."""
+        return ""
+
+    def _stop(self, history: History) -> str:
+        return "" if history.stopped_epoch is None else f"stopped early, best epoch {(history.best_epoch or 0) + 1}"
+
+    def _repr_html_(self) -> str:
+        return as_html([self.table(), self.word()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists and numbers."""
+        return {
+            "backends": [backend.to_dict() for backend in self.backends],
+            "difference": self.difference,
+            "p_value": self.p_value,
+            "verdict": self.verdict,
+            "agrees": self.agrees,
+        }
