@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_models.computing_order import Functional
-from keras_models.layers.merging import MERGES
 from keras_models.layers.training_only import AUGMENTATION
-from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, layer_entry
-from keras_models.reading.operation_entries import TENSOR_ENTRY, OperationEntry, is_operation, operation_entry
+from keras_models.reading.call_entries import (
+    MERGE_NAMES,
+    CallKey,
+    CallNumbers,
+    CanonicalSources,
+    Sources,
+    source_of,
+    sources_of,
+)
+from keras_models.reading.layer_entries import INPUT, OF_A_LAYER, Place, copies_of, layer_entry
+from keras_models.reading.operation_entries import OperationEntry, is_operation, operation_entry
 from keras_models.reading.plain_objects import (
     LONGEST_LIST,
     Entry,
@@ -25,13 +33,12 @@ from keras_models.reading.plain_objects import (
     check_identity,
     class_name_of,
     flat_name,
-    kind_of,
     only_keys,
     plain_value,
     refuse,
 )
 from keras_models.runtime import keras
-from model_spec.names import printable, shown
+from model_spec.names import shown
 
 _MODELS = {"Sequential": keras.Sequential, "Functional": Functional, "Model": Functional}
 
@@ -43,11 +50,10 @@ _MODULES_OF_MODELS = {
 }
 """Where Keras 2 and 3 have their two kinds of models."""
 
-_MERGES = {kind.__name__ for kind in MERGES}
-_AUGMENTATION = frozenset(kind.__name__ for kind in AUGMENTATION)
+MOST_PLACES = 10_000
+"""Layers of a model at most, those of models inside it counted for each call."""
 
-_Sources = tuple[list[tuple[str, int]], Entry]
-"""What a layer is called on, [(name, number of the call), ...], and the options of its own call."""
+_AUGMENTATION = frozenset(kind.__name__ for kind in AUGMENTATION)
 
 _OF_A_MODEL = OF_A_LAYER | {"compile_config"}
 
@@ -88,8 +94,8 @@ def read_configuration(entry: Any) -> Configuration:
     """Look at the configuration of a whole model.
 
     Raises:
-        ValueError: an object, class, module or option that supported layers do not need, layers that are called twice,
-            layers off the way from input to output; by name.
+        ValueError: an object, class, module or option that supported layers do not need, layers off the way from
+            input to output; by name.
     """
     # What the model was compiled with, and by which version, is not looked at: nobody opens it
     not_opened = ("compile_config", "keras_version", "backend")
@@ -155,7 +161,7 @@ def _functional(
     where: str, config: Entry, members: list[Any], claims: list[list[int | None]], root: Ends | None
 ) -> tuple[Entry, list[Place]]:
     read: dict[str, tuple[Entry, list[Place], list[list[int | None]]]] = {}
-    sources: dict[str, _Sources] = {}
+    called: dict[str, list[Sources]] = {}
     operations: dict[str, OperationEntry] = {}
     for member in members:
         inner: list[list[int | None]] = []
@@ -168,63 +174,72 @@ def _functional(
         if operation is not None:
             operations[name] = operation
             named = f"operation {shown(name)} ({mine['class_name']})"
-            sources[name] = [_source(named, history)[:2] for history in operation.histories], {}
+            called[name] = [Sources([source_of(named, history)[:2] for history in operation.histories], {})]
             continue
-        nodes = member.get("inbound_nodes")
+        calls = member.get("inbound_nodes")
         if mine["class_name"] != INPUT:
-            several = mine["class_name"] in _MERGES
+            several = mine["class_name"] in MERGE_NAMES
             augments = mine["class_name"] in _AUGMENTATION
-            sources[name] = _sources(f"layer {shown(name)} ({mine['class_name']})", nodes, several, augments)
-        elif nodes:
+            called[name] = sources_of(f"layer {shown(name)} ({mine['class_name']})", calls, several, augments)
+        elif calls:
             refuse(f"layer {shown(name)} (InputLayer) has an input of its own")
     begins, keys_of_inputs = _ends(where, "input", config.get("input_layers"), root is not None)
     lasts, keys = _ends(where, "output", config.get("output_layers"), root is not None)
     beginnings = [name for name, _ in begins]
-    order = _in_order(where, sources, beginnings, [name for name, _ in lasts])
+    numbers = CallNumbers(where, {name: mine["class_name"] for name, (mine, _, _) in read.items()}, called)
+    sources = numbers.sources()
+    outputs = [numbers.at_output(name, index) for name, index in lasts]
+    order = _in_order(where, sources, beginnings, outputs)
     for name, (mine, _, _) in read.items():
-        if name not in order:
+        if not numbers.calls_of(name) <= set(order):
             refuse(
                 f"layer {shown(name)} ({mine['class_name']}) is off the way from input to output; "
                 f"supported are models all of whose layers take part in the output"
             )
-    clean, places = [], []
+    places: list[Place] = []
     several = len(begins) > 1
-    ends: dict[str, Place | int | None] = {name: at if several else None for at, name in enumerate(beginnings)}
+    ends: dict[CallKey, Place | int | None] = {(name, 0): at if several else None for at, name in enumerate(beginnings)}
     # What the file says of values that no place has worked on yet
-    said = {name: [*claims, *read[name][2]] if name in read else claims for name in beginnings}
+    said = {(name, 0): [*claims, *read[name][2]] if name in read else claims for name in beginnings}
     if several and root is not None:
         for name, key in zip(beginnings, keys_of_inputs or beginnings, strict=True):
             if name not in read or not read[name][2]:
                 refuse(f"{where}: its input {shown(name)} is no InputLayer with a shape")
             root.inputs[key] = read[name][2][0]
-    for name in order:
-        mine, theirs, _ = read[name]
-        nodes = []
-        if name in sources:
-            parts, options = sources[name]
-            told = [claim for source, _ in parts for claim in said.get(source, [])]
+    untouched = {name: copies_of(theirs) for name, (_, theirs, _) in read.items() if len(called.get(name, ())) > 1}
+    nodes: dict[str, list[Any]] = {}
+    for call in order:
+        name, number = call
+        # The first on the way, whatever its number is
+        theirs = copies_of(untouched[name], read[name][1]) if name in nodes else read[name][1]
+        own_nodes = nodes.setdefault(name, [None] * len(called.get(name, ())))
+        if call in sources:
+            parts, options = sources[call]
+            told = [claim for source in parts for claim in said.get(source, [])]
             if theirs:
                 theirs[0].claims += told
-                ends[name] = _connect(theirs, [ends[source] for source, _ in parts])
+                ends[call] = _connect(theirs, [ends[source] for source in parts])
             else:
-                ends[name], said[name] = ends[parts[0][0]], told
-            histories = [[flat_name(source), _node(read, source, number), 0] for source, number in parts]
+                ends[call], said[call] = ends[parts[0]], told
+            histories = [[flat_name(source), of_source, 0] for source, of_source in parts]
             if name in operations:
-                nodes = [operations[name].call(histories)]
+                own_nodes[number] = operations[name].call(histories)
             else:
-                nodes = [[[*history, options] for history in histories]]
-        clean.append({**mine, "name": flat_name(name), "inbound_nodes": nodes})
+                own_nodes[number] = [[*history, options] for history in histories]
         places += theirs
-    if len(lasts) > 1 and root is not None:
-        for name, _ in lasts:
-            end = ends[name]
+        if len(places) > MOST_PLACES:
+            refuse(f"{where} has more than {MOST_PLACES:,} layers, those inside that are called again counted again")
+    if len(outputs) > 1 and root is not None:
+        for call in outputs:
+            end = ends[call]
             if not isinstance(end, Place):
-                refuse(f"{where}: its output {shown(name)} is one of its inputs; supported are outputs of layers")
+                refuse(f"{where}: its output {shown(call[0])} is one of its inputs; supported are outputs of layers")
             root.outputs.append(end)
         root.keys = keys
+    clean = [{**read[name][0], "name": flat_name(name), "inbound_nodes": own} for name, own in nodes.items()]
     ends_of_model = {
         "input_layers": _as_keras([[flat_name(name), 0, 0] for name in beginnings], keys_of_inputs),
-        "output_layers": _as_keras([[flat_name(name), _node(read, name, index), 0] for name, index in lasts], keys),
+        "output_layers": _as_keras([[flat_name(call[0]), numbers.written(call), 0] for call in outputs], keys),
     }
     return {"layers": clean, **ends_of_model}, places
 
@@ -241,37 +256,32 @@ def _connect(places: list[Place], sources: list[Place | int | None]) -> Place:
     return places[-1]
 
 
-def _in_order(where: str, sources: dict[str, _Sources], begins: list[str], lasts: list[str]) -> list[str]:
-    """The members on the way to the outputs, each behind all that it reads; a branch to its end, then the next."""
-    order: list[str] = []
-    done: set[str] = set()
-    begun: set[str] = set()
-    waiting, last = list(reversed(lasts)), lasts[0]
+def _in_order(
+    where: str, sources: dict[CallKey, CanonicalSources], begins: list[str], lasts: list[CallKey]
+) -> list[CallKey]:
+    """The calls on the way to the outputs, each behind all that it reads; a branch to its end, then the next."""
+    order: list[CallKey] = []
+    done: set[CallKey] = set()
+    begun: set[CallKey] = set()
+    waiting, last = list(reversed(lasts)), lasts[0][0]
     while waiting:
-        name = waiting[-1]
+        call = waiting[-1]
         missing = []
-        if name not in begins and name not in done:
-            if name not in sources:
+        if call[0] not in begins and call not in done:
+            if call not in sources:
                 refuse(f"{where}: no way leads from its input to {shown(last)}")
-            missing = [source for source, _ in sources[name][0] if source not in done]
+            missing = [source for source in sources[call].parts if source not in done]
             if begun.intersection(missing):
                 refuse(f"{where}: no way leads from its input to {shown(last)}, its layers run in a circle")
-            begun.add(name)
+            begun.add(call)
         if missing:
             waiting += reversed(missing)
             continue
-        if name not in done:
-            done.add(name)
-            order.append(name)
+        if call not in done:
+            done.add(call)
+            order.append(call)
         waiting.pop()
     return order
-
-
-def _node(read: dict[str, Any], name: str, number: int) -> int:
-    """Keras 2 counted a node more for nested Sequential models."""
-    if name not in read:
-        refuse(f"there is no layer {shown(name)}")
-    return 0 if read[name][0]["class_name"] == "Sequential" else number
 
 
 def _member(where: str, entry: Any, claims: list[list[int | None]]) -> tuple[Entry, list[Place]]:
@@ -285,57 +295,6 @@ def _member(where: str, entry: Any, claims: list[list[int | None]]) -> tuple[Ent
             claims.clear()
         return clean, places
     return layer_entry(where, entry, claims)
-
-
-def _sources(layer: str, nodes: Any, several: bool, augments: bool) -> _Sources:
-    """([(name of a layer in front, number of its call), ...], options of this layer's own call)."""
-    if not isinstance(nodes, list) or len(nodes) != 1:
-        count = len(nodes) if isinstance(nodes, list) else 0
-        refuse(f"{layer} is called {count} times; a specification has no shared weights")
-    node = nodes[0]
-    options: Any = {}
-    if isinstance(node, dict):
-        only_keys(layer, node, {"args", "kwargs"})
-        options, node = node.get("kwargs") or {}, node.get("args")
-        if isinstance(node, list) and len(node) == 1 and _is_list_of_many(node[0]):
-            node = node[0]
-    if not isinstance(node, list) or not node or len(node) > LONGEST_LIST or (len(node) > 1 and not several):
-        count = len(node) if isinstance(node, list) else 0
-        refuse(f"{layer} takes {shown(count)} inputs; supported with several are {', '.join(sorted(_MERGES))}")
-    options, parts = dict(as_table(layer, options)), []
-    for tensor in node:
-        if isinstance(tensor, dict):
-            only_keys(layer, tensor, {"class_name", "config"})
-            if tensor.get("class_name") != TENSOR_ENTRY:
-                refuse(f"{layer} is called on {kind_of(tensor)}; only on outputs of layers it may be")
-            tensor = as_table(layer, tensor.get("config")).get("keras_history")
-        name, index, more = _source(layer, tensor)
-        options |= more
-        parts.append((name, index))
-    if augments and options.get("training") is True:
-        # Keras writes the default of these layers' call down, and predicts without it all the same
-        del options["training"]
-    for option, value in options.items():
-        if not (value is None or (option == "training" and value is False)):
-            refuse(
-                f"{layer} is called with {printable(option[:100])}={kind_of(value)}; "
-                f"supported are calls on the input alone"
-            )
-    return parts, {"training": False} if options.get("training") is False else {}
-
-
-def _source(layer: str, tensor: Any) -> tuple[str, int, Entry]:
-    """(name of a layer in front, number of its call, options of this layer's own call)."""
-    if not isinstance(tensor, list) or len(tensor) not in (3, 4):
-        refuse(f"{layer} is called on {shown(tensor)}; only on outputs of layers it may be")
-    name, index, of_outputs, *more = tensor
-    if type(index) is not int or index not in (0, 1) or of_outputs != 0 or type(of_outputs) is not int:
-        refuse(f"{layer} is called on output {shown([index, of_outputs])} of {shown(name)}; supported is the first")
-    return as_text(layer, name), index, as_table(layer, more[0]) if more else {}
-
-
-def _is_list_of_many(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(part, (list, dict)) and "class_name" in part for part in value)
 
 
 def _ends(
@@ -354,6 +313,6 @@ def _ends(
     if len(value) > 1 and not may_be_several:
         refuse(f"{where} has {len(value)} {kind}s and is part of another model; supported are such models with one")
     for name, index, tensor in value:
-        if not isinstance(name, str) or index not in (0, 1) or tensor != 0:
+        if not isinstance(name, str) or type(index) is not int or tensor != 0:
             refuse(f"{where}: its {kind} is {shown([name, index, tensor])}; supported is the first of a layer")
     return [(name, int(index)) for name, index, _ in value], keys if len(value) > 1 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import h5py
 from keras_models import open_sizes
 from keras_models.ends import InputPart
 from keras_models.reading import archive, hdf5
+from keras_models.reading.calls import without_moving_statistics
 from keras_models.reading.configuration import Configuration, read_configuration
 from keras_models.reading.layer_entries import Place
 from keras_models.reading.layer_in_place import read_in_place
@@ -98,11 +100,12 @@ def _foresee(configuration: Configuration, bounds: Limits | None, input_shape: A
     first = tuple(InputPart(shape, 0, part) for part, shape in zip(names, known[: len(parts)], strict=False))
     order = Order.at_input([*first, *layers], known[0])
     found = _in_place(places, layers, names, [order.example_shape()] if not parts else known, order)
-    outputs: Any = [names[len(parts) + places.index(end)] for end in ends.outputs] or None
+    at = {id(place): len(parts) + number for number, place in enumerate(places)}
+    outputs: Any = [names[at[id(end)]] for end in ends.outputs] or None
     if outputs and ends.keys is not None:
         outputs = dict(zip(ends.keys, outputs, strict=True))
     whole: Any = dict(zip(names, known, strict=False)) if parts else order.example_shape()
-    spec = ModelSpec(name, whole, found, outputs=outputs)
+    spec = ModelSpec(name, whole, tuple(without_moving_statistics(found)[0]), outputs=outputs)
     if bounds is not None:
         bounds.check(spec)
     own = [(layer, sizes) for layer, sizes in zip(spec.layers, spec.input_shapes, strict=True) if not is_end(layer)]
@@ -128,9 +131,12 @@ def _in_place(
             source + 1 if isinstance(source, int) else positions[source and id(source)] for source in place.sources
         ]
         first = shapes[sources[0]]
+        owner = place if place.same_as is None else place.same_as
         spec = read_in_place(layer, at, names, sources, order.channels_first and len(first) == 3)
-        found.append(spec)
         given: Any = tuple(shapes[source] for source in sources) if spec.merges else first
+        if owner is not place and (spec.parameter_shapes(given) or spec.state_shapes(given)):
+            spec = dataclasses.replace(spec, weights_of=names[positions[id(owner)] - 1])
+        found.append(spec)
         try:
             shapes.append(spec.output_shape(given))
         except ValueError:

@@ -66,6 +66,7 @@ class Place:
         kind: its class.
         config: its options, looked at.
         claims: shapes (without the batch axis) that the file says its input has, None for sizes left open.
+        same_as: the place of the first call, where its layer is called again.
         sources: the places it reads; None is the input of the model it stands in, a number one of several inputs.
     """
 
@@ -73,7 +74,18 @@ class Place:
     kind: Any
     config: Entry
     claims: list[list[int | None]] = field(default_factory=list)
+    same_as: Place | None = field(default=None, repr=False)
     sources: list[Place | int | None] = field(default_factory=lambda: [None], repr=False)
+
+
+def copies_of(places: list[Place], firsts: list[Place] | None = None) -> list[Place]:
+    """Places of a member again: of one more call where ``firsts`` has those of the first, else of the same call."""
+    new = {id(place): dataclasses.replace(place, claims=list(place.claims)) for place in places}
+    for copied, first in zip(new.values(), firsts or (), strict=firsts is not None):
+        copied.same_as = first.same_as or first
+    for place in new.values():
+        place.sources = [new.get(id(source), source) for source in place.sources]
+    return list(new.values())
 
 
 def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tuple[Entry, list[Place]]:

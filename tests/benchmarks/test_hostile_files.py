@@ -143,7 +143,7 @@ def test_the_table_is_long():
 # ---- the same files where the guard is away
 
 
-def former_load(path, bounds):
+def former_load(path, bounds, input_shape=None):
     """As the files were opened before they were looked at."""
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 

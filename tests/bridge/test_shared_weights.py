@@ -15,6 +15,8 @@ from core_numpy.verification import verify
 from keras_models import KerasModel, read
 from keras_models.runtime import without_tracing_warnings
 from model_spec.losses import BinaryCrossentropy
+from tests.keras_models.test_branches import changed
+from tests.keras_models.test_read_files import save
 
 L = keras.layers
 
@@ -186,7 +188,17 @@ def inner_model():
     return keras.Model(inputs, inner(inner(inputs)))
 
 
-MODELS = {build.__name__: build for build in (siamese, triplet, tied, heads, inner_model)}
+def calls_apart():
+    """Every call of a layer, and of a model inside, is told from the others."""
+    inside = keras.Input((4,))
+    dense = L.Dense(4, activation="tanh")
+    inner = keras.Model(inside, L.Subtract()([dense(dense(inside)), inside]), name="inner")
+    one, two, outer = keras.Input((4,)), keras.Input((4,)), L.Dense(4, name="outer")
+    first, second, third = inner(one), inner(two), inner(outer(one))
+    return keras.Model([one, two], [inner(third), second, L.Subtract()([outer(third), first]), outer(second)])
+
+
+MODELS = {build.__name__: build for build in (siamese, triplet, tied, heads, inner_model, calls_apart)}
 
 
 def with_values(model):
@@ -198,16 +210,28 @@ def with_values(model):
     return model
 
 
+def as_list(outputs):
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+@pytest.mark.parametrize("source", ["memory", "keras", "h5"])
 @pytest.mark.parametrize("name", MODELS)
-def test_converted_and_back(name, tmp_path):
+def test_converted_and_back(name, source, tmp_path):
     model = with_values(MODELS[name]())
+    x = [np.random.default_rng(1).random((3, *one.shape[1:]), np.float32) for one in model.inputs]
+    x = x if len(x) > 1 else x[0]
     with without_tracing_warnings():
-        certificate = bridge.convert(model, tmp_path / "model.npz")
+        given = model if source == "memory" else save(model, tmp_path / f"model.{source}")
+        certificate = bridge.convert(given, tmp_path / "model.npz")
+        expected = model.predict(x, verbose=0)
         back = bridge.convert(tmp_path / "model.npz", tmp_path / "back.keras")
     assert certificate.passed, str(certificate)
     assert back.passed, str(back)
     assert verify(tmp_path / "model.npz").passed
     ours = core_numpy.load(tmp_path / "model.npz")
+    # Of the model that was saved, whatever was read
+    for found, right in zip(as_list(ours.predict(x)), as_list(expected), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5)
     assert sum(value.size for value in ours.weights.values()) == model.count_params()
     frozen = [note for note in certificate.notes if "read as frozen" in note]
     assert len(frozen) == (name in ("siamese", "triplet"))
@@ -239,3 +263,31 @@ def test_a_weight_that_is_off_in_one_use_is_seen(tmp_path):
 def test_foreign_layers_have_weights_of_their_own():
     with pytest.raises(ValueError, match="shares weights, and every foreign layer has its own"):
         bridge.model_from_layers([None] * 8, LINE)
+
+
+def test_files_that_call_too_much_are_refused(tmp_path):
+    """A model inside is taken apart once for each call, and calls multiply from one model to the next."""
+    layer, shape = L.Dense(4), (4,)
+    for name in "abcd":
+        inputs = keras.Input(shape)
+        x = inputs
+        for _ in range(12):
+            x = layer(x)
+        layer = keras.Model(inputs, x, name=name)
+    with without_tracing_warnings():
+        path = save(layer, tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="more than 10,000 layers"):
+        read(path)
+
+
+def test_calls_of_keras_2_that_mean_two_things_are_refused(tmp_path):
+    def as_keras_2(found):
+        found["subtract"]["inbound_nodes"] = [[["encoder", 1, 0, {}], ["encoder", 2, 0, {}]]]
+
+    model = siamese()
+    with without_tracing_warnings():
+        path = save(model, tmp_path / "model.keras")
+    name = next(layer.name for layer in model.layers if isinstance(layer, L.Subtract))
+    changed(path, lambda found: as_keras_2({**found, "subtract": found[name]}))
+    with pytest.raises(ValueError, match="'encoder' is called more than once, in a file of Keras 2"):
+        read(path)

@@ -111,6 +111,10 @@ def second_call(found):
     found["conv"]["inbound_nodes"] *= 2
 
 
+def no_such_call(found):
+    found["concatenate"]["inbound_nodes"][0]["args"][0][0]["config"]["keras_history"][1] = 3
+
+
 def two_inputs(found):
     found["conv"]["inbound_nodes"] = found["concatenate"]["inbound_nodes"]
 
@@ -127,10 +131,11 @@ def nowhere(found):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (second_call, "called 2 times; a specification has no shared weights"),
+        (second_call, "'conv' .* is off the way from input to output"),
+        (no_such_call, "there is no call 3 of layer '.*', it is called 1 times"),
         (two_inputs, "takes 2 inputs; supported with several are Add"),
         (circle, "in a circle"),
-        (nowhere, "no way leads"),
+        (nowhere, "there is no layer 'typo'"),
     ],
 )
 def test_files_that_cannot_be_read(change, message, tmp_path):
