@@ -228,7 +228,9 @@ def find_experiments(names: list[str], data: Data, extended: bool = False) -> li
             continue
         for known in everything if name == "all" else (name,):
             found.append(Experiment(zoo.build(known, data.input_shape, data.classes), {}, {}))
+    _refuse_same_names(names, [experiment.spec.name for experiment in found])
     for spec, _, _ in found:
+        _refuse_several_ends(spec)
         if spec.input_shape != data.input_shape:
             raise ValueError(
                 f"model {spec.name!r} takes input {spec.input_shape}, data set {data.name!r} has {data.input_shape}; "
@@ -243,6 +245,30 @@ def find_experiments(names: list[str], data: Data, extended: bool = False) -> li
                 f"{', or take its numbers for values with --loss mse' if spec.output_shape == (1,) else ''}"
             )
     return found
+
+
+def _refuse_same_names(given: Sequence[str], names: Sequence[str]) -> None:
+    """Results are kept and shown by name: where files are among the networks, each has to have its own."""
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    files = [name for name in given if _is_file(name)]
+    if repeated is not None and files:
+        raise ValueError(
+            f"{names.count(repeated)} of the networks are called {repeated!r} ({', '.join(files)}); give each file "
+            f"another name = ..."
+        )
+
+
+def _refuse_several_ends(spec: ModelSpec) -> None:
+    ends = [
+        f"several {what} ({', '.join(found)})"
+        for what, found in (("inputs", [str(part.name) for part in spec.input_parts]), ("outputs", spec.output_names))
+        if len(found) > 1
+    ]
+    if ends:
+        raise ValueError(
+            f"model {spec.name!r} has {' and '.join(ends)}; the commands take networks with one of each, as their data "
+            f"have. From Python bridge.compare and fit take lists or dicts"
+        )
 
 
 def default_training(data: Data, epochs: int | None, batch_size: int | None, seed: int) -> TrainingSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
                     predict_ms=predict,
                     memory_mb=result.beginning[backend.name.lower()]["peak memory"] / 1e6,
                     weights_kb=sum(value.size * 4 for value in backend.model.weights.values()) / 1e3,
-                    page=(directory.resolve().relative_to(folder.resolve()) / "report.html").as_posix(),
+                    page=Path(os.path.relpath(directory / "report.html", folder)).as_posix(),
                 )
             )
     return found
@@ -111,7 +112,7 @@ def table(lines: Sequence[Line]) -> Table:
 
 
 def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | None:
-    """Write side_by_side.html and .json into the folder of the reports; None where nothing was trained."""
+    """Write side_by_side.html and .json into a folder, with links to the reports; None where nothing was trained."""
     lines = lines_of(results, folder)
     if not lines:
         return None
@@ -132,6 +133,7 @@ def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | Non
             )
         ),
     )
+    folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "side_by_side.json", json_text([asdict(line) for line in lines]))
     write_whole(folder / "side_by_side.html", page)
     return folder / "side_by_side.html"

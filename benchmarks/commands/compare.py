@@ -43,12 +43,14 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             console.show(*console.comparison_parts(result), f"report: {directory / 'report.html'}\n")
     compared = list(zip(results, directories, strict=True))
-    page = side_by_side.save(compared, options.output) if len(results) > 1 else None
+    page = None
+    if len(results) > 1 and any(result.accuracy is not None for result in results):
+        page = side_by_side.save(compared, run_directory(options.output, "side-by-side"))
     if options.json:
         print(json_text([result.to_dict() for result in results]))
     else:
         if page is not None:
-            console.show(side_by_side.table(side_by_side.lines_of(compared, options.output)), f"page: {page}")
+            console.show(side_by_side.table(side_by_side.lines_of(compared, page.parent)), f"page: {page}")
         names = ", ".join(result.spec.name for result in results if result.verdict == verdict)
         console.show(f"{verdict}: {names} on {data.name}")
     return exit_code(verdict)

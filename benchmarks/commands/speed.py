@@ -21,6 +21,12 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks import console, environment
     from model_spec.whole_files import write_whole
 
+    files = [name for name in options.networks if name.endswith((".toml", ".json", ".keras"))]
+    if files:
+        raise ValueError(
+            f"crosscheck speed times the networks of its studies (crosscheck list), not {', '.join(files)}; "
+            f"crosscheck compare {files[0]} times a network of your own"
+        )
     if options.record:
         _refuse_busy_machine(environment.busy_share())
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,14 @@ LINES = {
     "network with an unknown option": ("compare option.toml", "unit"),
     "network for other data": ("compare flat.toml", "takes input (64,), data set 'digits' has (8, 8, 1)"),
     "network with other classes": ("compare classes.toml", "end the network with Dense(10)"),
+    "network with several inputs": ("compare several.toml", "has several inputs (image, meta) and several outputs"),
+    "several outputs to train": ("train several.toml", "the commands take networks with one of each"),
+    "several outputs to sweep": ("sweep several.toml", "has several inputs (image, meta)"),
+    "files with one name": (
+        "compare mine.toml mine2.toml",
+        "2 of the networks are called 'mine' (mine.toml, mine2.toml)",
+    ),
+    "speed of a file": ("speed mine.toml", "crosscheck compare mine.toml times a network of your own"),
     "network too small for its kernel": ("compare small.toml", "layer 0 'conv2d'"),
     "unknown fault": ("compare mlp --fault typo", "unknown fault 'typo'"),
     "configuration without a file": ("compare --config none.toml", "no file none.toml"),
@@ -109,12 +117,26 @@ def files(tmp_path_factory):
         "flat": 'name = "mine"\ninput_shape = [64]\n' + DENSE,
         "classes": MODEL + FLATTEN + DENSE.replace("10", "9"),
         "small": MODEL + '[[layers]]\ntype = "Conv2D"\nfilters = 2\nkernel_size = 9\n' + FLATTEN + DENSE,
+        "mine": MODEL + FLATTEN + DENSE,
+        "mine2": MODEL + FLATTEN + DENSE,
+        "several": SEVERAL,
         "unknown_name": "epoch = 3\n",
     }.items():
         (directory / f"{name}.toml").write_text(text)
     return directory
 
 
+SEVERAL = """
+name = "several"
+input_shape = {image = [8, 8, 1], meta = [3]}
+outputs = ["class", "box"]
+layers = [
+    {type = "Flatten", name = "flat", inputs = "image"},
+    {type = "Concatenate", name = "joined", inputs = ["flat", "meta"]},
+    {type = "Dense", name = "class", units = 10, activation = "softmax", inputs = "joined"},
+    {type = "Dense", name = "box", units = 4, inputs = "joined"},
+]
+"""
 PAGE = Path(__file__).parents[2] / "docs" / "wrong_use.md"
 HEAD = """# Wrong use
 

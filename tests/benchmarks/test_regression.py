@@ -11,6 +11,7 @@ from benchmarks import compare as job
 from benchmarks import own_data, regression
 from benchmarks.accuracy import figures_on, train_both
 from benchmarks.cli import main
+from benchmarks.commands.open import page_of
 from model_spec import Dense, ModelSpec, Softmax, TrainingSpec, losses
 from model_spec.verdict import Verdict
 from tests.benchmarks.report.test_report import SCHEMA
@@ -146,6 +147,12 @@ def test_compare_train_and_data_of_a_table(tmp_path, monkeypatch, capsys):
     assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet"]) == 0
     shown = capsys.readouterr().out
     assert "test R^2" in shown and "side by side" in shown and "accuracy" not in shown
+    # Each side by side has a directory of its own, and the newest is opened
+    assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet", "--limit", "30"]) == 0
+    capsys.readouterr()
+    first, second = (tmp_path / "runs" / name / "side_by_side.html" for name in ("side-by-side", "side-by-side-2"))
+    assert 'href="../line/report.html"' in first.read_text() and 'href="../line-2/report.html"' in second.read_text()
+    assert page_of(tmp_path / "runs").resolve() == second
     (report,) = tmp_path.glob("runs/line/report.json")
     entry = json.loads(report.read_text())
     jsonschema.validate(entry, SCHEMA)

@@ -43,8 +43,8 @@ def comparison(name, right, step):
 
 def test_lines_page_and_table(tmp_path):
     results = [(comparison("mlp", 9, 0.001), tmp_path / "mlp"), (comparison("cnn", 8, 0.002), tmp_path / "cnn-2")]
-    page = side_by_side.save(results, tmp_path)
-    lines = json.loads((tmp_path / "side_by_side.json").read_text())
+    page = side_by_side.save(results, tmp_path / "side-by-side")
+    lines = json.loads((tmp_path / "side-by-side/side_by_side.json").read_text())
     assert [(line["network"], line["backend"], line["step_ms"]) for line in lines] == [
         ("mlp", "NumPy", 1.0),
         ("mlp", "Keras", 3.0),
@@ -55,7 +55,7 @@ def test_lines_page_and_table(tmp_path):
     # Wilson's interval of 9 right in 10
     assert (lines[0]["low"], lines[0]["high"]) == pytest.approx((0.5958, 0.9821), abs=1e-4)
     text = page.read_text()
-    assert re.findall(r'<td><a href="([^"]*)"', text) == ["mlp/report.html"] * 2 + ["cnn-2/report.html"] * 2
+    assert re.findall(r'<td><a href="([^"]*)"', text) == ["../mlp/report.html"] * 2 + ["../cnn-2/report.html"] * 2
     assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*:[^"]*)"', text) == []
     shown = str(side_by_side.table(side_by_side.lines_of(results, tmp_path)))
     assert max(map(len, shown.splitlines())) <= 72
