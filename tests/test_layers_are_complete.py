@@ -1,5 +1,6 @@
 """Every layer of model_spec stands in every table, and docs/add_a_layer.md adds one that works, as it stands."""
 
+import dataclasses
 import importlib
 import importlib.util
 import re
@@ -175,3 +176,26 @@ def test_the_guide_s_layer_is_drawn_and_its_reader_refuses(cropping):
 def test_the_guide_names_the_files_and_tables_there_are():
     for path in re.findall(r"`((?:model_spec|core_numpy|keras_models|bridge|tests)/[^`]*)`", GUIDE):
         assert (PROJECT / path).exists(), path
+
+
+def described(kind):
+    """{argument: its text} in the docstring of a layer."""
+    arguments = re.search(r"\n    Args:\n(.*?)\n\n", f"{kind.__doc__}\n\n", re.DOTALL)
+    entries = re.findall(
+        r"^ {8}(\w+): (.*?)(?=^ {8}\w|\Z)", arguments[1] if arguments else "", re.DOTALL | re.MULTILINE
+    )
+    return dict(entries)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_argument_is_described_with_its_default(name):
+    """One by one, on the layer's page of the site; those of all layers stand with LayerSpec."""
+    shared = {each.name for each in dataclasses.fields(LayerSpec)}
+    own = [each for each in dataclasses.fields(LAYERS[name]) if each.name not in shared]
+    found = described(LAYERS[name])
+    assert list(found) == [each.name for each in own]
+    for each in own:
+        has_default = each.default is not dataclasses.MISSING
+        assert ("default" in found[each.name].lower()) == has_default, each.name
+        assert re.match('integer|float|boolean|tuple|name|object|number|cells|the same|"', found[each.name]), each.name
+    assert shared == set(described(LayerSpec))

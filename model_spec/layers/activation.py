@@ -14,6 +14,9 @@ from model_spec.validation import one_of
 class Activation(LayerSpec):
     """A named activation function as a layer of its own, as ``keras.layers.Activation``.
 
+    Args:
+        activation: name of the activation; docs/reference.md lists them with their formulas.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

@@ -17,6 +17,12 @@ class BatchNormalization(LayerSpec):
     Keras' conventions: epsilon inside the root, biased variance, moving = momentum * moving + (1 - momentum) * batch.
     With ``trainable=False`` the moving statistics are used even in training, as in Keras.
 
+    Args:
+        momentum: float in 0..1: share of the past in the moving statistics. Default 0.99.
+        epsilon: float above 0, added to the variance inside the root. Default 0.001.
+        center: boolean: add a learned beta, shaped as gamma is. Default True.
+        scale: boolean: multiply by a learned gamma, one float for each entry that is normalized alike. Default True.
+
     Examples:
         >>> BatchNormalization().parameter_shapes((7, 7, 16))
         {'gamma': (16,), 'beta': (16,)}

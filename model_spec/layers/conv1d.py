@@ -20,6 +20,25 @@ class Conv1D(OverSteps):
     filters). ``padding`` is "valid", "same", or "causal": zeros in front alone, so that no output sees a later step
     (keras/src/layers/convolutional/base_conv.py, ``_compute_causal_padding``). ``groups`` is that of ``Conv2D``.
 
+    Args:
+        filters: number of channels of the output, an integer of at least 1.
+        kernel_size: integer of at least 1: steps of the window.
+        strides: integer: steps from one window to the next. Default 1.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride) or "causal" (zeros in front
+            alone).
+        dilation_rate: integer: steps from one entry of the kernel to the next. Default 1.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (filters,). Default True.
+        kernel_initializer: name or object of ``model_spec.initializers`` for the kernel. Default "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        kernel_regularizer: name or object of ``model_spec.regularizers``, added to the loss; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+        groups: integer: parts that channels and filters are cut into, each seeing its own alone. Default 1.
+        kernel_constraint: object of ``model_spec.constraints``, applied to the kernel after every step; None for none
+            (default).
+        bias_constraint: the same for the bias. Default None.
+
     Examples:
         >>> Conv1D(8, 5, padding="causal").output_shape((128, 9))
         (128, 8)

@@ -21,6 +21,25 @@ class Conv2D(LayerSpec):
     channels and the filters are cut into so many parts, each part of the filters sees its part of the channels alone,
     and the kernel has channels / groups in their place.
 
+    Args:
+        filters: number of channels of the output, an integer of at least 1.
+        kernel_size: integer, or (height, width) of the window in cells, at least 1.
+        strides: integer, or (height, width): cells from one window to the next. Default 1.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride), or cells of zeros: integer,
+            (height, width) or ((top, bottom), (left, right)).
+        dilation_rate: integer, or (height, width): cells from one entry of the kernel to the next. Default 1.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (filters,). Default True.
+        kernel_initializer: name or object of ``model_spec.initializers`` for the kernel. Default "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        kernel_regularizer: name or object of ``model_spec.regularizers``, added to the loss; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+        groups: integer: parts that channels and filters are cut into, each seeing its own alone. Default 1.
+        kernel_constraint: object of ``model_spec.constraints``, applied to the kernel after every step; None for none
+            (default).
+        bias_constraint: the same for the bias. Default None.
+
     Examples:
         >>> Conv2D(8, 3, padding="same").output_shape((28, 28, 1))
         (28, 28, 8)

@@ -21,6 +21,24 @@ class Conv2DTranspose(LayerSpec):
     makes the input; as several sizes are, ``output_padding``, below ``strides``, chooses one. None is Keras' choice:
     ``size * stride`` under "same", and under "valid" the smallest in which every cell's kernel and stride have room.
 
+    Args:
+        filters: number of channels of the output, an integer of at least 1.
+        kernel_size: integer, or (height, width) of the window in cells, at least 1.
+        strides: integer, or (height, width): cells of the output from one cell of the input to the next. Default 1.
+        padding: "valid" (default) or "same", of the convolution that this one transposes.
+        output_padding: integer, or (height, width) below ``strides``: cells added at the end of the output; None
+            (default) for Keras' choice.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (filters,). Default True.
+        kernel_initializer: name or object of ``model_spec.initializers`` for the kernel. Default "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        kernel_regularizer: name or object of ``model_spec.regularizers``, added to the loss; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+        kernel_constraint: object of ``model_spec.constraints``, applied to the kernel after every step; None for none
+            (default).
+        bias_constraint: the same for the bias. Default None.
+
     Examples:
         >>> Conv2DTranspose(8, 3, strides=2, padding="same").output_shape((7, 7, 16))
         (14, 14, 8)

@@ -16,6 +16,9 @@ class Cropping2D(LayerSpec):
 
     ``cropping`` is one integer, (height, width), or ((top, bottom), (left, right)), in cells.
 
+    Args:
+        cropping: cells to cut: integer, (height, width) or ((top, bottom), (left, right)). Default 0.
+
     Examples:
         >>> Cropping2D(2).output_shape((28, 28, 1))
         (24, 24, 1)

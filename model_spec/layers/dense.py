@@ -17,6 +17,19 @@ class Dense(LayerSpec):
 
     Shapes: input (..., inputs), kernel (inputs, units), bias (units,), output (..., units).
 
+    Args:
+        units: number of outputs, an integer of at least 1.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (units,). Default True.
+        kernel_initializer: name or object of ``model_spec.initializers`` for the kernel. Default "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        kernel_regularizer: name or object of ``model_spec.regularizers``, added to the loss; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+        kernel_constraint: object of ``model_spec.constraints``, applied to the kernel after every step; None for none
+            (default).
+        bias_constraint: the same for the bias. Default None.
+
     Examples:
         >>> Dense(10).output_shape((784,))
         (10,)

@@ -21,6 +21,22 @@ class DepthwiseConv2D(LayerSpec):
     (channels * depth_multiplier,), output (new height, new width, channels * depth_multiplier), the outputs of one
     channel side by side. ``padding`` is that of ``Conv2D``.
 
+    Args:
+        kernel_size: integer, or (height, width) of the window in cells, at least 1.
+        strides: integer, or (height, width): cells from one window to the next. Default 1.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride), or cells of zeros: integer,
+            (height, width) or ((top, bottom), (left, right)).
+        depth_multiplier: integer: filters of each channel of the input. Default 1.
+        dilation_rate: integer, or (height, width): cells from one entry of the kernel to the next. Default 1.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (channels * depth_multiplier,). Default True.
+        depthwise_initializer: name or object of ``model_spec.initializers`` for the depthwise kernel. Default
+            "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        depthwise_regularizer: name or object of ``model_spec.regularizers`` for it; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+
     Examples:
         >>> DepthwiseConv2D(3, depth_multiplier=2).output_shape((28, 28, 4))
         (26, 26, 8)

@@ -21,8 +21,14 @@ class Dropout(LayerSpec):
     of images, as ``keras.layers.SpatialDropout2D`` does (Tompson et al., 2015). It is kept with -1 for None, as TOML
     knows no None.
 
-    >>> Dropout(0.2, (None, 1, 1, None)).mask_shape((8, 8, 3))
-    (1, 1, 3)
+    Args:
+        rate: float of at least 0 and below 1: the share of the values that is dropped in training.
+        noise_shape: tuple of integers and None, the batch in front: shape of the mask; None (default) drops every
+            value by itself.
+
+    Examples:
+        >>> Dropout(0.2, (None, 1, 1, None)).mask_shape((8, 8, 3))
+        (1, 1, 3)
     """
 
     rate: float

@@ -13,6 +13,9 @@ from model_spec.validation import real
 class ELU(LayerSpec):
     """``x`` where x > 0, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016), as ``keras.layers.ELU``.
 
+    Args:
+        alpha: float: the value that large negative inputs come to, negated. Default 1.0.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

@@ -20,6 +20,13 @@ class GroupNormalization(LayerSpec):
     normalization of whole examples, -1 a group for each channel (instance normalization). Epsilon stands inside the
     root, the variance is the biased one; gamma and beta have a value for each channel.
 
+    Args:
+        groups: integer: groups of neighbouring channels that are normalized together; -1 for a channel each. Default
+            32.
+        epsilon: float above 0, added to the variance inside the root. Default 0.001.
+        center: boolean: add a learned beta, shaped as gamma is. Default True.
+        scale: boolean: multiply by a learned gamma, one float for each entry that is normalized alike. Default True.
+
     Examples:
         >>> GroupNormalization(groups=4).parameter_shapes((7, 7, 16))
         {'gamma': (16,), 'beta': (16,)}

@@ -19,6 +19,13 @@ class LayerNormalization(LayerSpec):
     ``axis`` is one axis or several that are averaged over, and along which scale and shift have values of their own;
     0 is the batch and not among them, -1 the last. Epsilon stands inside the root, the variance is the biased one.
 
+    Args:
+        axis: integer or tuple of integers, counted from 1 (0 is the batch) or from -1 back: the axes that are
+            normalized together. Default -1.
+        epsilon: float above 0, added to the variance inside the root. Default 0.001.
+        center: boolean: add a learned beta, shaped as gamma is. Default True.
+        scale: boolean: multiply by a learned gamma, one float for each entry that is normalized alike. Default True.
+
     Examples:
         >>> LayerNormalization().parameter_shapes((7, 7, 16))
         {'gamma': (16,), 'beta': (16,)}

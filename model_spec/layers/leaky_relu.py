@@ -13,6 +13,9 @@ from model_spec.validation import real
 class LeakyReLU(LayerSpec):
     """``x`` where x > 0, else ``negative_slope * x`` (Maas et al., 2013), as ``keras.layers.LeakyReLU``.
 
+    Args:
+        negative_slope: float of at least 0: the slope below the threshold. Default 0.3.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

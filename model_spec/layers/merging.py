@@ -106,6 +106,10 @@ class Concatenate(Merge):
 
     ``axis`` counts as in Keras: 0 is the batch and refused, 1 the first axis of an example, -1 the last.
 
+    Args:
+        axis: integer, counted from 1 (0 is the batch) or from -1 back: the axis along which the inputs are joined.
+            Default -1.
+
     Examples:
         >>> Concatenate(inputs=("left", "right")).output_shape(((7, 7, 16), (7, 7, 8)))
         (7, 7, 24)

@@ -23,6 +23,10 @@ class Normalization(LayerSpec):
     back; None is one mean and one variance for all values. They are state, 0 and 1 at first: training leaves them as
     they are.
 
+    Args:
+        axis: integer, tuple of integers (counted from 1 (0 is the batch) or from -1 back) or None: each place along
+            these axes has its own mean and variance; None for one of all. Default -1.
+
     Examples:
         >>> Normalization().state_shapes((13,))
         {'mean': (13,), 'variance': (13,)}

@@ -17,6 +17,9 @@ class Permute(LayerSpec):
     ``dims`` names the input's axes in their new order, counted from 1; the batch stays where it is. ``Permute((2, 1))``
     makes (channels, steps) of (steps, channels).
 
+    Args:
+        dims: tuple of integers: the axes of the input, counted from 1, in their new order.
+
     Examples:
         >>> Permute((2, 1)).output_shape((128, 9))
         (9, 128)

@@ -41,6 +41,12 @@ class MaxPooling2D(Pooling2D):
 
     Cells of padding win nowhere.
 
+    Args:
+        pool_size: integer, or (height, width) of the window in cells. Default 2.
+        strides: integer, or (height, width): cells from one window to the next; None (default) for ``pool_size``.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride), or cells of zeros: integer,
+            (height, width) or ((top, bottom), (left, right)).
+
     Examples:
         >>> MaxPooling2D(2).output_shape((28, 28, 8))
         (14, 14, 8)
@@ -64,6 +70,12 @@ class AveragePooling2D(Pooling2D):
     """The mean of each window, as ``keras.layers.AveragePooling2D``; "same" counts real cells only.
 
     Padding given in cells counts, as zeros: PyTorch's default, and what a ``ZeroPadding2D`` in front does.
+
+    Args:
+        pool_size: integer, or (height, width) of the window in cells. Default 2.
+        strides: integer, or (height, width): cells from one window to the next; None (default) for ``pool_size``.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride), or cells of zeros: integer,
+            (height, width) or ((top, bottom), (left, right)).
 
     Examples:
         >>> AveragePooling2D(2).output_shape((28, 28, 8))
@@ -92,6 +104,9 @@ class GlobalPooling2D(LayerSpec):
 class GlobalAveragePooling2D(GlobalPooling2D):
     """The mean of each channel over the whole image, as ``keras.layers.GlobalAveragePooling2D``.
 
+    Args:
+        keepdims: boolean: keep the pooled axes, each with the size 1. Default False.
+
     Examples:
         >>> GlobalAveragePooling2D().output_shape((7, 7, 64))
         (64,)
@@ -100,6 +115,9 @@ class GlobalAveragePooling2D(GlobalPooling2D):
 
 class GlobalMaxPooling2D(GlobalPooling2D):
     """The largest value of each channel, as ``keras.layers.GlobalMaxPooling2D``; equals share the gradient evenly.
+
+    Args:
+        keepdims: boolean: keep the pooled axes, each with the size 1. Default False.
 
     Examples:
         >>> GlobalMaxPooling2D(keepdims=True).output_shape((7, 7, 64))

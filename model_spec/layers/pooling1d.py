@@ -44,6 +44,11 @@ class Pooling1D(OverSteps):
 class MaxPooling1D(Pooling1D):
     """The largest value of each window, as ``keras.layers.MaxPooling1D``; the first of equals takes the gradient.
 
+    Args:
+        pool_size: integer: steps of the window. Default 2.
+        strides: integer: steps from one window to the next; None (default) for ``pool_size``.
+        padding: "valid" (none, the default) or "same".
+
     Examples:
         >>> MaxPooling1D(2).output_shape((128, 9))
         (64, 9)
@@ -54,6 +59,11 @@ class MaxPooling1D(Pooling1D):
 
 class AveragePooling1D(Pooling1D):
     """The mean of each window, as ``keras.layers.AveragePooling1D``; "same" counts real steps only.
+
+    Args:
+        pool_size: integer: steps of the window. Default 2.
+        strides: integer: steps from one window to the next; None (default) for ``pool_size``.
+        padding: "valid" (none, the default) or "same".
 
     Examples:
         >>> AveragePooling1D(2).output_shape((128, 9))
@@ -86,6 +96,9 @@ class GlobalPooling1D(OverSteps):
 class GlobalAveragePooling1D(GlobalPooling1D):
     """The mean of each channel over all steps, as ``keras.layers.GlobalAveragePooling1D``.
 
+    Args:
+        keepdims: boolean: keep the pooled axes, each with the size 1. Default False.
+
     Examples:
         >>> GlobalAveragePooling1D().output_shape((128, 9))
         (9,)
@@ -96,6 +109,9 @@ class GlobalAveragePooling1D(GlobalPooling1D):
 
 class GlobalMaxPooling1D(GlobalPooling1D):
     """The largest value of each channel, as ``keras.layers.GlobalMaxPooling1D``; equals share the gradient evenly.
+
+    Args:
+        keepdims: boolean: keep the pooled axes, each with the size 1. Default False.
 
     Examples:
         >>> GlobalMaxPooling1D(keepdims=True).output_shape((128, 9))

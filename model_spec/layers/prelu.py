@@ -18,6 +18,12 @@ class PReLU(LayerSpec):
 
     ``alpha`` has the shape of the input, but 1 along ``shared_axes``, which count from 1 (0 is the batch).
 
+    Args:
+        alpha_initializer: name or object of ``model_spec.initializers`` for alpha. Default "zeros".
+        alpha_regularizer: name or object of ``model_spec.regularizers`` for alpha; None for none (default).
+        shared_axes: tuple of integers, counted from 1: axes along which one alpha is learned; None (default) for an
+            alpha each.
+
     Examples:
         >>> PReLU(shared_axes=(1, 2)).parameter_shapes((7, 7, 16))
         {'alpha': (1, 1, 16)}

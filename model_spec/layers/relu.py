@@ -15,6 +15,11 @@ class ReLU(LayerSpec):
 
     As ``keras.layers.ReLU``, which knows no negative values of the three.
 
+    Args:
+        max_value: float: the largest output; None (default) for no limit.
+        negative_slope: float of at least 0: the slope below the threshold. Default 0.0.
+        threshold: float: inputs at most this large take the negative slope. Default 0.0.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

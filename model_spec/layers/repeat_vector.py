@@ -13,6 +13,9 @@ from model_spec.validation import positive_integer
 class RepeatVector(LayerSpec):
     """Each example ``n`` times, as ``keras.layers.RepeatVector``. Shapes: (features,) -> (n, features).
 
+    Args:
+        n: integer of at least 1: how many equal steps.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

@@ -27,6 +27,9 @@ class Flatten(LayerSpec):
 class Reshape(LayerSpec):
     """The same values in another shape, as ``keras.layers.Reshape``; one axis may be -1.
 
+    Args:
+        target_shape: tuple of integers, without the batch; one may be -1, which takes what is left.
+
     Examples:
         >>> Reshape((8, 8, 1)).output_shape((64,))
         (8, 8, 1)
@@ -62,6 +65,9 @@ class ZeroPadding2D(LayerSpec):
 
     ``padding`` is one integer, (height, width), or ((top, bottom), (left, right)), in cells.
 
+    Args:
+        padding: cells of zeros: integer, (height, width) or ((top, bottom), (left, right)). Default 1.
+
     Examples:
         >>> ZeroPadding2D(((1, 0), (1, 0))).output_shape((28, 28, 1))
         (29, 29, 1)
@@ -82,6 +88,10 @@ class ZeroPadding2D(LayerSpec):
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
     """``x * scale + offset``, as ``keras.layers.Rescaling``: one number each, or one for each channel, the last axis.
+
+    Args:
+        scale: float, or floats that broadcast with the input, to multiply by. Default 1.0.
+        offset: float, or floats that broadcast with the input, added after scaling. Default 0.0.
 
     Examples:
         >>> from core_numpy import NumpyModel

@@ -25,6 +25,26 @@ class SeparableConv2D(LayerSpec):
     pointwise_kernel (1, 1, channels * depth_multiplier, filters), bias (filters,), output (new height, new width,
     filters). ``padding`` is that of ``Conv2D``.
 
+    Args:
+        filters: number of channels of the output, an integer of at least 1.
+        kernel_size: integer, or (height, width) of the window in cells, at least 1.
+        strides: integer, or (height, width): cells from one window to the next. Default 1.
+        padding: "valid" (none, the default), "same" (zeros, an output for every stride), or cells of zeros: integer,
+            (height, width) or ((top, bottom), (left, right)).
+        dilation_rate: integer, or (height, width): cells from one entry of the kernel to the next. Default 1.
+        depth_multiplier: integer: filters of each channel of the input. Default 1.
+        activation: name of an activation, or a layer without variables such as ``ReLU``, applied to the sums. Default
+            "linear".
+        use_bias: boolean: add a bias of shape (filters,). Default True.
+        depthwise_initializer: name or object of ``model_spec.initializers`` for the depthwise kernel. Default
+            "glorot_uniform".
+        pointwise_initializer: name or object of ``model_spec.initializers`` for the pointwise kernel. Default
+            "glorot_uniform".
+        bias_initializer: the same for the bias. Default "zeros".
+        depthwise_regularizer: name or object of ``model_spec.regularizers`` for it; None for none (default).
+        pointwise_regularizer: name or object of ``model_spec.regularizers`` for it; None for none (default).
+        bias_regularizer: the same for the bias. Default None.
+
     Examples:
         >>> SeparableConv2D(8, 3).output_shape((28, 28, 4))
         (26, 26, 8)

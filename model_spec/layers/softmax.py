@@ -17,6 +17,9 @@ class Softmax(LayerSpec):
 
     The axis is counted from 1, 0 being the batch, or from -1 back. Along the last axis it is ``Activation("softmax")``.
 
+    Args:
+        axis: integer, counted from 1 (0 is the batch) or from -1 back: the axis that adds up to 1. Default -1.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

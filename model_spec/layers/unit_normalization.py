@@ -16,6 +16,10 @@ class UnitNormalization(LayerSpec):
 
     ``axis`` is one axis or several; 0 is the batch and not among them, -1 the last.
 
+    Args:
+        axis: integer or tuple of integers, counted from 1 (0 is the batch) or from -1 back: the axes whose vectors get
+            the length 1. Default -1.
+
     Examples:
         >>> from core_numpy import NumpyModel
         >>> from model_spec import ModelSpec

@@ -17,6 +17,10 @@ class UpSampling2D(LayerSpec):
     each cell as a block of equal cells, or "bilinear": straight lines between the centres of the cells, and the
     outermost values beyond them.
 
+    Args:
+        size: integer, or (height, width): how many times as many cells. Default 2.
+        interpolation: "nearest" (default) or "bilinear".
+
     Examples:
         >>> UpSampling2D(2).output_shape((7, 7, 8))
         (14, 14, 8)

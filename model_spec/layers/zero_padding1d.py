@@ -16,6 +16,9 @@ from model_spec.validation import non_negative_integer
 class ZeroPadding1D(OverSteps):
     """Steps of zeros, as ``keras.layers.ZeroPadding1D``; ``padding`` is one integer or (before, after).
 
+    Args:
+        padding: integer, or (front, back): steps of zeros. Default 1.
+
     Examples:
         >>> ZeroPadding1D((2, 0)).output_shape((128, 9))
         (130, 9)
