@@ -49,6 +49,21 @@ def test_notebooks_are_pages_with_what_they_print(site):
     assert 'href="notebooks/2_two_backends.html"' in (site / "index.html").read_text()
 
 
+def test_each_row_of_the_reproduction_has_its_page(site):
+    text = (PROJECT / "docs/reproduction.md").read_text()
+    rows = dict(re.findall(r'<a id="([\w-]+)"></a>\n\n## (.*)', text))
+    assert len(rows) > 20
+    assert sorted(rows) == sorted(path.stem for path in (site / "reproduction").glob("*.html"))
+    overview = (site / "reproduction.html").read_text()
+    for row, title in rows.items():
+        assert f'href="reproduction/{row}.html"' in overview
+        page = (site / f"reproduction/{row}.html").read_text()
+        pictures = re.findall(r'src="(\.\./records/[^"]*)"', page)
+        assert all((site / "reproduction" / picture).is_file() for picture in pictures)
+        assert re.search(rf"<h1[^>]*>{re.escape(title)}<", html.unescape(page))
+    assert "<h2" not in overview
+
+
 def test_formulas_are_drawn_by_the_browser_alone(site):
     for name in ("reference", "tolerance"):
         page = (site / f"{name}.html").read_text()
@@ -71,7 +86,16 @@ def address(site):
         yield found
 
 
-PAGES = ("index", "api/layers", "api/bridge", "reference", "tolerance", "reproduction", "notebooks/2_two_backends")
+PAGES = (
+    "index",
+    "api/layers",
+    "api/bridge",
+    "reference",
+    "tolerance",
+    "reproduction",
+    "reproduction/lenet-dropout",
+    "notebooks/2_two_backends",
+)
 
 
 @NEEDED

@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself: pages for notebooks and for the public names, and formulas as MathML.
+"""What MkDocs does not do by itself: pages for notebooks, public names and reproduced rows, and formulas as MathML.
 
 MathML is drawn by browsers without a script, so a page asks nobody for anything.
 """
@@ -25,11 +25,17 @@ _OF_FORMULAS = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add a page for each notebook and for each group of public names."""
+    """Add a page for each notebook, each group of public names, and each row of the reproduction."""
     for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
         files.remove(file)
         page = notebook_page(Path(file.abs_src_path))
         files.append(File.generated(config, file.src_uri.removesuffix("ipynb") + "md", content=page))
+    whole = files.get_file_from_path("reproduction.md")
+    overview, rows = reproduction_pages(whole.content_string)
+    files.remove(whole)
+    files.append(File.generated(config, "reproduction.md", content=overview))
+    for name, page in rows.items():
+        files.append(File.generated(config, f"reproduction/{name}.md", content=page))
     for name, page in api_pages().items():
         files.append(File.generated(config, f"api/{name}.md", content=page))
     return files
@@ -77,6 +83,21 @@ def _shown(output: Any) -> list[str]:
         return [f"![What the cell draws](data:image/png;base64,{''.join(data['image/png'].split())})"]
     text = output.get("text") or data.get("text/plain", "")
     return [f"```text\n{text.rstrip()}\n```"] if text else []
+
+
+_OF_ROWS = re.compile(r'^<a id="([\w-]+)"></a>\n\n## (.*)\n', re.MULTILINE)
+
+
+def reproduction_pages(text: str) -> tuple[str, dict[str, str]]:
+    """(the overview with its table, {row: its page}) of docs/reproduction.md, one file where files are read."""
+    overview, *parts = _OF_ROWS.split(text)
+    rows = {}
+    for name, title, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        # A row's page lies one folder deeper than the file
+        page = re.sub(r"\]\((?!https?:|#)", "](../", body)
+        page = re.sub(r"\]\(#([\w-]+)\)", r"](\1.md)", page)
+        rows[name] = f"# {title}\n{page.rstrip()}\n\n[All rows](../reproduction.md)\n"
+    return re.sub(r"\]\(#([\w-]+)\)", r"](reproduction/\1.md)", overview), rows
 
 
 def api_pages() -> dict[str, str]:
