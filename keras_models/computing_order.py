@@ -65,6 +65,18 @@ def computing_order(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | No
             entries.append(len(calls))
             start += part.size
     ends = _unfold(model, entries, calls)
+    if calls and not set(ends).isdisjoint({0, *entries}):
+        place = next(at for at, end in enumerate(ends) if end in {0, *entries})
+        raise ValueError(
+            f"model {model.name!r}: its output {model.outputs[place]._keras_history.operation.name!r} is one of its "
+            f"inputs; supported are outputs of layers"
+        )
+    if len(ends) > 1 and len(set(ends)) < len(ends) and keys_of_outputs(model) is None:
+        place = next(at for at, end in enumerate(ends) if end in ends[:at])
+        raise ValueError(
+            f"model {model.name!r} gives the output of {calls[ends[place] - 1].layer.name!r} twice; give it once, or "
+            f"outputs as a dict with a key for each"
+        )
     if len(ends) > 1:
         taken = {call.layer.name for call in calls}
         name = next(name for name in chain(["outputs"], (f"outputs_{at}" for at in count(1))) if name not in taken)
@@ -100,6 +112,11 @@ def _unfold(model: Any, entries: list[int], calls: list[Call]) -> list[int]:
             waiting += reversed(missing)
             continue
         called = operation if isinstance(operation, keras.layers.Layer) else OperationCall(operation, node)
+        if len(node.output_tensors) > 1 and not isinstance(called, keras.Model):
+            raise ValueError(
+                f"{'layer' if isinstance(operation, keras.layers.Layer) else 'operation'} {operation.name!r} "
+                f"({type(operation).__name__}) gives {len(node.output_tensors)} tensors; supported is one"
+            )
         ends = _add(called, [found[id(source)] for source in sources], calls, node_index)
         found |= {id(output): end for output, end in zip(node.output_tensors, ends, strict=True)}
         waiting.pop()

@@ -18,6 +18,16 @@ from model_spec.validation import one_of, shape
 INPUT_DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "float16")
 """What inputs may be cast to before the first layer."""
 
+_COUNT = frozenset(("Add", "Subtract", "Multiply", "Average"))
+_HAND_ON = frozenset(
+    (
+        *("InputPart", "Flatten", "Reshape", "Permute", "RepeatVector", "ZeroPadding1D", "ZeroPadding2D", "Cropping2D"),
+        *("UpSampling2D", "MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
+        *("Concatenate", "Maximum", "Minimum", "Dropout", "ReLU"),
+    )
+)
+"""Layers that count in the numbers they are given, and layers that hand integers on as integers."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -86,6 +96,24 @@ class ModelSpec:
         self.__dict__["_graph"] = graph
         self.output_shapes  # noqa: B018 - computing the shapes is the check
         self._check_shared_weights()
+        self._check_integers()
+
+    def _check_integers(self) -> None:
+        """Merges that count are refused on small integers: Keras adds uint8 in uint8, where 200 and 100 make 44."""
+        if self.input_dtype in (None, "float16", "int32", "int64"):
+            return
+        whole = {0}
+        for position, (layer, read) in enumerate(zip(self.layers, self.sources, strict=True)):
+            kind, reads_whole = type(layer).__name__, not whole.isdisjoint(read)
+            if reads_whole and kind in _COUNT:
+                raise ValueError(
+                    f"model {self.name!r}, layer {position} {layer.name!r}: Keras computes {kind} of "
+                    f"{self.input_dtype} in {self.input_dtype}, where numbers that do not fit wrap around; put a "
+                    f"Rescaling in front of it"
+                )
+            hands_on = kind in _HAND_ON or getattr(layer, "activation", "") in ("relu", "linear")
+            if reads_whole and hands_on and not layer.parameter_shapes(self.input_shapes[position]):
+                whole.add(position + 1)
 
     def _check_shared_weights(self) -> None:
         """Whoever computes with the weights of another layer needs weights of the same shapes."""

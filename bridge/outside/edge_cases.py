@@ -31,6 +31,8 @@ class EdgeCase:
         second_step: True lets another forward and backward come first, whose gradients are left where they are.
         only_values: True where an overflow is said in a note in place of being refused.
         may_raise: True where an exception is a note: what is refused aloud is no wrong answer.
+        cotangent_factor: what the cotangent is multiplied by.
+        forward_only: True where right forms have different gradients.
     """
 
     name: str
@@ -43,6 +45,8 @@ class EdgeCase:
     second_step: bool = False
     only_values: bool = False
     may_raise: bool = False
+    cotangent_factor: float = 1.0
+    forward_only: bool = False
 
 
 def _constant_images(x: Array) -> Array:
@@ -119,6 +123,12 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
         yield EdgeCase("zeros among the inputs", make=_half_zero)
     if isinstance(layer, (specs.Dense, specs.Conv2D)):
         yield EdgeCase("zeros among the inputs", make=_half_zero)
+    if isinstance(layer, _OF_ANY_SIZE) and (activation or "linear") in ("linear", "relu", "leaky_relu"):
+        # Nothing in between may clip them
+        words = f"values and gradients up to {LARGE:g}"
+        yield EdgeCase(words, make=_spread(LARGE), cotangent_factor=LARGE)
+    if isinstance(layer, (specs.UnitNormalization, specs.LayerNormalization)):
+        yield EdgeCase("an example that is zero throughout", make=_dead_example, forward_only=True)
     if isinstance(layer, specs.Dropout):
         if training:
             yield EdgeCase("a second call", second_call=True)
@@ -129,6 +139,20 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
     yield EdgeCase("a second call", second_call=True)
     yield EdgeCase("a call after one with more examples", second_call=True, batch_before=7, may_raise=True)
     yield EdgeCase("a second step", second_call=True, second_step=True)
+
+
+_OF_ANY_SIZE = (
+    *(specs.Dense, specs.Conv1D, specs.Conv2D, specs.DepthwiseConv2D, specs.Conv2DTranspose, specs.BatchNormalization),
+    *(specs.LayerNormalization, specs.MaxPooling2D, specs.AveragePooling2D, specs.GlobalAveragePooling2D),
+    *(specs.GlobalMaxPooling2D, specs.Flatten, specs.Reshape, specs.ZeroPadding2D, specs.Rescaling, specs.PReLU),
+)
+"""Layers that scale with what they are given, so that large numbers are as good as any."""
+
+
+def _dead_example(x: Array) -> Array:
+    dead = x.copy()
+    dead[0] = 0
+    return dead
 
 
 def _dead_feature(x: Array) -> Array:

@@ -38,4 +38,6 @@ class LayerInputs:
     def in_case(self, case: EdgeCase, spec: ModelSpec, seed: int) -> LayerInputs:
         """The same variables with the inputs of an edge case; ``spec`` has its input shape."""
         drawn = LayerInputs.draw(spec, case.batch or len(self.x), seed + 1)
-        return LayerInputs(case.make(drawn.x).astype(np.float32).astype(np.float64), drawn.cotangent, self.weights)
+        x, cotangent = case.make(drawn.x), drawn.cotangent * case.cotangent_factor
+        x, cotangent = (values.astype(np.float32).astype(np.float64) for values in (x, cotangent))
+        return LayerInputs(x, cotangent, self.weights)

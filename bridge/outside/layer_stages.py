@@ -169,4 +169,5 @@ class Stages:
     ) -> LayerJudge:
         layer = self.layer.on_copy()
         averaged = examples * self.averaged
-        return LayerJudge(spec, layer, self.report, self.training, self.with_backward, averaged, case, constants)
+        with_backward = self.with_backward and not (case is not None and case.forward_only)
+        return LayerJudge(spec, layer, self.report, self.training, with_backward, averaged, case, constants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 from typing import Any, NamedTuple
 
 from keras_models.reading.layer_entries import OF_A_LAYER, Place
@@ -20,6 +21,7 @@ from keras_models.reading.plain_objects import (
     plain_value,
     refuse,
 )
+from keras_models.runtime import keras
 from model_spec.names import printable, shown
 
 TENSOR_ENTRY = "__keras_tensor__"
@@ -59,8 +61,26 @@ class OperationEntry(NamedTuple):
 
 
 def is_operation(entry: Any) -> bool:
-    """True of a member that is an operation, no layer."""
-    return isinstance(entry, dict) and entry.get("module") in MODULES
+    """True of a member that is an operation, no layer.
+
+    In HDF5 files no member has its module; options that every layer has tell them apart.
+    """
+    if not isinstance(entry, dict):
+        return False
+    if "module" in entry:
+        return entry["module"] in MODULES
+    config, kind = entry.get("config"), entry.get("class_name")
+    is_layer = not isinstance(config, dict) or {"dtype", "trainable", "layers"} & set(config)
+    return not is_layer and isinstance(kind, str) and _module_of(kind) is not None
+
+
+def _module_of(kind: str) -> str | None:
+    """The module of Keras that has an operation of this name."""
+    for module in MODULES:
+        found = getattr(sys.modules[module], kind, None)
+        if isinstance(found, type) and issubclass(found, keras.Operation) and not issubclass(found, keras.layers.Layer):
+            return module
+    return None
 
 
 def operation_entry(where: str, entry: Entry) -> OperationEntry:
@@ -70,6 +90,7 @@ def operation_entry(where: str, entry: Entry) -> OperationEntry:
         ValueError: an operation, option or argument that is not read; names it.
     """
     class_name = class_name_of(where, entry)
+    entry = {"module": _module_of(class_name), **entry}
     config = dict(as_table(f"the config of a {shown(class_name)}", entry.get("config")))
     name = as_text(f"the name of a {shown(class_name)}", config.pop("name", entry.get("name")))
     operation = f"operation {shown(name)} ({printable(class_name[:100])})"

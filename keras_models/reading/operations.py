@@ -53,6 +53,8 @@ def as_layer(call: OperationCall) -> Any:
     try:
         options |= call.node.arguments.kwargs
         kind, found = described(type(operation).__name__, options, arguments)
+        if kind is keras.layers.Reshape:
+            _keeps_examples(found["target_shape"], call.node.input_tensors[0].shape[1:])
         return kind(**{name: exact(value, dtype) for name, value in found.items()}, name=call.name, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise ValueError(f"operation {operation.name!r} ({type(operation).__name__}): {error}") from None
@@ -69,6 +71,16 @@ def caller(call: OperationCall) -> Callable[[Sequence[Any]], Any]:
         return call.operation(*args, **kwargs)
 
     return of
+
+
+def _keeps_examples(target: Sequence[int], example: Sequence[int | None]) -> None:
+    """Refuse a reshape whose -1 takes more than the examples."""
+    known = [size for size in example if size is not None]
+    if len(known) == len(example) and np.prod(target) != np.prod(known):
+        raise ValueError(
+            f"newshape={(-1, *target)} mixes examples of shape {tuple(example)}: an example has {np.prod(known)} "
+            f"values, {np.prod(target)} are kept together"
+        )
 
 
 def _tensors(arguments: Sequence[Any], count: int) -> None:
@@ -273,6 +285,7 @@ _INSTEAD = {
     "GetItem": "cut with keras.layers.Cropping2D",
     "Squeeze": "use keras.layers.Reshape",
     "ExpandDims": "use keras.layers.Reshape",
+    "Split": "give every part a layer of its own",
     "Normalize": "use keras.layers.UnitNormalization",
     "Matmul": "use keras.layers.Dense",
 }

@@ -8,14 +8,23 @@ from typing import Any
 import numpy as np
 
 from keras_models.activations import step
-from keras_models.runtime import keras
+from keras_models.runtime import keras, tensorflow
 from model_spec import constraints, initializers, regularizers
 from model_spec.activations import ACTIVATIONS, ELU_ALPHA, LEAKY_RELU_SLOPE
 from model_spec.layers import ELU, LeakyReLU, ReLU
 
-_FUNCTIONS: dict[Any, str] = {keras.activations.get(name): name for name in ACTIVATIONS if name != "step"} | {
+_OF_KERAS: dict[Any, str] = {keras.activations.get(name): name for name in ACTIVATIONS if name != "step"} | {
     step: "step"
 }
+
+_FUNCTIONS: dict[Any, str] = {
+    getattr(package, {"exponential": "exp"}.get(name, name)): name
+    for package in (keras.ops, tensorflow.nn, tensorflow)
+    for name in ACTIVATIONS
+    # keras.ops.gelu is the approximation by tanh
+    if hasattr(package, {"exponential": "exp"}.get(name, name)) and (name, package) != ("gelu", keras.ops)
+} | _OF_KERAS
+"""The functions that are activations, with their defaults: keras.activations, keras.ops and TensorFlow's own."""
 
 _INITIALIZERS: dict[type, Callable[[Any], initializers.Initializer]] = {
     keras.initializers.Zeros: lambda rule: initializers.Zeros(),
@@ -39,7 +48,7 @@ _REGULARIZERS: dict[type, tuple[type[regularizers.Regularizer], tuple[str, ...]]
 
 _CONSTRAINTS = {getattr(keras.constraints, kind.__name__): kind for kind in constraints.CONSTRAINTS.values()}
 
-FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) for function, name in _FUNCTIONS.items()}
+FUNCTION_NAMES: dict[str, Any] = {name: keras.activations.serialize(function) for function, name in _OF_KERAS.items()}
 FUNCTION_NAMES |= {alias: name for alias, name in (("swish", "silu"), ("hard_swish", "hard_silu"))}
 """{name: what stands for it in a configuration}: the name itself, but for the function that is not Keras' own."""
 

@@ -95,6 +95,12 @@ def outputs_layer(name: str, outputs: Any) -> Outputs:
     else:
         keys = None
         names = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+    twice = sorted({str(one) for one in names if names.count(one) > 1})
+    if twice and keys is None:
+        raise ValueError(
+            f"model {name!r}: outputs name {', '.join(map(repr, twice))} twice; name it once, or give outputs as a "
+            f"table with a key for each"
+        )
     if len(names) < 2 or not all(isinstance(one, str) for one in names):
         raise ValueError(
             f"model {name!r}: outputs must be the names of two layers or more, or a table of such names, got "

@@ -10,8 +10,10 @@ from model_spec import (
     BatchNormalization,
     Conv2D,
     Dense,
+    Dropout,
     GlobalMaxPooling2D,
     MaxPooling2D,
+    UnitNormalization,
 )
 from tests.bridge.slips.parts import Affine, Function, Pooling
 
@@ -68,7 +70,61 @@ class OtherMeans:
         return self.gamma * (x - mean) / np.sqrt(np.where(var == 0, np.nan, var) + 1e-3) + self.beta
 
 
+class Bounded:
+    """A Dense layer that clips what it gives, or its gradients."""
+
+    def __init__(self, output=np.inf, gradient=np.inf):
+        self.W, self.b = np.zeros((4, 3)), np.zeros(3)
+        self.limit, self.limit_backward = output, gradient
+
+    def forward(self, x):
+        self.x = x
+        return np.clip(x @ self.W + self.b, -self.limit, self.limit)
+
+    def backward(self, dy):
+        self.dW, self.db = self.x.T @ dy, dy.sum(0)
+        return np.clip(dy @ self.W.T, -self.limit_backward, self.limit_backward)
+
+
+class Unit:
+    """Divides by the norm alone."""
+
+    def forward(self, x):
+        return x / np.sqrt((x**2).sum(-1, keepdims=True))
+
+
+class UnitAtLeast:
+    """Divides by a norm of 1e-6 at least, as Keras does."""
+
+    def forward(self, x):
+        return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)
+
+
+class DropsByNormal:
+    """Compares ``draw(shape)`` with the rate, 0.3."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def forward(self, x, training=False):
+        if not training:
+            return x
+        self.mask = (self.draw(x.shape) > 0.3) / 0.7
+        return x * self.mask
+
+    def backward(self, dy):
+        return dy * self.mask
+
+
 WRONG = {
+    "values clipped at 50": (Bounded(output=50), Dense(3), (4,), "y on values and gradients up to 1000"),
+    "gradients clipped at 50": (Bounded(gradient=50), Dense(3), (4,), "gradient of x on values and gradients"),
+    "no epsilon": (
+        Unit(),
+        UnitNormalization(),
+        (4,),
+        "the truth is finite: an overflow, a division by zero",
+    ),
     "a kink taken three times": (
         Function(relu, lambda x, y, dy: dy * (x > 0) + 3 * dy * (x == 0)),
         Activation("relu"),
@@ -152,3 +208,26 @@ def test_what_was_tried_is_said():
     report = check_layer(Pooling(), MaxPooling2D(2), (4, 4, 2))
     assert {"all-zero images", "images wider than high", "a second call"} <= set(report.tried)
     assert "tried: random points (seed 0, 4 examples), all-zero images" in str(report)
+
+
+def test_a_unit_norm_with_its_least_length_is_right():
+    assert check_layer(UnitAtLeast(), UnitNormalization(), input_shape=(4,)).passed
+
+
+def test_masks_of_normal_numbers_are_named():
+    random = np.random.default_rng(0)
+    right = DropsByNormal(lambda shape: random.random(shape))
+    assert check_layer(right, Dropout(0.3), input_shape=(50,), training=True).passed
+    report = check_layer(DropsByNormal(random.standard_normal), Dropout(0.3), input_shape=(50,), training=True)
+    assert "the mask compares normal numbers (randn) with the rate" in str(report)
+    assert "taken for the share" not in str(report)
+
+
+def test_a_dropout_needs_no_backward_in_inference():
+    """Its mask is drawn in training; wrong values without a word would still be refused."""
+    report = check_layer(DropsByNormal(np.random.default_rng(0).random), Dropout(0.3), input_shape=(5,))
+    assert report.passed
+    assert "only forward was judged in inference, where its backward raised AttributeError" in str(report)
+    stale = DropsByNormal(np.random.default_rng(0).random)
+    stale.mask = 2.0
+    assert not check_layer(stale, Dropout(0.3), input_shape=(5,)).passed
