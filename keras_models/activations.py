@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from keras_models.runtime import keras
@@ -17,6 +18,8 @@ def step(x: Any) -> Any:
 def keras_activation(value: Any, dtype: str) -> Any:
     """Return what Keras takes as ``activation=``: its own name of the function, :func:`step`, or a layer of its own."""
     if isinstance(value, LayerSpec):
-        options = {name: option for name, option in vars(value).items() if name not in ("name", "trainable", "inputs")}
+        # What every layer of a network has says nothing about a function
+        common = {field.name for field in fields(LayerSpec)}
+        options = {name: option for name, option in vars(value).items() if name not in common}
         return getattr(keras.layers, type(value).__name__)(**options, dtype=dtype)
     return step if value == "step" else value
