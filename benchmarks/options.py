@@ -118,6 +118,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
     command.add_argument("--blocks", type=_positive, help="A B B A blocks of each comparison (default: 15; curves 5)")
     command.add_argument(
+        "--inference-batches", type=_positive, nargs="+", metavar="N", help="rows a prediction (default: 1 128 1000)"
+    )
+    command.add_argument(
         "--pairs", type=_positive, default=1, help="start all processes afresh so many times (default: 1; records: 5)"
     )
     command.add_argument(

@@ -54,6 +54,7 @@ def workspace(tmp_path, monkeypatch):
 
     from bridge.conversion import to_numpy
     from keras_models import KerasModel
+    from keras_models.runtime import keras
     from keras_models.weight_files import save_model
 
     monkeypatch.chdir(tmp_path)
@@ -61,6 +62,9 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
     random = np.random.default_rng(0)
     save_model(KerasModel(zoo.lenet(), seed=1).keras_model, tmp_path / "model.keras")
+    layers = keras.layers
+    any_size = [keras.Input((None, None, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(2)]
+    save_model(keras.Sequential(any_size), tmp_path / "any_size.keras")
     to_numpy(tmp_path / "model.keras", tmp_path / "model.npz", random.random((4, 28, 28, 1)))
     np.savez(tmp_path / "x.npz", x=random.random((4, 28, 28, 1), np.float32))
     Image.fromarray(random.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / "digit.png")

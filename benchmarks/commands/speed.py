@@ -74,6 +74,7 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
         show,
         lambda table: write_whole(options.output, json_text(table.to_dict())),
         options.pairs,
+        options.inference_batches,
     )
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)

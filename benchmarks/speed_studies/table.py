@@ -152,6 +152,7 @@ def run(
     show: Show = silent,
     keep: Callable[[SpeedTable], None] | None = None,
     pairs: int = 1,
+    inference_batches: Sequence[int] | None = None,
 ) -> SpeedTable:
     """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned.
 
@@ -166,6 +167,7 @@ def run(
         show: see :class:`bridge.progress.Show`.
         keep: called with the table so far after every cell: all of it takes an hour.
         pairs: how many times all processes are started afresh and every cell is measured.
+        inference_batches: rows a prediction; ``INFERENCE_BATCHES`` by default.
 
     Raises:
         ValueError: unknown networks or phases.
@@ -174,7 +176,7 @@ def run(
         unknown = sorted(set(wanted) - set(known))
         if unknown:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
-    plan = list(_plan(networks, phases))
+    plan = list(_plan(networks, phases, inference_batches or INFERENCE_BATCHES))
     table: SpeedTable | None = None
     found: dict[tuple[str, str, int], list[Cell]] = {cell: [] for cell in plan}
     try:
@@ -221,10 +223,12 @@ def _measure(
     return Cell(network, phase, batch, threads, floor, comparison, cores)
 
 
-def _plan(networks: Sequence[str], phases: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+def _plan(
+    networks: Sequence[str], phases: Sequence[str], inference_batches: Sequence[int]
+) -> Iterator[tuple[str, str, int]]:
     for network in networks:
         for phase in phases:
-            for batch in INFERENCE_BATCHES if phase == "inference" else BATCHES[network]:
+            for batch in inference_batches if phase == "inference" else BATCHES[network]:
                 yield network, phase, batch
 
 
