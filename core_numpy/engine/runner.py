@@ -1,4 +1,4 @@
-"""Runs a network by plans: inference, and the loss with its gradients, for any batch."""
+"""Runs a network by plans on any batch: cut into shards, which threads or worker processes compute."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from core_numpy import metrics
 from core_numpy.batch import Batch, BatchResult, all_right
 from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.all_reduce import WholeBatch
 from core_numpy.engine.chunks import ROWS_AT_ONCE, chunk_size, even_chunk
-from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
-from core_numpy.engine.plan_cache import PlanCache, PlanKey
+from core_numpy.engine.plan_cache import PlanCache
+from core_numpy.engine.shard_runner import ShardRunner, Start, Work, begin
 from core_numpy.engine.shard_tasks import InferenceTask, LossTask, Shard, ShardResult, ShardTask
-from core_numpy.engine.shards import ShardThreads, chunk_bounds, in_order, shard_bounds, usable_threads
+from core_numpy.engine.shards import ShardThreads, in_order, shard_bounds, usable_threads
 from core_numpy.engine.worker_team import WorkerTeam
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
-from core_numpy.losses import LossFunction, mean_loss, takes_logits
 from core_numpy.network import Network, Params
-from model_spec.losses import CategoricalCrossentropy, Loss
 
 SHARDS = 2
 """Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
@@ -38,12 +35,6 @@ FEW_IMAGES = 4
 
 _MOST_ROWS = 8192
 """Rows of a large batch that are predicted in one turn."""
-
-Work = list[tuple[slice, Plan]]
-"""The chunks of one shard, each beside the plan that runs it."""
-
-Start = Callable[[slice, Array, Plan], tuple[float, Array, Array | None]]
-"""(rows, output, plan) of a chunk -> (loss, gradient, right predictions) where backward begins."""
 
 Result = TypeVar("Result")
 
@@ -79,9 +70,7 @@ class Runner:
         # A process each, or none: one that computed two shards would take as long as one thread
         self.team = team if self.has_images and self.shard_threads.threads == shards else None
         self.chunk = chunk_size(network, self.dtype) if self.has_images else ROWS_AT_ONCE
-        owners = {name.partition("/")[0] for name in network.spec.trainable_parameters}
-        trained = (at for at, step in enumerate(network.steps) if not step.is_activation and step.name in owners)
-        self.first_trained = next(trained, len(network.steps))
+        self.of_shard = ShardRunner(network, self.dtype)
         self.trainable = {str(layer.name) for layer in network.spec.layers if layer.trainable}
 
     def _cut(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Shard]:
@@ -99,21 +88,6 @@ class Runner:
             shards.append(Shard(number, start, stop, chunk, backward, batch_last))
         return shards
 
-    def work(self, plans: PlanCache, shard: Shard) -> Work:
-        """The chunks of a shard with their plans."""
-        make = self._make_plan
-        return [
-            (
-                slice(at, end),
-                plans.get((shard.number, shard.chunk if shard.batch_last else end - at, *shard[-2:]), make),
-            )
-            for at, end in chunk_bounds(shard.start, shard.stop, shard.chunk)
-        ]
-
-    def _make_plan(self, key: PlanKey) -> Plan:
-        _, examples, backward, batch_last = key
-        return Plan(self.network, Layout(batch_last), examples, self.dtype, backward)
-
     def _run(
         self,
         shards: list[Shard],
@@ -124,14 +98,14 @@ class Runner:
         """The results of all shards, in their order: ``here`` in threads, or the task in worker processes."""
         task = None if len(shards) == 1 or self.team is None else task_of()
         if task is None or self.team is None:
-            return self._run_threads([self.work(plans, shard) for shard in shards], here)
+            return self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here)
         first, *others = shards
         with self.team.borrow((first.backward, others[-1].stop.bit_length())) as team:
             if team is None:
-                return self._run_threads([self.work(plans, shard) for shard in shards], here)
+                return self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here)
             for worker, shard in zip(team, others, strict=True):
                 worker.begin(*task.request(shard))
-            own = self._run_threads([self.work(plans, first)], here)
+            own = self._run_threads([self.of_shard.work(plans, first)], here)
             answers = zip(team, others, strict=True)
             return [*own, *(task.result(shard, *worker.finish()) for worker, shard in answers)]
 
@@ -146,7 +120,7 @@ class Runner:
         if len(x) <= FEW_IMAGES:
             # Telling BLAS its threads takes as long as a small network
             shard = Shard(0, 0, len(x), min(rows or self.chunk, self.chunk), False, False)
-            self.infer_shard(self.work(plans, shard), params, state, x, output)
+            self.of_shard.infer(self.of_shard.work(plans, shard), params, state, x, output)
             return output
         # Large batches in turns: the memory shared with worker processes need not hold all of one
         for start in range(0, len(x), _MOST_ROWS):
@@ -158,30 +132,12 @@ class Runner:
         self, params: Params, state: Params, x: Array, output: Array, plans: PlanCache, rows: int | None
     ) -> None:
         def here(work: Work) -> None:
-            self.infer_shard(work, params, state, x, output)
+            self.of_shard.infer(work, params, state, x, output)
 
         shards = self._cut(len(x), backward=False, rows=rows)
         self._run(shards, plans, here, lambda: InferenceTask(params, state, x, output))
 
-    def infer_shard(self, work: Work, params: Params, state: Params, x: Array, output: Array) -> None:
-        """Fill the shard's rows of ``output`` (n, *output shape)."""
-        _begin(work, params, state)
-        for part, plan in work:
-            np.copyto(output[part], plan.forward(x[part]))
-
     # The loss
-
-    def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
-        """(steps in front of the loss, its function)."""
-        fused = takes_logits(batch.rule, _last_activation(self.network))
-        function = batch.functions(batch.rule, fused or bool(getattr(batch.rule, "from_logits", False)))
-        return len(self.network.steps) - fused, function
-
-    @staticmethod
-    def _right(output: Array, plan: Plan, last: int, y: Array, rule: Loss) -> Array | None:
-        # A softmax keeps the order of its logits
-        predictions = output if isinstance(rule, CategoricalCrossentropy) else plan.finish(last)
-        return metrics.correct(predictions, y, rule)
 
     def evaluate(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> tuple[float, Array | None]:
         """(mean loss, right predictions or None) in inference mode."""
@@ -194,64 +150,26 @@ class Runner:
 
     def _evaluate_turn(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> list[ShardResult]:
         def here(work: Work) -> ShardResult:
-            return self.evaluate_shard(work, params, state, batch)
+            return self.of_shard.evaluate(work, params, state, batch)
 
         shards = self._cut(len(batch.x), backward=False)
         return self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, {}, self.network.spec))
-
-    def evaluate_shard(self, work: Work, params: Params, state: Params, batch: Batch) -> ShardResult:
-        """The losses of a shard, added up."""
-        last, function = self._loss(batch)
-        total, rights = 0.0, []
-        _begin(work, params, state)
-        for part, plan in work:
-            output, y = plan.forward(batch.x[part], last), batch.y[part]
-            total += float(function(output, y)[0].sum())
-            rights.append(self._right(output, plan, last, y, batch.rule))
-        return ShardResult(total, all_right(rights), {})
 
     def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss over the batch and its gradients."""
         sources = self._mask_sources(batch.masks) if batch.training else {}
         coupled = batch.training and self.network.couples_examples
         if coupled or batch.need_dx:
-            last, start = self._loss_start(batch, len(batch.x))
+            last, start = self.of_shard.loss_start(batch, len(batch.x))
             return self._pull_back(params, state, batch.x, plans, start, last, sources, batch.training, batch.need_dx)
 
         def here(work: Work) -> ShardResult:
-            return self.loss_shard(work, params, state, batch, sources, 0, len(batch.x))
+            return self.of_shard.pull_loss(work, params, state, batch, sources, 0, len(batch.x))
 
         shards = self._cut(len(batch.x), backward=True, whole=not self.has_images)
         spec = self.network.spec
         results = self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, sources, spec))
         return self._gather(results, state, [None] * (len(self.network.steps) + 1))
-
-    def loss_shard(
-        self,
-        work: Work,
-        params: Params,
-        state: Params,
-        batch: Batch,
-        sources: Mapping[int, MaskSource],
-        first_row: int,
-        examples: int,
-    ) -> ShardResult:
-        """A shard's part of the mean loss over ``examples``, of which ``batch`` begins at ``first_row``."""
-        last, start = self._loss_start(batch, examples)
-        _begin(work, params, state, batch.training)
-        return self._pull_shard(work, batch.x, start, last, sources, first_row, None)
-
-    def _loss_start(self, batch: Batch, examples: int) -> tuple[int, Start]:
-        """(steps in front of the loss, where backward begins) of the mean loss over ``examples``."""
-        last, function = self._loss(batch)
-
-        def start(rows: slice, output: Array, plan: Plan) -> tuple[float, Array, Array | None]:
-            weights, y = None if batch.sample_weight is None else batch.sample_weight[rows], batch.y[rows]
-            losses, gradients = function(output, y)
-            value, gradient = mean_loss(losses, gradients, examples, weights)
-            return value, gradient, self._right(output, plan, last, y, batch.rule)
-
-        return last, start
 
     def pullback(
         self,
@@ -286,12 +204,12 @@ class Runner:
         """Forward and backward over all shards in threads; ``start`` says where backward begins."""
         coupled = training and self.network.couples_examples
         shards = self._cut(len(x), backward=True, whole=coupled or not self.has_images)
-        work = [self.work(plans, shard) for shard in shards]
+        work = [self.of_shard.work(plans, shard) for shard in shards]
         inputs = np.empty_like(x) if need_dx else None
 
         def run(shard: int, batch: WholeBatch | None = None) -> ShardResult:
-            _begin(work[shard], params, state, training, batch)
-            return self._pull_shard(work[shard], x, start, last, sources, 0, inputs)
+            begin(work[shard], params, state, training, batch)
+            return self.of_shard.pull(work[shard], x, start, last, sources, 0, inputs)
 
         if coupled and len(work) > 1:
             results = self.shard_threads.run_all_reduce(run, len(work), len(x))
@@ -299,30 +217,6 @@ class Runner:
             results = self.shard_threads.run(run, len(work))
         new_state = work[0][0][1].next_state(state) if training else state
         return self._gather(results, new_state, [inputs, *[None] * len(self.network.steps)])
-
-    def _pull_shard(
-        self,
-        work: Work,
-        x: Array,
-        start: Start,
-        last: int,
-        sources: Mapping[int, MaskSource],
-        first_row: int,
-        inputs: Array | None,
-    ) -> ShardResult:
-        """Forward and backward over the chunks of a shard; the gradient of x goes into ``inputs`` where it is given."""
-        value, rights, need_dx = 0.0, [], inputs is not None
-        for part, plan in work:
-            plan.take_masks(sources, slice(first_row + part.start, first_row + part.stop))
-            output = plan.forward(x[part], last)
-            cost, gradient, right = start(part, output, plan)
-            dx = plan.backward(gradient, last, 0 if need_dx else self.first_trained, need_dx)
-            if inputs is not None and dx is not None:
-                np.copyto(inputs[part], dx)
-            value += cost
-            rights.append(right)
-        # The full chunks before the remainder
-        return ShardResult(value, all_right(rights), in_order([plan.gradients() for plan in _plans(work)]))
 
     def _gather(self, results: list[ShardResult], state: Params, values: list[Array | None]) -> BatchResult:
         """What the whole batch gave, added in the order of shards."""
@@ -343,18 +237,3 @@ class Runner:
         if masks is None and dropping:
             raise ValueError("Dropout in training needs a source of masks; give masks=keras_masks(seed, call)")
         return {index: masks(index) for index in dropping} if masks else {}
-
-
-def _plans(work: Work) -> list[Plan]:
-    """The different plans of one shard: that of the full chunks, and that of the remainder."""
-    return list(dict.fromkeys(plan for _, plan in work))
-
-
-def _begin(work: Work, params: Params, state: Params, training: bool = False, batch: WholeBatch | None = None) -> None:
-    for plan in _plans(work):
-        plan.begin(params, state, training, batch)
-
-
-def _last_activation(network: Network) -> str | None:
-    last = network.steps[-1].layer
-    return getattr(last.spec, "activation", None) if last.spec.is_function else None

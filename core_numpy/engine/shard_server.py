@@ -11,7 +11,7 @@ from core_numpy.batch import Batch
 from core_numpy.contract import Array, MaskSource
 from core_numpy.engine.leases import IDLE_BYTES
 from core_numpy.engine.plan_cache import PlanCache
-from core_numpy.engine.runner import Runner, Work
+from core_numpy.engine.shard_runner import ShardRunner, Work
 from core_numpy.engine.shard_tasks import Shard
 from core_numpy.losses import loss_function
 from core_numpy.network import Network, Params
@@ -28,7 +28,7 @@ class ShardServer:
     """
 
     def __init__(self, spec: ModelSpec, dtype: str) -> None:
-        self.runner, self.plans = Runner(Network.of(spec), dtype, threads=1), PlanCache()
+        self.runner, self.plans = ShardRunner(Network.of(spec), np.dtype(dtype)), PlanCache()
 
     def __call__(self, inputs: dict[str, Array], results: dict[str, Array], shard: Shard, **arguments: Any) -> Any:
         """Compute the shard, of which the inputs are all the rows there are here."""
@@ -38,7 +38,7 @@ class ShardServer:
         work = self.runner.work(self.plans, own)
         try:
             if "output" in results:
-                return self.runner.infer_shard(work, params, state, inputs["x"], results["output"])
+                return self.runner.infer(work, params, state, inputs["x"], results["output"])
             return self._loss(work, params, state, inputs, results, shard, **arguments)
         finally:
             self.plans.end_call(IDLE_BYTES)
@@ -59,9 +59,9 @@ class ShardServer:
         weights = inputs.get("sample_weight")
         batch = Batch(inputs["x"], inputs["y"], rule, loss_function, None, training, weights)
         if not shard.backward:
-            found = self.runner.evaluate_shard(work, params, state, batch)
+            found = self.runner.evaluate(work, params, state, batch)
         else:
-            found = self.runner.loss_shard(work, params, state, batch, sources, shard.start, examples)
+            found = self.runner.pull_loss(work, params, state, batch, sources, shard.start, examples)
             for name, room in results.items():
                 layer, _, variable = name.partition("/")
                 np.copyto(room, found.gradients[layer][variable])

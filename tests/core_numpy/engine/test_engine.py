@@ -352,7 +352,7 @@ def test_one_plan_runs_all_chunks_of_a_shard():
     for examples in (1000, 1001, 132):
         plans = PlanCache()
         for shard in lenet._cut(examples, backward=True):
-            assert len({plan for _, plan in lenet.work(plans, shard)}) == 1
+            assert len({plan for _, plan in lenet.of_shard.work(plans, shard)}) == 1
 
 
 def test_chunks_fit_the_cache():

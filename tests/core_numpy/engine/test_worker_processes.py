@@ -14,7 +14,7 @@ import pytest
 
 import model_spec as ms
 from core_numpy import NumpyModel, losses
-from core_numpy.engine import runner, shard_tasks, worker_process, worker_team
+from core_numpy.engine import runner, shard_runner, shard_tasks, worker_process, worker_team
 from core_numpy.engine.shared_memory import MOST_LAYOUTS, SharedMemory
 from core_numpy.engine.worker_process import WorkerDied, WorkerProcess
 from core_numpy.engine.worker_team import WorkerTeam
@@ -163,7 +163,7 @@ def test_a_caller_that_fails_ends_the_worker(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner.Runner, "infer_shard", interrupted)
+        patch.setattr(shard_runner.ShardRunner, "infer", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.predict(x)
     assert not team(model).process_ids
