@@ -67,7 +67,7 @@ def both(spec, x, cotangent, dtype="float64"):
     return zip(*(of.items() for of in found), strict=True)
 
 
-@pytest.mark.parametrize("examples", [1, 37, 200])
+@pytest.mark.parametrize("examples", [1, 70])
 @pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"trainable": False}, {"activation": "elu"}], ids=str)
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_the_gradients_are_those_of_the_reference(layer, options, examples):
@@ -95,8 +95,8 @@ def test_ties_and_zeros_are_treated_as_by_the_reference(image):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("examples", [5, 37, 200])
-@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"act": "elu"}], ids=str)
+@pytest.mark.parametrize("examples", [5, 70])
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}], ids=str)
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_predictions_are_those_of_the_reference(layer, options, examples):
     spec = network(*layer, **options)
