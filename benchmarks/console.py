@@ -65,4 +65,5 @@ def comparison_parts(result: Comparison) -> list[str | Table]:
         threads = result.speed.threads
         parts.append(f"speed, float32, {threads} thread{'s' * (threads > 1)}, medians of interleaved samples")
         parts += result.speed.tables()
+        parts += [f"  {result.speed.warning}"] if result.speed.warning else []
     return parts

@@ -15,6 +15,9 @@ import numpy as np
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
+BUSY = 0.15
+"""Share of the processors above which other programs disturb what is timed."""
+
 _PROCESSORS = Path("/proc/stat")
 
 _DISTRIBUTIONS = {

@@ -140,8 +140,8 @@ def _read(picture: Image.Image, size: tuple[int, int], channels: int, ground: st
 
 def _refuse_size(found: tuple[int, ...], size: tuple[int, int]) -> None:
     raise _Refused(
-        f"is {found[0]} x {found[1]} pixels (height x width), the network takes {size[0]} x {size[1]}; "
-        f"resize the picture as those were that the network was trained on: nothing is resized here"
+        f"is {found[0]} x {found[1]} pixels (height x width), wanted are {size[0]} x {size[1]} as of the others, "
+        f"or of those that the network was trained on; resize it in the same way: nothing is resized here"
     )
 
 

@@ -91,8 +91,22 @@ def load_samples(
     return _from_picture(path, spec, weights, divide_by, ground)
 
 
-def load_array(path: Path) -> Array:
-    """The array with the inputs in an ``.npz`` or ``.npy`` file.
+def load_inputs(path: Path) -> Array | dict[str, Array]:
+    """The inputs in an ``.npz`` or ``.npy`` file: one array, or, where it has none named x, all arrays by their names.
+
+    Raises:
+        ValueError: see :func:`load_array`.
+    """
+    if path.suffix.lower() == ".npz" and path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [entry.removesuffix(".npy") for entry in archive.namelist()]
+        if len(names) > 1 and not set(names) & set(_NAMES):
+            return {name: load_array(path, name) for name in names}
+    return load_array(path)
+
+
+def load_array(path: Path, name: str | None = None) -> Array:
+    """The array with the inputs in an ``.npz`` or ``.npy`` file, or that of this name.
 
     Raises:
         ValueError: no such file, another kind of file, or nothing in it that could be the inputs.
@@ -107,16 +121,16 @@ def load_array(path: Path) -> Array:
             with np.errstate(over="ignore"):
                 array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         else:
-            array = _from_archive(path)
+            array = _from_archive(path, name)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
         raise ValueError(f"{path} cannot be read as inputs: {error}") from None
     return array
 
 
-def _from_archive(path: Path) -> Array:
+def _from_archive(path: Path, name: str | None) -> Array:
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-    name = next((name for name in _NAMES if name in entries), None)
+    name = name or next((name for name in _NAMES if name in entries), None)
     if name is None:
         raise ValueError(f"it holds {', '.join(entries) or 'nothing'}; name the array with the inputs x")
     claimed, stored = entries[name].file_size, entries[name].compress_size

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from benchmarks import environment
+from benchmarks.speed_studies.worker_process import SETTLE_SECONDS
 from benchmarks.tables import Table, as_html
 from benchmarks.timing import SpeedComparison, compare_speed
 from core_numpy import NumpyModel
@@ -24,10 +27,22 @@ class SpeedReport:
     Attributes:
         threads: threads each backend was given.
         phases: {"train step, batch 128": comparison, ...}; Keras' ways of doing it come first, NumPy last.
+        busy: share of the processors that other programs used before, or None where it cannot be told.
     """
 
     threads: int
     phases: dict[str, SpeedComparison]
+    busy: float | None = None
+
+    @property
+    def warning(self) -> str:
+        """A sentence where other programs kept the machine busy, or ""."""
+        if self.busy is None or self.busy <= environment.BUSY:
+            return ""
+        return (
+            f"other programs used {self.busy:.0%} of the processors: "
+            f"these times say little, repeat them when the machine is idle"
+        )
 
     def tables(self) -> list[Table]:
         """A table a phase: medians, and the time NumPy takes beside each of Keras' ways."""
@@ -38,7 +53,12 @@ class SpeedReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""
-        return {"threads": self.threads, "phases": {name: phase.to_dict() for name, phase in self.phases.items()}}
+        return {
+            "threads": self.threads,
+            "busy": self.busy,
+            "warning": self.warning,
+            "phases": {name: phase.to_dict() for name, phase in self.phases.items()},
+        }
 
 
 def measure(spec: ModelSpec, training: TrainingSpec, x: Array, y: Array, threads: int, blocks: int = 9) -> SpeedReport:
@@ -69,8 +89,11 @@ def measure(spec: ModelSpec, training: TrainingSpec, x: Array, y: Array, threads
             "NumPy": lambda: ours.predict(rows),
         },
     }
+    # Threads of a training before it go on spinning for a while
+    time.sleep(SETTLE_SECONDS)
+    busy = environment.busy_share(0.5)
     timed = {name: compare_speed(arms, blocks=blocks, warmup_seconds=0.3) for name, arms in phases.items()}
-    return SpeedReport(threads, timed)
+    return SpeedReport(threads, timed, busy)
 
 
 def _rows(values: Array, count: int) -> Array:

@@ -87,6 +87,17 @@ class TrainedPair:
         """The first one's score minus the second one's."""
         return self.backends[0].test[self.score] - self.backends[1].test[self.score]
 
+    @property
+    def unfinished(self) -> str:
+        """A sentence where a backend still got better at its last epoch, or ""."""
+        names = [one.name for one in self.backends if one.name not in self.diverged and _still_falls(one.history)]
+        if not names:
+            return ""
+        return (
+            f"{' and '.join(names)} still learned at the last epoch: "
+            f"more epochs, or a higher learning rate, would give another result"
+        )
+
     def table(self) -> Table:
         """A row a backend."""
         raise NotImplementedError
@@ -96,7 +107,8 @@ class TrainedPair:
         if self.diverged:
             return f"  {self.verdict}: {' and '.join(self.diverged)} left the finite numbers; lower the learning rate"
         chance = "no more than chance" if self.agrees else "MORE than this test set explains"
-        return f"  difference {self.difference:+.4f}: {self.explanation()}p = {self.p_value:.3g}, {chance}"
+        found = f"  difference {self.difference:+.4f}: {self.explanation()}p = {self.p_value:.3g}, {chance}"
+        return f"{found}\n  {self.unfinished}" if self.unfinished else found
 
     def explanation(self) -> str:
         """What the p-value is found from, before it in the sentence."""
@@ -113,7 +125,21 @@ class TrainedPair:
         return {
             "backends": [backend.to_dict() for backend in self.backends],
             "difference": self.difference,
+            "unfinished": self.unfinished,
             "p_value": self.p_value,
             "verdict": self.verdict,
             "agrees": self.agrees,
         }
+
+
+_FALL = 0.02
+"""Share of the loss by which the last tenth of the epochs lowered it where a training was cut short."""
+
+
+def _still_falls(history: History) -> bool:
+    """Whether the loss was at its lowest in the last epoch, and clearly below that of a tenth of the epochs before."""
+    losses = history.history.get("val_loss") or history.history["loss"]
+    if history.stopped_epoch is not None or len(losses) < 2:
+        return False
+    before = losses[-1 - max(len(losses) // 10, 1)]
+    return bool(losses[-1] <= min(losses) and losses[-1] < (1 - _FALL) * before)

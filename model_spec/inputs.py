@@ -9,7 +9,7 @@ import numpy as np
 
 from model_spec import losses
 from model_spec.model import ModelSpec
-from model_spec.names import printable
+from model_spec.names import printable, shown
 from model_spec.several import row_of_inputs
 from model_spec.validation import non_negative_integer, positive_integer
 
@@ -42,6 +42,9 @@ def numeric(name: str, value: Any) -> Array:
     masked = sys.modules.get("numpy.ma")
     if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
         raise ValueError(f"{name} has masked values, which would be taken for numbers; fill them with {name}.filled(0)")
+    if isinstance(value, dict):
+        keys = ", ".join(map(str, value))
+        raise ValueError(f"{name} is a dict of {shown(keys)}, and one array is expected; give that which is meant")
     try:
         array = np.asarray(value)
     except ValueError as error:

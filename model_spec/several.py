@@ -67,6 +67,10 @@ def inputs_of_row(row: Array, spec: ModelSpec) -> list[Array]:
     return [row[:, part.start : part.start + part.size].reshape(len(row), *part.shape) for part in spec.input_parts]
 
 
+def _what(given: Any) -> str:
+    return f"one array of shape {given.shape}" if isinstance(given, np.ndarray) else shown(given)
+
+
 def _row(given: Any, shapes: Mapping[str, Shape], name: str, kind: str) -> Any:
     names = ", ".join(shapes)
     if isinstance(given, np.ndarray) and given.ndim == 2:
@@ -76,7 +80,7 @@ def _row(given: Any, shapes: Mapping[str, Shape], name: str, kind: str) -> Any:
             raise ValueError(f"{name} must have the {kind}s {names}, got {', '.join(map(str, given)) or 'none'}")
         given = [given[key] for key in shapes]
     if not isinstance(given, (list, tuple)) or len(given) != len(shapes):
-        count = f"{len(given)} of them" if isinstance(given, (list, tuple)) else shown(given)
+        count = f"{len(given)} of them" if isinstance(given, (list, tuple)) else _what(given)
         raise ValueError(
             f"{name} must be a list of {len(shapes)} arrays, one for each {kind} ({names}), or a dict, got {count}"
         )

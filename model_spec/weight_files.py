@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,8 +138,26 @@ def read(path: str | Path, samples: bool = False) -> WeightFile:
         raise type(error)(f"{path} {error}") from None
 
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def _is_keras_file(content: bytes) -> bool:
+    """True for a .keras archive, which holds config.json, and for a .h5 file."""
+    if content.startswith(_HDF5):
+        return True
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {"config.json", "metadata.json"} <= set(archive.namelist())
+    except Exception:  # damage is told by whoever reads the arrays
+        return False
+
+
 def parse(content: bytes, samples: bool = False) -> WeightFile:
     """What the bytes of a file hold; see :func:`read`."""
+    if _is_keras_file(content):
+        raise WeightFileError(
+            "is a file of Keras', which needs TensorFlow; crosscheck convert model.keras model.npz makes one of it"
+        )
     damage = seals.broken(content)
     try:
         arrays, sums_of_entries, kept = _arrays(content, samples)

@@ -22,10 +22,10 @@ def _shapes(given: list[tuple[str | None, tuple[int, ...]]] | None) -> Any:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks.samples import load_array
+    from benchmarks.samples import load_inputs
     from bridge import conversion
 
-    samples = None if options.data is None else load_array(options.data)
+    samples = None if options.data is None else load_inputs(options.data)
     certificate = conversion.convert(
         options.source, options.target, samples, options.seed, _shapes(options.input_shape)
     )

@@ -40,15 +40,13 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-_BUSY = 0.15
-"""Share of the processors that others may use while a record is written."""
-
-
 def _refuse_busy_machine(share: float | None) -> None:
-    if share is not None and share > _BUSY:
+    from benchmarks.environment import BUSY
+
+    if share is not None and share > BUSY:
         raise ValueError(
             f"other programs use {share:.0%} of this machine's processors, and a record of speed wants it idle "
-            f"(at most {_BUSY:.0%}): end them, or leave --record out"
+            f"(at most {BUSY:.0%}): end them, or leave --record out"
         )
 
 

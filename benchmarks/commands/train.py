@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,11 @@ def run(options: argparse.Namespace) -> int:
     results = []
     for spec, training, earlier in runs:
         directory = earlier or _begin(options, spec, training)
-        results.append(_train(options, spec, training, data, directory))
+        try:
+            results.append(_train(options, spec, training, data, directory))
+        except KeyboardInterrupt:
+            print(f"to go on: crosscheck train --resume {directory}", file=sys.stderr)
+            raise
         if not options.json:
             console.show(
                 f"{spec.name} on {printable(data.name)}, {len(data.train[0])} training rows",

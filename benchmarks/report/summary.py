@@ -12,6 +12,7 @@ from model_spec.verdict import Verdict
 if TYPE_CHECKING:
     from benchmarks.compare import Comparison
     from benchmarks.timing import SpeedComparison
+    from benchmarks.trained import TrainedPair
 
 
 def sentences(result: Comparison) -> list[str]:
@@ -21,8 +22,9 @@ def sentences(result: Comparison) -> list[str]:
 
 def _what(result: Comparison) -> str:
     spec = result.spec
+    count = "1 layer" if len(spec.layers) == 1 else f"{len(spec.layers)} layers"
     return (
-        f"{spec.name}, {len(spec.layers)} layers with {spec.parameter_count:,} parameters, was built twice from one "
+        f"{spec.name}, {count} with {spec.parameter_count:,} parameters, was built twice from one "
         f"specification: from scratch in NumPy, and of stock Keras layers."
     )
 
@@ -60,9 +62,13 @@ def _learning(result: Comparison) -> str:
             f"{backend.name} {backend.test['r2']:.4f} (RMSE {backend.test['rmse']:.4g})"
             for backend in accuracy.backends
         )
-        return f"Trained alike on {rows}, R^2 of the test set is {scores}: {_chance(result)}."
+        return f"Trained alike on {rows}, R^2 of the test set is {scores}: {_chance(result)}.{_unfinished(accuracy)}"
     scores = " and ".join(f"{backend.name} {backend.test['accuracy']:.2%}" for backend in accuracy.backends)
-    return f"Trained alike on {rows}, {scores} of the test set were right: {_chance(result)}."
+    return f"Trained alike on {rows}, {scores} of the test set were right: {_chance(result)}.{_unfinished(accuracy)}"
+
+
+def _unfinished(trained: TrainedPair) -> str:
+    return f" {trained.unfinished}." if trained.unfinished else ""
 
 
 def _chance(result: Comparison) -> str:

@@ -124,6 +124,9 @@ def convert(source: Any, path: str | Path, samples: Any = None, seed: int = 0, i
         >>> certificate.passed, model.predict(np.ones((2, 4))).shape
         (True, (2, 3))
     """
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {folder}; make it, or give another place")
     is_numpy = isinstance(source, (str, os.PathLike)) and Path(source).suffix == ".npz"
     if not is_numpy:
         return to_numpy(source, path, samples, seed, input_shape)

@@ -137,6 +137,8 @@ def _named(entry: Any) -> tuple[str, dict[str, Any]]:
         return entry, {}
     if isinstance(entry, dict):
         options = entry.get("config")
+        if "class_name" not in entry:
+            raise ValueError(f"cannot tell what {entry!r:.80} is")
         if isinstance(options, str):  # a function: its name is its configuration
             return options, {}
         return str(entry.get("class_name")), dict(options or {})

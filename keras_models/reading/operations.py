@@ -280,6 +280,8 @@ _OPERATIONS: dict[str, Callable[[Options, list[Any]], Described]] = {
 _SUPPORTED = f"supported are layers, and of operations {', '.join(_OPERATIONS)}"
 
 _INSTEAD = {
+    "Absolute": "write keras.ops.maximum(x, -x)",
+    "Abs": "write keras.ops.maximum(x, -x)",
     "Square": "write x * x",
     "Power": "write x * x for a square; other powers are not supported",
     "GetItem": "cut with keras.layers.Cropping2D",

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from benchmarks import accuracy
+from benchmarks.trained import TrainedBackend, TrainedPair
+from model_spec import History, TrainingSpec, zoo
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,25 @@ def test_what_counts_as_different(seeds, expected):
 
 def test_equal_accuracies_have_nothing_to_test():
     assert accuracy.paired_p_value([Seed((5, 5))] * 3) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("losses", "validation", "stopped", "expected"),
+    [
+        ([1.0, 0.7, 0.5], None, None, True),
+        ([1.0, 0.7, 0.7], None, None, False),
+        ([1.0, 0.5, 0.499], None, None, False),
+        ([1.0, 0.7, 0.5], [1.0, 0.6, 0.7], None, False),
+        ([1.0, 0.7, 0.5], None, 2, False),
+        ([1.0], None, None, False),
+    ],
+)
+def test_a_training_that_was_cut_short_is_told(losses, validation, stopped, expected):
+    history = History(epoch=list(range(len(losses))), history={"loss": losses}, stopped_epoch=stopped)
+    if validation:
+        history.history["val_loss"] = validation
+    backend = TrainedBackend("NumPy", None, history, {"loss": 0.5, "accuracy": 0.5}, np.full((4, 2), 0.5))
+    pair = TrainedPair(zoo.mlp(), TrainingSpec(), (backend, backend), np.zeros(4, int), 1.0)
+    sentence = "NumPy and NumPy still learned at the last epoch: more epochs, or a higher learning rate, would give"
+    assert pair.unfinished.startswith(sentence) is expected
+    assert bool(pair.unfinished) is expected

@@ -229,7 +229,7 @@ def test_fractions_for_a_network_of_whole_numbers_are_said(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["y.npz"], "it holds y; name the array with the inputs x"),
-        (["small.png"], "is 3 x 3 pixels (height x width), the network takes 4 x 6"),
+        (["small.png"], "is 3 x 3 pixels (height x width), wanted are 4 x 6"),
         (["nan.npy"], "x contains NaN"),
         (["text.npy"], "x must hold numbers"),
         (["object.npy"], "object.npy cannot be read as inputs"),

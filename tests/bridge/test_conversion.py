@@ -179,12 +179,28 @@ def test_a_picture_is_scaled(small, tmp_path, capsys):
     np.testing.assert_allclose(outputs, built.predict(pixels[None, ..., None] / 255), atol=1e-5)
 
 
+def test_several_inputs_are_read_by_their_names(tmp_path, capsys):
+    left, right = (keras.Input((6,), name=name) for name in ("left", "right"))
+    model = keras.Model([left, right], keras.layers.Subtract(name="apart")([left, right]))
+    model.save(tmp_path / "two.keras")
+    random = np.random.default_rng(0)
+    for name, second in (("right.npz", "right"), ("wrong.npz", "rigth")):
+        np.savez(tmp_path / name, **{"left": random.random((9, 6)), second: random.random((9, 6))})
+    command = ["convert", str(tmp_path / "two.keras"), str(tmp_path / "two.npz"), "--data"]
+    assert cli.main([*command, str(tmp_path / "right.npz")]) == 0
+    assert "on 9 samples, given" in capsys.readouterr().out
+    assert cli.main([*command, str(tmp_path / "wrong.npz")]) == 2
+    assert "x must have the inputs left, right, got left, rigth" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["convert", "{model}", "out.h5"], "written as .npz"),
         (["convert", "missing.keras", "out.npz"], "no such file"),
         (["convert", "{npz}", "out.h5"], "written as .keras"),
+        (["convert", "{model}", "no-folder/out.npz"], "there is no folder no-folder; make it"),
+        (["verify", "{model}"], "is a file of Keras', which needs TensorFlow; crosscheck convert"),
         (["predict", "missing.npz", "{npz}"], "missing.npz cannot be read"),
         (["predict", "{npz}", "missing.npz"], "no file missing.npz"),
         (["predict", "{npz}", "{npz}"], "name the array with the inputs x"),

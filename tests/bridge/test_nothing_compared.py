@@ -145,7 +145,7 @@ LINES = {
     "no training rows": ("train mlp", "limit = 0", "must be at least 1, got 0"),
     "nothing on the fast path": ("parity last.toml --paths fast --quiet", None, "NOTHING COMPARED: last"),
     "a network twice": ("sweep cnn cnn", None, "'cnn' are given more than once"),
-    "two networks of one name": ("sweep cnn.toml cnn", None, "'cnn' are given more than once"),
+    "two networks of one name": ("sweep cnn.toml cnn", None, "2 of the networks are called 'cnn'"),
     "a data set twice": ("sweep cnn --data digits digits", None, "'digits' are given more than once"),
     "no place": ("compare mlp", 'output = ""', "--output: is empty; name a file or folder"),
     "no networks": ("fuzz -n 0", None, "must be at least 1"),

@@ -712,7 +712,7 @@ def test_every_layer_option_activation_loss_and_penalty_is_in_the_table():
         assert found, f"{kind.__name__} is not in the table: add a line"
         for item in fields(kind):
             # First values and constraints are no part of one pass
-            idle = item.name in ("name", "inputs", "trainable")
+            idle = item.name in ("name", "inputs", "trainable", "weights_of")
             if not idle and not item.name.endswith(("_initializer", "_constraint")):
                 values = {getattr(layer, item.name) for layer in found}
                 assert len(values) > 1, f"{kind.__name__}({item.name}=...) has one value in the table, {values}"

@@ -218,3 +218,11 @@ def test_an_average_of_probabilities_is_one():
     spec = ModelSpec("m", (4, 4, 1), (Conv2D(3, 3, activation="softmax"), GlobalAveragePooling2D()))
     assert final_activation(spec) == "softmax"
     assert final_activation(ModelSpec("m", (4,), (Flatten(),))) == "none"
+
+
+def test_losses_by_a_dict_are_told_as_what_they_are(tmp_path):
+    x = keras.Input((4,))
+    model = keras.Model(x, [keras.layers.Dense(2, name="kind")(x), keras.layers.Dense(1, name="size")(x)])
+    model.compile(loss={"kind": "mse", "size": "mse"})
+    note = "the compiled losses, one for each output, are not kept"
+    assert note in to_numpy(model, tmp_path / "model.npz").notes

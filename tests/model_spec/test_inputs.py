@@ -231,3 +231,8 @@ def test_masked_values_are_refused_and_empty_masks_taken():
     with pytest.raises(ValueError, match="x has masked values"):
         inputs.check_x(np.ma.masked_array(x, mask=x > 0), (4,), "float32")
     np.testing.assert_array_equal(inputs.check_x(np.ma.masked_array(x), (4,), "float32"), x)
+
+
+def test_a_dict_where_one_array_is_expected():
+    with pytest.raises(ValueError, match="x is a dict of 'left, right', and one array is expected"):
+        inputs.check_x({"left": np.zeros((2, 3)), "right": np.zeros((2, 3))}, (3,), "float32")

@@ -240,8 +240,10 @@ def test_the_schema_takes_what_is_written(schema, spec):
 
 def test_the_schema_takes_the_example_of_the_page_and_refuses_slips(schema):
     page = (Path(__file__).parents[2] / "docs/own_data.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert not list(schema.iter_errors(tomllib.loads(example)))
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    for example in examples:
+        assert not list(schema.iter_errors(tomllib.loads(example)))
+    (example,) = (one for one in examples if "optimizer" in one)
     for right, slip in (
         ("units", "unit"),
         ('"Dense"', '"Dens"'),

@@ -152,6 +152,7 @@ def test_time_to_a_target(monkeypatch):
 
 def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([proven()]))
+    monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.0)
     files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "proof.md")]
     assert main(["speed", "--study", "proof", "--quiet", *files]) == 0
     assert capsys.readouterr().out.startswith("PASSED: 1 comparisons, ")
