@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bridge
 from model_spec import untrusted
+from model_spec.entries import known_entries
 from model_spec.serialization import from_dict
 from model_spec.validation import positive_integer, positive_real
 
 KINDS = ("layer", "loss", "optimizer", "network")
 _FIELDS = {"name", "make", "points", "options", "input_shape", *KINDS}
+_OF_THE_JUDGE: dict[str, tuple[Callable[..., Any], set[str]]] = {
+    "layer": (bridge.check_layer, {"input_shape", "seed", "hints", "x", "call"}),
+    "loss": (bridge.check_loss, {"seed", "hints", "call"}),
+    "optimizer": (bridge.check_optimizer, {"seed", "call"}),
+    "network": (bridge.model_from_layers, set()),
+}
+"""Whose options a kind of case takes, without those that grading gives itself or that no TOML file can hold."""
+
 _HEAD = {"title", "hints", "seconds", "memory", "case"}
 
 
@@ -111,6 +123,12 @@ def _known(table: dict[str, Any], known: set[str], where: str) -> None:
         raise ValueError(f"{where} has unknown entries {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
+def _options(kind: str, options: Any) -> dict[str, Any]:
+    judge, own = _OF_THE_JUDGE[kind]
+    known = [name for name in list(inspect.signature(judge).parameters)[2:] if name not in own]
+    return known_entries("options", options, known, f"a {kind}")
+
+
 def _check_tensors(points: dict[str, float], claim: Any, shape: tuple[int, ...]) -> None:
     """Refuse points for tensors that a layer does not have: nobody could earn them."""
     own = {f"gradient of {name}" for name in ("x", *claim.parameter_shapes(shape))}
@@ -139,12 +157,13 @@ def _case(entry: Any, where: str) -> Case:
     else:
         points = positive_real(f"{where}: points", points)
     shape = tuple(entry.get("input_shape", ()))
-    case = Case(entry["name"], entry["make"], kind, entry[kind], points, shape, dict(entry.get("options", {})))
     try:
+        options = _options(kind, entry.get("options"))
+        case = Case(entry["name"], entry["make"], kind, entry[kind], points, shape, options)
         compile(case.make, "make", "eval")
         claim = case.specification()
         if kind == "layer" and isinstance(points, dict):
             _check_tensors(points, claim, shape)
     except (SyntaxError, ValueError, TypeError) as error:
-        raise ValueError(f"{where} ({case.name}): {error}") from None
+        raise ValueError(f"{where} ({entry['name']}): {error}") from None
     return case

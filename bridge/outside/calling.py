@@ -33,6 +33,9 @@ RATES = ("lr", "learning_rate", "rate", "eta", "alpha", "step_size", "learningra
 
 _CACHES = ("cache", "ctx", "context", "saved", "memory", "state", "residuals")
 
+CALLS = {"forward": "(layer, x, training)", "backward": "(layer, dy)"}
+"""What the functions of ``call=`` get."""
+
 GLUE = """class Adapter:
     def __init__(self, layer):
         self.layer = layer  # W, b (or params, a dict) are the arrays it computes with

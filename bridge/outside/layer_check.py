@@ -164,7 +164,8 @@ def _adapted(
         return AdaptedLayer(layer, claim, input_shape, layout, kernel_layout, style, names, call)
 
     def warm() -> Any | None:
-        forward = next((name for name in (dict(names or {}).get("forward"), *FORWARD) if name), "forward")
+        named = names.get("forward") if isinstance(names, Mapping) else None
+        forward = named if isinstance(named, str) else FORWARD[0]
         forward = forward if hasattr(my_layer, forward) else next((n for n in FORWARD if hasattr(my_layer, n)), forward)
         return warmed_up(my_layer, given.x, layout, lambda layer: getattr(layer, forward))
 

@@ -23,7 +23,8 @@ from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
 from model_spec import losses as rules
-from model_spec.validation import one_of, positive_integer
+from model_spec.entries import function_or_none
+from model_spec.validation import boolean, one_of, positive_integer
 from model_spec.verdict import Verdict
 
 Array = np.ndarray
@@ -100,6 +101,11 @@ def check_loss(
     """
     in_order(my_loss, claim, rules.Loss, 'check_loss(my_loss, "mse")')
     rule = rules.get(claim)
+    function_or_none("call", call, "(loss, outputs, targets)")
+    if from_logits is not None:
+        boolean("from_logits", from_logits)
+    if hints not in (1, 2, 3):
+        raise ValueError(f"hints must be 1 (where), 2 (what) or 3 (how), got {hints!r}")
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
     one_of("layout", layout, ("rows", "columns"))

@@ -18,7 +18,8 @@ from bridge.outside.calling import in_order
 from bridge.outside.external_optimizer import step_of
 from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
-from model_spec.validation import positive_integer
+from model_spec.entries import function_or_none
+from model_spec.validation import boolean, positive_integer
 from model_spec.verdict import Verdict, largest, plain
 
 Array = np.ndarray
@@ -153,6 +154,8 @@ def check_optimizer(
     in_order(my_optimizer, claim, rules.Optimizer, "check_optimizer(my_optimizer, SGD(0.1))")
     if not isinstance(claim, rules.Optimizer):
         raise ValueError(f"claim must be an optimizer of model_spec, such as SGD(0.1), got {claim!r}")
+    function_or_none("call", call, "(optimizer, parameters, gradients)")
+    boolean("one", one)
     if positive_integer("steps", steps) < 3:
         raise ValueError(f"steps must be at least 3, got {steps}: conventions may coincide in the first steps")
     is_function = call is None and callable(my_optimizer) and not hasattr(my_optimizer, "update")

@@ -413,6 +413,14 @@ def test_seeds_follow_from_the_secret():
         ("[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Flatten' }", "needs input_shape"),
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoint = 3", "unknown entries point; known are"),
         ("titel = 'x'", "unknown entries titel"),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\noptions = { reducton = 'sum' }",
+            r"case 1 \(a\): options of a loss has an unknown entry 'reducton' \(did you mean 'reduction'\?\)",
+        ),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\noptions = 3",
+            "options must be a dict, got 3; its keys may be 'outputs'",
+        ),
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoints = -1", "points must be"),
         (
             "[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Dense', units = 2 }\ninput_shape = [1]\n"
