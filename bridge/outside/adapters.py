@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,14 @@ from bridge.outside.external_variables import (
     find_gradient,
     find_variable,
 )
-from bridge.outside.layouts import KERNEL_LAYOUTS, LAYOUTS, image_to_keras, image_to_layer, kernel_layout_of
+from bridge.outside.layouts import (
+    KERNEL_LAYOUTS,
+    LAYOUTS,
+    chosen_layouts,
+    image_to_keras,
+    image_to_layer,
+    kernel_layout_of,
+)
 from model_spec import layers as specs
 from model_spec.entries import known_entries
 from model_spec.names import shown
@@ -52,12 +59,14 @@ class AdaptedLayer:
         spec: specs.LayerSpec,
         input_shape: Shape,
         layout: str = "NHWC",
-        kernel_layout: str | None = None,
+        kernel_layout: str | Sequence[str] | None = None,
         style: str | None = None,
         names: Mapping[str, str] | None = None,
         call: Mapping[str, Callable[..., Any]] | None = None,
+        one_of_many: bool = False,
     ) -> None:
         one_of("layout", layout, LAYOUTS)
+        layouts = chosen_layouts(kernel_layout)
         self.spec = spec
         if style is not None:
             one_of("style", style, STYLES)
@@ -94,9 +103,8 @@ class AdaptedLayer:
         self.kernel_layout: str | None = None
         if "kernel" in self.slots:
             shape = self.parameter_shapes["kernel"]
-            self.kernel_layout = kernel_layout_of(
-                self.slots["kernel"].read(), shape, kernel_layout, type(layer).__name__
-            )
+            kernel, owner = self.slots["kernel"].read(), type(layer).__name__
+            self.kernel_layout = kernel_layout_of(kernel, shape, layouts, owner, one_of_many=one_of_many)
 
     def _checked(self, names: Any, call: Any) -> tuple[dict[str, str], dict[str, Callable[..., Any]]]:
         """The two options without entries that nothing would look at."""

@@ -35,7 +35,7 @@ def check_layer(
     batch: int = 4,
     seed: int = 0,
     layout: str = "NHWC",
-    kernel_layout: str | None = None,
+    kernel_layout: str | Sequence[str] | None = None,
     style: str | None = None,
     training: bool = False,
     backward: bool = True,
