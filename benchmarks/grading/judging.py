@@ -14,7 +14,7 @@ import numpy as np
 
 import bridge
 from benchmarks.grading.assignment import Assignment, Case
-from benchmarks.grading.session import Session, SubmissionEndedError
+from benchmarks.grading.session import Session, SubmissionEndedError, SubmissionTimeoutError
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 
@@ -154,10 +154,22 @@ _CHECKS: dict[str, Callable[..., tuple[Any, dict[str, bool]]]] = {
 def judge_submission(submission: Path, assignment: Assignment, secret: str, hints: int | None = None) -> list[Outcome]:
     """Judge all cases of a submission, each with a process of its own for the submission.
 
-    The submission's process answers with arrays. What is expected, the seeds and the verdict stay in this one.
+    The submission's process answers with arrays. What is expected, the seeds and the verdict stay in this one. The
+    first case that takes too long ends the submission: code that loops in one is likely to loop in the next.
     """
     level = assignment.hints if hints is None else hints
-    return [_watched(submission, case, assignment, seed_of(secret, case.name), level) for case in assignment.cases]
+    outcomes: list[Outcome] = []
+    ended = ""
+    for case in assignment.cases:
+        try:
+            if ended:
+                outcomes.append(_error(case, ended))
+                continue
+            outcomes.append(_watched(submission, case, assignment, seed_of(secret, case.name), level))
+        except SubmissionTimeoutError as error:
+            outcomes.append(_error(case, str(error)))
+            ended = f"not judged: in the case {case.name!r} {error}"
+    return outcomes
 
 
 def _watched(submission: Path, case: Case, assignment: Assignment, seed: int, hints: int) -> Outcome:
@@ -168,6 +180,8 @@ def _watched(submission: Path, case: Case, assignment: Assignment, seed: int, hi
             except Exception as error:
                 return _error(case, f"{submission.name} {_raised(error)}")
             return judge_made(case, lambda: session.make(case.make), seed, hints)
+    except SubmissionTimeoutError:
+        raise
     except SubmissionEndedError as error:
         return _error(case, str(error))
 

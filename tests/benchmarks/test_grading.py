@@ -294,6 +294,38 @@ def test_results_are_written_when_no_submission_runs(tmp_path, capsys):
     assert json.loads(results_of.read_text())["score"] == 20
 
 
+LOOPS = {
+    "in Python": "while True: pass",
+    "asleep": "import time; time.sleep(60)",
+    "that ignores its limit": "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n        while True: pass",
+}
+
+
+@pytest.mark.parametrize("kind", list(LOOPS))
+def test_the_first_case_that_takes_too_long_ends_the_submission(kind, tmp_path, capsys):
+    (tmp_path / "a.py").write_text(
+        "class Relu:\n    def forward(self, x):\n        return x * (x > 0)\n"
+        f"class Sigmoid:\n    def forward(self, x):\n        {LOOPS[kind]}\n"
+    )
+    cases = [("relu", "Relu"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"), ("elu", "Relu")]
+    (tmp_path / "a.toml").write_text(
+        "seconds = 1\n"
+        + "".join(
+            f"[[case]]\nname = '{name}'\nmake = '{made}()'\ninput_shape = 3\n"
+            f"layer = {{ type = 'Activation', activation = '{name}' }}\npoints = {{ y = 1 }}\n"
+            for name, made in cases
+        )
+    )
+    started = time.monotonic()
+    outcomes = judge_submission(tmp_path / "a.py", load_assignment(tmp_path / "a.toml"), "s")
+    assert time.monotonic() - started < 8
+    assert [outcome.points for outcome in outcomes] == [1, 0, 0, 0]
+    assert [outcome.text for outcome in outcomes[1:]] == [
+        "it took more than 1 s and was ended",
+        *["not judged: in the case 'sigmoid' it took more than 1 s and was ended"] * 2,
+    ]
+
+
 def running(words):
     """Processes whose command has these words."""
     found = []
