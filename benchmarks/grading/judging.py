@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import bridge
 from benchmarks.grading.assignment import Assignment, Case
 from benchmarks.grading.session import Session, SubmissionEndedError, SubmissionTimeoutError
+from bridge.outside.raised import own_frame
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 
@@ -102,8 +102,9 @@ def _text(report: Any) -> str:
 def _raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"raised {type(error).__name__} (line {error.lineno}): {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"raised {type(error).__name__} (line {frames[-1].lineno} of {frames[-1].name}): {error}"
+    frame = own_frame(error)
+    where = "" if frame is None else f" (line {frame.lineno} of {frame.name})"
+    return f"raised {type(error).__name__}{where}: {error}"
 
 
 def _of_rows(report: Any) -> dict[str, bool]:

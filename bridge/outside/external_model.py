@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layouts import SeveralLayoutsError, axes_of, chosen_layouts
+from bridge.outside.raised import raised_in_words
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
 from core_numpy.masks import keras_masks
@@ -234,9 +234,7 @@ class ForeignModel:
         except ForeignLayerError as error:
             raise ForeignLayerError(f"{what} of {value_name(step)!r}: {error}") from error
         except Exception as error:  # whatever a foreign layer raises
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{what} of {value_name(step)!r} raised {type(error).__name__} in {last.name}, line {last.lineno}"
-            raise ForeignLayerError(f"{where}: {error}") from error
+            raise ForeignLayerError(f"{what} of {value_name(step)!r} {raised_in_words(error)}") from error
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Gradients of sum(cotangent * output)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +18,7 @@ from bridge.outside.calling import in_order
 from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.loss_calling import LossCalling
 from bridge.outside.loss_overflow import overflow_in_words
+from bridge.outside.raised import raised_in_words
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
@@ -268,8 +268,7 @@ class _Check:
             number = np.asarray(value, np.float64)
             gradient = None if gradient is None else np.asarray(gradient, np.float64)
         except Exception as error:  # whatever a foreign loss raises is a finding
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            message = f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"
+            message = raised_in_words(error)
             report.broken.append(Broken(f"loss{end}", dtype, message, raised=True))
             return
         if number.size != 1:

@@ -294,6 +294,27 @@ def test_results_are_written_when_no_submission_runs(tmp_path, capsys):
     assert json.loads(results_of.read_text())["score"] == 20
 
 
+WITHOUT_A_LINE = {
+    "no class": ("x = 1", r"^Made\(\) raised NameError: name 'Made' is not defined"),
+    "no dy": (
+        "class Made:\n    def forward(self, x):\n        return x * (x > 0)\n    def backward(self):\n        return 1",
+        r"backward\(dy\) could not be called: .*takes 1 positional argument but 2 were given; call=",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(WITHOUT_A_LINE))
+def test_no_line_of_the_grader_is_shown(kind, tmp_path):
+    code, words = WITHOUT_A_LINE[kind]
+    (tmp_path / "a.py").write_text(code)
+    (tmp_path / "a.toml").write_text(
+        "[[case]]\nname = 'a'\nmake = 'Made()'\ninput_shape = 3\nlayer = { type = 'Activation', activation = 'relu' }"
+    )
+    (outcome,) = judge_submission(tmp_path / "a.py", load_assignment(tmp_path / "a.toml"), "s")
+    assert re.search(words, outcome.text), outcome.text
+    assert ", line " not in outcome.text and "(line " not in outcome.text
+
+
 LOOPS = {
     "in Python": "while True: pass",
     "asleep": "import time; time.sleep(60)",
