@@ -30,6 +30,9 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     for name, (text, example, groups) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, epilog=f"example: crosscheck {example}")
+        if name == "grade":
+            command.formatter_class = argparse.RawDescriptionHelpFormatter
+            command.description = f"{text}\n\nan assignment, say hw1.toml:\n\n{_ASSIGNMENT}"
         command.add_argument("--json", action="store_true", help="print the result as JSON")
         command.add_argument("--quiet", action="store_true", help="no progress")
         for group in groups:
@@ -217,6 +220,15 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
 
 def _verify_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", type=_path, help="an .npz file written by convert")
+
+
+_ASSIGNMENT = """  title = "Week 1"
+  [[case]]
+  name = "affine"
+  make = "Affine(np.zeros((6, 5)), np.zeros(5))"  # from the names of the submission
+  layer = { type = "Dense", units = 5 }           # or loss, optimizer, network
+  input_shape = 6                                 # of one example
+  points = 10"""
 
 
 def _grade_options(command: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.grading.assignment import load_assignment
     from benchmarks.grading.judging import judge_submission
 
+    _in_order(options.assignment, options.submissions)
     assignment = load_assignment(options.assignment)
     if options.nbgrader is not None:
         from model_spec.whole_files import write_whole
@@ -27,9 +28,8 @@ def run(options: argparse.Namespace) -> int:
         return AGREE
     if not options.submissions:
         raise ValueError("nothing to grade; give the paths of one or more submissions")
-    missing = [str(path) for path in options.submissions if not path.is_file()]
-    if missing:
-        raise ValueError(f"no file {', '.join(missing)}; give the paths of Python files")
+    for path in options.submissions:
+        _need_python_file(path)
     secret = options.secret or secrets.token_hex(8)
     names = _names(options.submissions)
     found = {}
@@ -49,6 +49,29 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(f"pages and results: {options.output}; --secret {secret} draws the same inputs again")
     return AGREE if all_right else DIFFER
+
+
+def _in_order(assignment: Path, submissions: list[Path]) -> None:
+    if assignment.suffix != ".toml" and any(path.suffix == ".toml" for path in submissions):
+        raise ValueError(
+            f"{assignment} is no assignment: the .toml file comes first and the submissions behind it, "
+            f"as in crosscheck grade assignment.toml submission.py"
+        )
+
+
+def _need_python_file(path: Path) -> None:
+    """Refuse what cannot be a submission before any is run."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the paths of Python files, such as {path / '*.py'}")
+    if not path.is_file():
+        raise ValueError(f"no file {path}; give the paths of Python files")
+    if path.suffix == ".ipynb":
+        raise ValueError(
+            f"{path} is a notebook, and Python files are graded: write one by "
+            f"jupyter nbconvert --to script {path}, or put the cells of --nbgrader into the notebook"
+        )
+    if path.suffix != ".py":
+        raise ValueError(f"{path} is no Python file; a submission's name ends in .py")
 
 
 def _names(submissions: list[Path]) -> list[str]:

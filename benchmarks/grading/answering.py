@@ -161,7 +161,8 @@ def _described(error: BaseException) -> tuple[Any, ...]:
     frames = traceback.extract_tb(error.__traceback__)
     of_submission = getattr(sys.modules.get("submission"), "__file__", None)
     # What NumPy raises belongs to the line that called it
-    own = [frame for frame in frames if frame.filename == of_submission] or frames
+    own = [frame for frame in frames if frame.filename == of_submission]
+    own = own or [frame for frame in frames if frame.filename not in (__file__, "<string>")]
     bases = tuple(one.__name__ for one in type(error).__mro__)
     code = repr(getattr(error, "code", None))[:200]
     syntax = (error.lineno, str(error.msg)[:500]) if isinstance(error, SyntaxError) else None

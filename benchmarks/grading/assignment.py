@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_spec import untrusted
+import bridge
+from model_spec import LayerSpec, ModelSpec, losses, optimizers, untrusted, validation
+from model_spec.entries import known_entries
+from model_spec.names import shown
 from model_spec.serialization import from_dict
 from model_spec.validation import positive_integer, positive_real
 
 KINDS = ("layer", "loss", "optimizer", "network")
 _FIELDS = {"name", "make", "points", "options", "input_shape", *KINDS}
+_OF_THE_JUDGE: dict[str, tuple[Callable[..., Any], set[str]]] = {
+    "layer": (bridge.check_layer, {"input_shape", "seed", "hints", "x", "call"}),
+    "loss": (bridge.check_loss, {"seed", "hints", "call"}),
+    "optimizer": (bridge.check_optimizer, {"seed", "call"}),
+    "network": (bridge.model_from_layers, set()),
+}
+"""Whose options a kind of case takes, without those that grading gives itself or that no TOML file can hold."""
+
 _HEAD = {"title", "hints", "seconds", "memory", "case"}
+
+
+_CLAIMS: dict[str, tuple[type, str, str]] = {
+    "layer": (LayerSpec, "Dense", "units = 5"),
+    "loss": (losses.Loss, "Huber", "delta = 1.0"),
+    "optimizer": (optimizers.Optimizer, "SGD", "learning_rate = 0.1"),
+}
+"""What a claim has to be, with an example."""
+
+_LAYERS = '[{ type = "Dense", units = 5 }, ...]'
+
+
+def _of_kind(kind: str, entry: Any, wanted: type, example: str, options: str) -> Any:
+    claim = from_dict(entry) if isinstance(entry, dict) else None
+    if not isinstance(claim, wanted):
+        what = shown(entry) if claim is None else f"the {type(claim).__name__} of a claim of another kind"
+        raise ValueError(f'{kind} must be a table such as {{ type = "{example}", {options} }}, got {what}')
+    return claim
 
 
 @dataclass(frozen=True)
@@ -43,10 +74,19 @@ class Case:
         return sum(self.points.values()) if isinstance(self.points, dict) else self.points
 
     def specification(self) -> Any:
-        """The claim as an object of model_spec; the name of a loss as it is."""
+        """The claim as an object of model_spec; the name of a loss as it is.
+
+        Raises:
+            ValueError: it is none of this kind of case.
+        """
         if self.kind == "network":
-            return [from_dict(entry) for entry in self.claim]
-        return self.claim if isinstance(self.claim, str) else from_dict(self.claim)
+            if not isinstance(self.claim, list):
+                raise ValueError(f"network must be a list of layers, {_LAYERS}, got {shown(self.claim)}")
+            return [_of_kind("network", entry, LayerSpec, "Dense", "units = 5") for entry in self.claim]
+        if self.kind == "loss" and isinstance(self.claim, str):
+            losses.get(self.claim)
+            return self.claim
+        return _of_kind(self.kind, self.claim, *_CLAIMS[self.kind])
 
 
 @dataclass(frozen=True)
@@ -111,6 +151,16 @@ def _known(table: dict[str, Any], known: set[str], where: str) -> None:
         raise ValueError(f"{where} has unknown entries {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
+def _options(kind: str, options: Any) -> dict[str, Any]:
+    judge, own = _OF_THE_JUDGE[kind]
+    known = [name for name in list(inspect.signature(judge).parameters)[2:] if name not in own]
+    return known_entries("options", options, known, f"a {kind}")
+
+
+_TENSORS = {"loss": ("loss", "gradient"), "optimizer": ("parameters after every step",)}
+"""Of the kinds of cases whose tensors are the same whatever the claim."""
+
+
 def _check_tensors(points: dict[str, float], claim: Any, shape: tuple[int, ...]) -> None:
     """Refuse points for tensors that a layer does not have: nobody could earn them."""
     own = {f"gradient of {name}" for name in ("x", *claim.parameter_shapes(shape))}
@@ -138,13 +188,18 @@ def _case(entry: Any, where: str) -> Case:
         points = {str(tensor): positive_real(f"points of {tensor}", value) for tensor, value in points.items()}
     else:
         points = positive_real(f"{where}: points", points)
-    shape = tuple(entry.get("input_shape", ()))
-    case = Case(entry["name"], entry["make"], kind, entry[kind], points, shape, dict(entry.get("options", {})))
     try:
+        shape = validation.shape("input_shape", entry["input_shape"]) if "input_shape" in entry else ()
+        options = _options(kind, entry.get("options"))
+        case = Case(entry["name"], entry["make"], kind, entry[kind], points, shape, options)
         compile(case.make, "make", "eval")
         claim = case.specification()
+        if kind in ("layer", "network"):
+            ModelSpec("case", shape, (claim,) if kind == "layer" else tuple(claim))  # whether they fit
         if kind == "layer" and isinstance(points, dict):
             _check_tensors(points, claim, shape)
+        elif kind in _TENSORS and isinstance(points, dict):
+            known_entries("points", points, _TENSORS[kind], f"a {kind}")
     except (SyntaxError, ValueError, TypeError) as error:
-        raise ValueError(f"{where} ({case.name}): {error}") from None
+        raise ValueError(f"{where} ({entry['name']}): {error}") from None
     return case

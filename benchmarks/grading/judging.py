@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 
 import bridge
 from benchmarks.grading.assignment import Assignment, Case
-from benchmarks.grading.session import Session, SubmissionEndedError
+from benchmarks.grading.session import Session, SubmissionEndedError, SubmissionTimeoutError
+from bridge.outside.raised import own_frame
 from core_numpy import NumpyModel
 from model_spec import ModelSpec
 
@@ -102,8 +102,9 @@ def _text(report: Any) -> str:
 def _raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"raised {type(error).__name__} (line {error.lineno}): {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"raised {type(error).__name__} (line {frames[-1].lineno} of {frames[-1].name}): {error}"
+    frame = own_frame(error)
+    where = "" if frame is None else f" (line {frame.lineno} of {frame.name})"
+    return f"raised {type(error).__name__}{where}: {error}"
 
 
 def _of_rows(report: Any) -> dict[str, bool]:
@@ -154,10 +155,22 @@ _CHECKS: dict[str, Callable[..., tuple[Any, dict[str, bool]]]] = {
 def judge_submission(submission: Path, assignment: Assignment, secret: str, hints: int | None = None) -> list[Outcome]:
     """Judge all cases of a submission, each with a process of its own for the submission.
 
-    The submission's process answers with arrays. What is expected, the seeds and the verdict stay in this one.
+    The submission's process answers with arrays. What is expected, the seeds and the verdict stay in this one. The
+    first case that takes too long ends the submission: code that loops in one is likely to loop in the next.
     """
     level = assignment.hints if hints is None else hints
-    return [_watched(submission, case, assignment, seed_of(secret, case.name), level) for case in assignment.cases]
+    outcomes: list[Outcome] = []
+    ended = ""
+    for case in assignment.cases:
+        try:
+            if ended:
+                outcomes.append(_error(case, ended))
+                continue
+            outcomes.append(_watched(submission, case, assignment, seed_of(secret, case.name), level))
+        except SubmissionTimeoutError as error:
+            outcomes.append(_error(case, str(error)))
+            ended = f"not judged: in the case {case.name!r} {error}"
+    return outcomes
 
 
 def _watched(submission: Path, case: Case, assignment: Assignment, seed: int, hints: int) -> Outcome:
@@ -168,6 +181,8 @@ def _watched(submission: Path, case: Case, assignment: Assignment, seed: int, hi
             except Exception as error:
                 return _error(case, f"{submission.name} {_raised(error)}")
             return judge_made(case, lambda: session.make(case.make), seed, hints)
+    except SubmissionTimeoutError:
+        raise
     except SubmissionEndedError as error:
         return _error(case, str(error))
 

@@ -45,6 +45,10 @@ class SubmissionEndedError(BaseException):
     """A submission's process has ended, or was ended; no judge may take this for a fault of one tensor."""
 
 
+class SubmissionTimeoutError(SubmissionEndedError):
+    """A submission's process was ended because it took too long."""
+
+
 class Session:
     """One submission's process; use as a context manager.
 
@@ -106,7 +110,8 @@ class Session:
 
         Raises:
             Exception: what it raises.
-            SubmissionEndedError: it ends its process, or takes too long.
+            SubmissionEndedError: it ends its process.
+            SubmissionTimeoutError: it takes too long.
         """
         self.ask("run", str(submission.resolve()))
         self._left = min(self._left, self._seconds)  # it has started
@@ -154,22 +159,25 @@ class Session:
                 return []
             answer = receive(watched, lambda entry, value: self._find(entry, value, held))
         except TimeoutError:
-            raise SubmissionEndedError(f"took more than {self._seconds:g} s") from None
+            raise self._timeout() from None
         except MessageError as error:
             raise SubmissionEndedError(f"{_NO_ANSWER}: {error}") from None
         except (EOFError, OSError):
-            raise SubmissionEndedError(self._why()) from None
+            raise self._why() from None
         # On a busy machine every answer waits for its turn
         self._left -= max(time.monotonic() - started - _WAITING_SECONDS, 0.0)
         return answer
 
-    def _why(self) -> str:
+    def _timeout(self) -> SubmissionTimeoutError:
+        return SubmissionTimeoutError(f"it took more than {self._seconds:g} s and was ended")
+
+    def _why(self) -> SubmissionEndedError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         code = self._process.returncode
-        if code in (-signal.SIGXCPU, -signal.SIGKILL):
-            return f"took more than {self._seconds:g} s (exit code {code})"
-        return f"it ended its process, as os._exit does (exit code {code})"
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):  # the limits of computing time, soft and hard
+            return self._timeout()
+        return SubmissionEndedError(f"it ended its process, as os._exit does (exit code {code})")
 
     def _refer(self, value: Any) -> int | None:
         """The number by which the other process knows an object; a new one, below zero, for an array of ours."""

@@ -22,6 +22,7 @@ from core_numpy.network import Network
 from core_numpy.tiers import why_not_fast
 from model_spec import Gradients, ModelSpec, UpSampling2D, inputs
 from model_spec import losses as loss_rules
+from model_spec.entries import function_or_none, two_names
 from model_spec.layers.base import LayerSpec
 from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
 from model_spec.several import refuse_several_outputs, row_of_outputs
@@ -102,6 +103,10 @@ def compare(
     prepare = former_fault(prepare, fault)
     dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype)
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
+    for name, several in (("dtype", dtypes), ("paths", paths)):
+        if not several:
+            raise ValueError(f"{name} is empty, so nothing would be compared; give at least one")
+    function_or_none("prepare", prepare, "a NumPy model")
     report = ParityReport(spec=spec, seed=seed, sides=("NumPy", "Keras"))
     values = random_weights(spec, seed)
     for precision, path in itertools.product(dtypes, paths):
@@ -157,6 +162,8 @@ def compare_models(
     ``explain`` knows the conventions, ``explain_gradients`` slips by the gradients alone, of a side that shows no
     values between its layers; ``network`` holds the layers that give the truth, by default those of the specification.
     """
+    if names is not None:
+        names = two_names("names", names, ("mine", "reference"))
     reference = next((model for model in (a, b) if offers(model, HoldsWeights)), None)
     if reference is None:
         raise ValueError("neither model has .spec and .weights, so there is no truth to judge by; give one that has")

@@ -26,6 +26,7 @@ from bridge.lockstep.step_recorder import StepRecorder
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
+from model_spec.entries import function_or_none
 from model_spec.validation import positive_integer
 from model_spec.verdict import Verdict, combine, largest, plain
 
@@ -238,6 +239,7 @@ def compare_training(
     from keras_models.runtime import without_tracing_warnings
 
     prepare = former_fault(prepare, fault)
+    function_or_none("prepare", prepare, "a NumPy model")
     positive_integer("controls", controls)
     if model is not None and (model.spec != spec or str(model.dtype) != dtype):
         raise ValueError(f"model is {model.spec.name!r} in {model.dtype}, expected {spec.name!r} in {dtype}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bridge.outside.calling import TRAINING_FLAGS, Calling, split_gradients
+from bridge.outside.calling import CALLS, TRAINING_FLAGS, Calling, split_gradients
 from bridge.outside.external_variables import (
     BOOK_NAMES,
     STYLES,
@@ -17,8 +17,17 @@ from bridge.outside.external_variables import (
     find_gradient,
     find_variable,
 )
-from bridge.outside.layouts import KERNEL_LAYOUTS, LAYOUTS, image_to_keras, image_to_layer, kernel_layout_of
+from bridge.outside.layouts import (
+    KERNEL_LAYOUTS,
+    LAYOUTS,
+    chosen_layouts,
+    image_to_keras,
+    image_to_layer,
+    kernel_layout_of,
+)
 from model_spec import layers as specs
+from model_spec.entries import known_entries
+from model_spec.names import shown
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
 
@@ -50,16 +59,21 @@ class AdaptedLayer:
         spec: specs.LayerSpec,
         input_shape: Shape,
         layout: str = "NHWC",
-        kernel_layout: str | None = None,
+        kernel_layout: str | Sequence[str] | None = None,
         style: str | None = None,
         names: Mapping[str, str] | None = None,
         call: Mapping[str, Callable[..., Any]] | None = None,
+        one_of_many: bool = False,
     ) -> None:
         one_of("layout", layout, LAYOUTS)
-        names = dict(names or {})
+        layouts = chosen_layouts(kernel_layout)
+        self.spec = spec
         if style is not None:
             one_of("style", style, STYLES)
-        self.calling = Calling(layer, names, dict(call or {}))
+        self.parameter_shapes = spec.parameter_shapes(input_shape)
+        self.state_shapes = spec.state_shapes(input_shape)
+        names, call = self._checked(names, call)
+        self.calling = Calling(layer, names, call)
         self.one_by_one = False
         self.returned: dict[str, Any] = {}
         self.overwritten: set[str] = set()
@@ -73,10 +87,7 @@ class AdaptedLayer:
                 f"check the other layers, and judge this one with channels last"
             )
         self.layer = layer
-        self.spec = spec
         self.layout = layout
-        self.parameter_shapes = spec.parameter_shapes(input_shape)
-        self.state_shapes = spec.state_shapes(input_shape)
         order = list(self.parameter_shapes)
         self.slots = {
             name: find_variable(layer, name, shape, order, style, names.get(name))
@@ -92,9 +103,25 @@ class AdaptedLayer:
         self.kernel_layout: str | None = None
         if "kernel" in self.slots:
             shape = self.parameter_shapes["kernel"]
-            self.kernel_layout = kernel_layout_of(
-                self.slots["kernel"].read(), shape, kernel_layout, type(layer).__name__
-            )
+            kernel, owner = self.slots["kernel"].read(), type(layer).__name__
+            self.kernel_layout = kernel_layout_of(kernel, shape, layouts, owner, one_of_many=one_of_many)
+
+    def _checked(self, names: Any, call: Any) -> tuple[dict[str, str], dict[str, Callable[..., Any]]]:
+        """The two options without entries that nothing would look at."""
+        owner = self.spec.describe()
+        variables = (*self.parameter_shapes, *self.state_shapes)
+        gradients = (f"gradient of {name}" for name in self.parameter_shapes)
+        names = known_entries("names", names, ("forward", "backward", *variables, *gradients), owner)
+        for key, name in names.items():
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"names[{key!r}] must be a name of the layer's, such as 'theta', got {shown(name)}")
+        call = known_entries("call", call, CALLS)
+        for key, function in call.items():
+            if not callable(function):
+                raise ValueError(f"call[{key!r}] must be a function of {CALLS[key]}, got {shown(function)}")
+            if key in names:
+                raise ValueError(f"names[{key!r}] and call[{key!r}] are both given; give one of them")
+        return names, call
 
     def on_copy(self) -> AdaptedLayer:
         """The same around a copy of the layer, so that nothing one run leaves behind reaches the next.
@@ -254,7 +281,9 @@ class AdaptedLayer:
         return self._gradient(name)
 
     def _gradient(self, name: str) -> Array:
-        if name in self.returned:
+        # What the caller names comes first; the sums over single examples are no longer there
+        named = f"gradient of {name}" in self._names and not self.one_by_one
+        if name in self.returned and not named:
             return self._variable_to_keras(name, np.asarray(self.returned[name]))
         if f"gradient of {name}" in self._names:
             path = self._names[f"gradient of {name}"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bridge.outside.external_variables import ForeignLayerError, describe_attributes
+from bridge.outside.raised import call_foreign
 
 Array = np.ndarray
 
@@ -32,6 +33,9 @@ RATES = ("lr", "learning_rate", "rate", "eta", "alpha", "step_size", "learningra
 """What the learning rate is called where backward updates the parameters itself."""
 
 _CACHES = ("cache", "ctx", "context", "saved", "memory", "state", "residuals")
+
+CALLS = {"forward": "(layer, x, training)", "backward": "(layer, dy)"}
+"""What the functions of ``call=`` get."""
 
 GLUE = """class Adapter:
     def __init__(self, layer):
@@ -93,19 +97,24 @@ class Calling:
         """y; what is returned beside it is kept for backward."""
         self._cache, self._has_cache = None, False
         if "forward" in self.call:
-            result = self.call["forward"](layer, x, training)
+            result = self._call("forward", [layer, x, training])
         else:
             flag = self.training_flag(layer)
             value: Any = training
             if flag == "mode":
                 value = "train" if training else "test"
-            result = getattr(layer, str(self.forward_name))(x, **({} if flag is None else {flag: value}))
+            named = {} if flag is None else {flag: value}
+            way = f"{self.forward_name}(x{'' if flag is None else f', {flag}={value!r}'})"
+            result = call_foreign(getattr(layer, str(self.forward_name)), [x], named, way, _help("forward"))
             if result is None:
                 result = _left_in(layer, "output", "forward")
         if isinstance(result, tuple) and len(result) >= 2 and not isinstance(result[0], (tuple, list, dict)):
             self._cache, self._has_cache = result[1] if len(result) == 2 else result[1:], True
             return result[0]
         return result
+
+    def _call(self, role: str, arguments: list[Any]) -> Any:
+        return call_foreign(self.call[role], arguments, {}, f"call[{role!r}]", f"it gets {CALLS[role]}")
 
     def _rate_name(self, layer: Any) -> str | None:
         if self.backward_name is None or "backward" in self.call:
@@ -115,9 +124,9 @@ class Calling:
     def backward(self, layer: Any, dy: Array, rate: float) -> Any:
         """What backward returns, whatever that is."""
         if "backward" in self.call:
-            return self.call["backward"](layer, dy)
+            return self._call("backward", [layer, dy])
         if self.backward_name is None and self.pulls:
-            return self._cache(dy)
+            return call_foreign(self._cache, [dy], {}, "the function that forward returned(dy)", _help("backward"))
         method = getattr(layer, str(self.backward_name))
         parameters = _parameters(method)
         positional: list[Any] = [dy]
@@ -134,16 +143,22 @@ class Calling:
                 positional, named[other] = [], dy
             elif len(needed) >= 2:
                 positional = [dy, self._cache]
-        result = method(*positional, **named)
+        given = ["dy", "what forward returned beside y"][: len(positional)] + [f"{name}=..." for name in named]
+        way = f"{self.backward_name}({', '.join(given)})"
+        result = call_foreign(method, positional, named, way, _help("backward"))
         left = getattr(layer, "dinputs", None)
         return left if result is None and left is not None else result
+
+
+def _help(role: str) -> str:
+    return f"call={{{role!r}: function of {CALLS[role]}}}"
 
 
 def _left_in(layer: Any, attribute: str, method: str) -> Any:
     """The attribute in which some books leave what others return."""
     value = getattr(layer, attribute, None)
     if value is None:
-        raise ValueError(f"{method} returned None; return its result, or leave it in self.{attribute}")
+        raise ForeignLayerError(f"{method} returned None; return its result, or leave it in self.{attribute}")
     return value
 
 

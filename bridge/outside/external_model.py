@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +12,8 @@ from bridge.judge.bounds import value_name
 from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.external_variables import ForeignLayerError
-from bridge.outside.layouts import SeveralLayoutsError
+from bridge.outside.layouts import SeveralLayoutsError, axes_of, chosen_layouts
+from bridge.outside.raised import raised_in_words
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
 from core_numpy.masks import keras_masks
@@ -85,26 +85,51 @@ class _Dropping:
         return found.dtype.type(np.median(found[used] / given[used])) if used.any() else found.dtype.type(1)
 
 
-Adapt = Callable[..., AdaptedLayer]
+def _adapted(
+    adapt: Callable[..., AdaptedLayer],
+    layers: Sequence[Any],
+    claims: Sequence[tuple[Step, Shape]],
+    kernel_layout: Any,
+) -> list[AdaptedLayer | None]:
+    """The layers; a kernel whose shape fits several layouts takes the given one of its kind, or that of all others.
+
+    Raises:
+        ValueError: a kernel's layout is neither seen nor given, or one is given that no kernel can have.
+    """
+    given = chosen_layouts(kernel_layout)
+    axes = [len(step.layer.spec.parameter_shapes(shape).get("kernel", ())) for step, shape in claims]
+    for layout in given:
+        if axes_of(layout) not in axes:
+            raise ValueError(f"kernel_layout {layout} is for kernels of {axes_of(layout)} axes, and no layer has one")
+    found: list[AdaptedLayer | None] = []
+    unseen: dict[int, SeveralLayoutsError] = {}
+    for at, (layer, (step, shape)) in enumerate(zip(layers, claims, strict=True)):
+        found.append(None)
+        if layer is not None:
+            try:
+                found[at] = adapt(layer, step.layer.spec, shape, kernel_layout=given, one_of_many=True)
+            except SeveralLayoutsError as error:
+                unseen[at] = error
+    seen = [(count, one.kernel_layout) for count, one in zip(axes, found, strict=True) if one is not None]
+    for at in list(unseen):
+        of_its_kind = {layout for count, layout in seen if count == axes[at]}
+        if len(of_its_kind) == 1:
+            step, shape = claims[at]
+            found[at] = adapt(layers[at], step.layer.spec, shape, kernel_layout=of_its_kind.pop())
+            del unseen[at]
+    if unseen:
+        raise _unseen(given, {at: (axes[at], value_name(claims[at][0]), error) for at, error in unseen.items()})
+    return found
 
 
-def _layout_of_the_others(adapt: Adapt, layers: Sequence[Any], claims: Sequence[tuple[Any, Shape]]) -> str | None:
-    """The layout of a Dense kernel whose shape tells it: a square one beside it most likely has the same."""
-    for layer, (claim, shape) in zip(layers, claims, strict=True):
-        sizes = claim.parameter_shapes(shape).get("kernel", ())
-        if layer is not None and len(sizes) == 2 and sizes[0] != sizes[1]:
-            return adapt(layer, claim, shape).kernel_layout
-    return None
-
-
-def _adapted(adapt: Adapt, layer: Any, claim: Any, shape: Shape, kernel_layout: str | None) -> AdaptedLayer:
-    """The layer; where its kernel's shape fits several layouts, that of its neighbours."""
-    try:
-        return adapt(layer, claim, shape)
-    except SeveralLayoutsError:
-        if kernel_layout is None:
-            raise
-        return adapt(layer, claim, shape, kernel_layout=kernel_layout)
+def _unseen(given: tuple[str, ...], unseen: dict[int, tuple[int, str, SeveralLayoutsError]]) -> ValueError:
+    """What is to be given where layouts are not seen, for all kinds of kernels at once."""
+    kinds = {axes: (name, error) for axes, name, error in reversed(unseen.values())}
+    words = [f"layer {name!r}: {error}" for name, error in reversed(kinds.values())]
+    together = (*given, *(error.layouts[0] for _, error in reversed(kinds.values())))
+    if len(together) > 1:
+        words.append(f"several are given together, one for each kind of kernel, such as kernel_layout={together}")
+    return ValueError("; ".join(words))
 
 
 class ForeignModel:
@@ -124,7 +149,7 @@ class ForeignModel:
         dtype: str,
         layout: str,
         style: str | None,
-        kernel_layout: str | None = None,
+        kernel_layout: str | Sequence[str] | None = None,
     ) -> None:
         if not spec.is_chain:
             raise ValueError(f"model {spec.name!r} branches, and foreign layers run in a line; judge its parts alone")
@@ -146,17 +171,16 @@ class ForeignModel:
         self.layers: list[AdaptedLayer | _Stateless | _Dropping] = []
         adapt = partial(AdaptedLayer, layout=layout, style=style)
         shape = spec.input_shape
-        claims = []
+        claims: list[tuple[Step, Shape]] = []
         for step in self.steps:
-            claims.append((step.layer.spec, shape))
-            shape = step.layer.spec.output_shape(shape)
-        known = kernel_layout or _layout_of_the_others(adapt, layers, claims)
-        for step, layer, (claim, shape) in zip(self.steps, layers, claims, strict=True):
-            if layer is not None:
-                adapted = _adapted(adapt, layer, claim, shape, known)
-                self.layers.append(_Dropping(adapted, claim) if isinstance(claim, Dropout) else adapted)
-            elif claim.parameter_shapes(shape):
+            if layers[len(claims)] is None and step.layer.spec.parameter_shapes(shape):
                 raise ValueError(f"step {value_name(step)!r} has variables, so it needs a foreign layer, got None")
+            claims.append((step, shape))
+            shape = step.layer.spec.output_shape(shape)
+        for step, adapted in zip(self.steps, _adapted(adapt, layers, claims, kernel_layout), strict=True):
+            if adapted is not None:
+                claim = step.layer.spec
+                self.layers.append(_Dropping(adapted, claim) if isinstance(claim, Dropout) else adapted)
             else:
                 self.layers.append(_Stateless(step))
 
@@ -210,9 +234,7 @@ class ForeignModel:
         except ForeignLayerError as error:
             raise ForeignLayerError(f"{what} of {value_name(step)!r}: {error}") from error
         except Exception as error:  # whatever a foreign layer raises
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{what} of {value_name(step)!r} raised {type(error).__name__} in {last.name}, line {last.lineno}"
-            raise ForeignLayerError(f"{where}: {error}") from error
+            raise ForeignLayerError(f"{what} of {value_name(step)!r} {raised_in_words(error)}") from error
 
     def pullback(self, x: Any, cotangent: Any, training: bool = False, dropout_call: int = 0) -> Gradients:
         """Gradients of sum(cotangent * output)."""
@@ -250,7 +272,7 @@ def model_from_layers(
     dtype: str = "float64",
     layout: str = "NHWC",
     style: str | None = None,
-    kernel_layout: str | None = None,
+    kernel_layout: str | Sequence[str] | None = None,
 ) -> ForeignModel:
     """Foreign layers as one model that ``bridge.compare_models`` can judge against any other.
 
@@ -264,8 +286,8 @@ def model_from_layers(
         dtype: what they are fed, "float64" or "float32".
         layout: of the images they take, "NHWC" or "NCHW".
         style: see :func:`bridge.check_layer`.
-        kernel_layout: of kernels whose shape fits several, such as "IO" or "OI" for a square one; None takes that of
-            the Dense layers whose shape tells it.
+        kernel_layout: of kernels whose shape fits several, such as "IO" or "OI" for a square one; ("OIHW", "IO") where
+            there are several kinds. What is not given is that of the kernels of its kind whose shape tells it.
 
     Raises:
         ValueError: the number of layers is not that of the steps, or a variable cannot be found.

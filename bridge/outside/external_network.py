@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from bridge.outside.calling import BACKWARD, FORWARD
 from bridge.outside.external_variables import ForeignLayerError, describe_attributes
+from bridge.outside.raised import raised_in_words
 from core_numpy import losses
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import Gradients, ModelSpec
@@ -113,8 +113,7 @@ class ForeignNetwork:
                 errors.append(error)
         said = ""
         if errors:
-            last = traceback.extract_tb(errors[0].__traceback__)[-1]
-            said = f"; it raised {type(errors[0]).__name__} in {last.name}, line {last.lineno}: {errors[0]}"
+            said = f"; it {raised_in_words(errors[0])}"
         raise ForeignLayerError(f"{type(self._network).__name__} gives no {what}{said}") from next(iter(errors), None)
 
     def _loss_and_gradients(

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bridge.outside.raised import call_foreign
+
 Array = np.ndarray
 
 Take = Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]]
@@ -52,7 +54,12 @@ def step_of(
         ExternalOptimizerError: no style fits; the message has the few lines that help.
     """
     if call is not None:
-        return lambda parameters, gradients: _new(call(optimizer, parameters, gradients), parameters)
+        advice = "it gets (optimizer, parameters, gradients)"
+
+        def called(parameters: dict[str, Array], gradients: dict[str, Array]) -> dict[str, Array]:
+            return _new(call_foreign(call, [optimizer, parameters, gradients], {}, "call", advice), parameters)
+
+        return called
     method = next((name for name in METHODS if callable(getattr(optimizer, name, None))), None)
     if method is None and not callable(optimizer):
         raise ExternalOptimizerError(
@@ -164,12 +171,14 @@ def _new(found: Any, parameters: dict[str, Array]) -> dict[str, Array]:
     if found is None:
         return parameters
     if not isinstance(found, dict):
-        raise TypeError(f"a step returned {type(found).__name__}, a dict of parameters or nothing was expected")
+        raise ExternalOptimizerError(
+            f"a step returned {type(found).__name__}, a dict of parameters or nothing was expected"
+        )
     result = {}
     for name, value in parameters.items():
         new = value if found.get(name) is None else np.asarray(found[name])
         if new.shape != value.shape:
-            raise TypeError(f"a step made shape {new.shape} of {name!r}, which has {value.shape}")
+            raise ExternalOptimizerError(f"a step made shape {new.shape} of {name!r}, which has {value.shape}")
         result[name] = new
     return result
 

@@ -16,6 +16,7 @@ from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import TrainingSpec
 from model_spec import losses as loss_rules
 from model_spec import optimizers as rules
+from model_spec.entries import function_or_none
 from model_spec.inputs import check_y
 
 Array = np.ndarray
@@ -147,4 +148,4 @@ def external_training(
             f"model must be a NumpyModel or what bridge.model_from_layers gives, got {type(model).__name__}; "
             f"write external_training(model_from_layers(layers, spec), optimizer)"
         )
-    return ForeignTraining(model, optimizer, call)
+    return ForeignTraining(model, optimizer, function_or_none("call", call, "(optimizer, parameters, gradients)"))

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from model_spec.entries import function_or_none
+from model_spec.names import shown
+
 Array = np.ndarray
 
 
@@ -143,7 +146,18 @@ def from_functions(
         >>> check_layer(layer, Dense(5), (6,)).passed
         True
     """
-    return FunctionLayer(forward, backward, params)
+    _functions_and_arrays(params, forward=forward)
+    return FunctionLayer(
+        forward, function_or_none("backward", backward, "dy and, by their names, cache, x, y or the parameters"), params
+    )
+
+
+def _functions_and_arrays(params: Any, **functions: Any) -> None:
+    for name, function in functions.items():
+        if not callable(function):
+            raise ValueError(f"{name} must be a function, got {shown(function)}")
+    if params is not None and not isinstance(params, Mapping):
+        raise ValueError(f'params must be a dict of arrays, such as {{"W": array, "b": array}}, got {shown(params)}')
 
 
 class AutogradLayer:
@@ -270,6 +284,7 @@ def from_autograd(
         >>> check_layer(mine, Rescaling(2.0), input_shape=(3,)).passed
         True
     """
+    _functions_and_arrays(params, make_tensor=make_tensor, function=function)
     return AutogradLayer(make_tensor, function, params, scalars)
 
 
@@ -336,6 +351,7 @@ def from_jax(function: Callable[..., Any], params: Mapping[str, Any] | None = No
         >>> check_layer(from_jax(jax.nn.relu), Activation("relu"), input_shape=(3,)).passed  # doctest: +SKIP
         True
     """
+    _functions_and_arrays(params, function=function)
     jax: Any = sys.modules.get("jax")
     if jax is None:
         raise ValueError("import jax first: it is not imported from here")

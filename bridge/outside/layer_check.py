@@ -35,7 +35,7 @@ def check_layer(
     batch: int = 4,
     seed: int = 0,
     layout: str = "NHWC",
-    kernel_layout: str | None = None,
+    kernel_layout: str | Sequence[str] | None = None,
     style: str | None = None,
     training: bool = False,
     backward: bool = True,
@@ -164,7 +164,8 @@ def _adapted(
         return AdaptedLayer(layer, claim, input_shape, layout, kernel_layout, style, names, call)
 
     def warm() -> Any | None:
-        forward = next((name for name in (dict(names or {}).get("forward"), *FORWARD) if name), "forward")
+        named = names.get("forward") if isinstance(names, Mapping) else None
+        forward = named if isinstance(named, str) else FORWARD[0]
         forward = forward if hasattr(my_layer, forward) else next((n for n in FORWARD if hasattr(my_layer, n)), forward)
         return warmed_up(my_layer, given.x, layout, lambda layer: getattr(layer, forward))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +21,7 @@ from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
+from bridge.outside.raised import raised_in_words
 from core_numpy.network import Network
 from model_spec import Dropout, ModelSpec
 from model_spec.shapes import Shape
@@ -324,7 +324,7 @@ class LayerJudge:
             self._broken(Broken(tensor, dtype, str(error)))
             return None
         except Exception as error:  # whatever a foreign layer raises is a finding
-            self._broken(Broken(tensor, dtype, _message(error), raised=True))
+            self._broken(Broken(tensor, dtype, raised_in_words(error), raised=True))
             return None
         wanted = shape if examples is None else (examples, *shape)
         if value.shape == wanted:
@@ -403,9 +403,3 @@ class LayerJudge:
                 own = judge(found[row.tensor], wanted.value, wanted, place, row.tensor, row.layer)
                 value = float(np.asarray(found[row.tensor])[row.index])
                 self.report.keras[row.dtype, row.tensor] = KerasBeside(own.error_over_bound, value)
-
-
-def _message(error: Exception) -> str:
-    """What was raised and where in the layer, without the path of its file."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from model_spec.names import nearest, shown
 from model_spec.shapes import Shape
-from model_spec.validation import one_of
 
 Array = np.ndarray
 
@@ -26,7 +26,43 @@ _COMMON = ("HWIO", "OIHW", "WIO", "OIW", "IO", "OI")
 
 
 class SeveralLayoutsError(ValueError):
-    """A kernel whose shape does not tell its layout."""
+    """A kernel whose shape does not tell its layout.
+
+    Attributes:
+        layouts: that fit.
+    """
+
+    def __init__(self, message: str, layouts: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.layouts = layouts
+
+
+def axes_of(layout: str) -> int:
+    """How many axes a kernel of this layout has."""
+    return len(layout)
+
+
+def chosen_layouts(given: Any) -> tuple[str, ...]:
+    """What ``kernel_layout=`` says: one layout, or one for each kind of kernel.
+
+    Raises:
+        ValueError: a word that is no layout, or two layouts for kernels of one kind.
+    """
+    words = () if given is None else (given,) if isinstance(given, str) else given
+    known = [name for layouts in KERNEL_LAYOUTS.values() for name in layouts]
+    if not isinstance(words, (tuple, list)) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f'kernel_layout must be a layout or several, such as ("OIHW", "IO"), got {shown(given)}')
+    chosen = tuple("OIHW" if word == "FCHW" else word for word in words)
+    for word in chosen:
+        if word not in known:
+            raise ValueError(
+                f"kernel_layout must be one of {', '.join(known)}, got {shown(word)}{nearest(word, known)}"
+            )
+    for axes in KERNEL_LAYOUTS:
+        of_one_kind = sorted({word for word in chosen if axes_of(word) == axes})
+        if len(of_one_kind) > 1:
+            raise ValueError(f"kernel_layout has {' and '.join(of_one_kind)} for kernels of {axes} axes; give one")
+    return chosen
 
 
 def image_to_layer(layout: str, value: Array, one_example: bool = False) -> Array:
@@ -58,42 +94,48 @@ def image_to_keras(layout: str, value: Any, one_example: bool = False) -> Array:
     return np.array(array, order="C")
 
 
-def kernel_layout_of(kernel: Array | None, shape: Shape, given: str | None, owner: str) -> str:
+def kernel_layout_of(
+    kernel: Array | None, shape: Shape, given: tuple[str, ...], owner: str, *, one_of_many: bool = False
+) -> str:
     """The layout of a foreign kernel: as given, or the only one its shape allows.
 
     Args:
         kernel: the layer's array, or None where it has none yet.
         shape: in Keras' layout.
-        given: what the user says, or None.
+        given: what the user says, from :func:`chosen_layouts`.
         owner: the layer's class, for the message.
+        one_of_many: what is given is meant for other kernels, too, and counts where the shape allows it.
 
     Raises:
         SeveralLayoutsError: several layouts fit.
         ValueError: none does, or the given one does not.
     """
     known = KERNEL_LAYOUTS[len(shape)]
-    if given is not None:
-        given = {"FCHW": "OIHW"}.get(given, given)
-        one_of("kernel_layout", given, known)
+    chosen = next((layout for layout in given if layout in known), None)
+    if given and chosen is None and not one_of_many:
+        raise ValueError(f"kernel_layout must be one of {', '.join(known)} for {owner}, got {' and '.join(given)}")
     shapes = {name: tuple(shape[axis] for axis in axes) for name, axes in known.items()}
     expected = ", ".join(f"{name} {size}" for name, size in shapes.items())
     if kernel is None:
-        if given is None:
-            raise ValueError(
-                f"{owner} has no kernel array yet, so its layout cannot be seen; give kernel_layout= one of {expected}"
+        if chosen is None:
+            raise SeveralLayoutsError(
+                f"{owner} has no kernel array yet, so its layout cannot be seen; give kernel_layout= one of {expected}",
+                tuple(known),
             )
-        return given
+        return chosen
     fitting = [name for name, size in shapes.items() if size == kernel.shape]
-    if given is None:
-        # The rarer ones where none of the two that everybody uses fits
-        fitting = [name for name in fitting if name in _COMMON] or fitting
-    if given is not None and given not in fitting:
-        raise ValueError(f"the kernel of {owner} has shape {kernel.shape}, but {given} is {shapes[given]}")
-    if given is None and not fitting:
+    if chosen in fitting:
+        return str(chosen)
+    if chosen is not None and not one_of_many:
+        raise ValueError(f"the kernel of {owner} has shape {kernel.shape}, but {chosen} is {shapes[chosen]}")
+    # The rarer ones where none of the two that everybody uses fits
+    fitting = [name for name in fitting if name in _COMMON] or fitting
+    if not fitting:
         raise ValueError(f"the kernel of {owner} has shape {kernel.shape}; expected one of {expected}")
-    if given is None and len(fitting) > 1:
+    if len(fitting) > 1:
         raise SeveralLayoutsError(
             f"the kernel of {owner} has shape {kernel.shape}, which fits several layouts; "
-            f"give kernel_layout= one of {', '.join(fitting)}"
+            f"give kernel_layout= one of {', '.join(fitting)}",
+            tuple(fitting),
         )
-    return given or fitting[0]
+    return fitting[0]

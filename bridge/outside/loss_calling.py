@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bridge.outside.calling import BACKWARD
+from bridge.outside.raised import call_foreign
 
 Array = np.ndarray
 
@@ -76,19 +77,25 @@ class LossCalling:
     def _of(self, outputs: Array, targets: Array) -> tuple[Any, Any]:
         given = outputs.copy(), targets.copy()
         if self.call is not None:
-            found = self.call(self.loss, *given)
+            found = call_foreign(self.call, [self.loss, *given], {}, "call", "it gets (loss, outputs, targets)")
             found = found if isinstance(found, tuple) else (found, None)
         else:
-            value = self._value(*_ordered(self._value, *given))
+            value = self._call(self._value, _ordered(self._value, *given), "outputs, targets")
             found = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
             if found[1] is None and self._gradient is not None:
-                gradient = self._gradient(*_ordered(self._gradient, outputs.copy(), targets.copy(), behind=True))
+                given_again = _ordered(self._gradient, outputs.copy(), targets.copy(), behind=True)
+                shown = ("", "1.0", "outputs, targets")[len(given_again)]
+                gradient = self._call(self._gradient, given_again, shown)
                 # Some books leave it in an attribute
                 found = value, getattr(self.loss, "dinputs", None) if gradient is None else gradient
         for name, array, kept in zip(("outputs", "targets"), given, (outputs, targets), strict=True):
             if not np.array_equal(array, kept, equal_nan=True):
                 self.overwritten.add(name)
         return found
+
+    def _call(self, function: Any, arguments: list[Any], shown: str) -> Any:
+        way = f"{getattr(function, '__name__', 'loss')}({shown})"
+        return call_foreign(function, arguments, {}, way, "call=function of (loss, outputs, targets)")
 
     @property
     def names_say(self) -> bool:

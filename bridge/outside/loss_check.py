@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,11 +18,13 @@ from bridge.outside.calling import in_order
 from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.loss_calling import LossCalling
 from bridge.outside.loss_overflow import overflow_in_words
+from bridge.outside.raised import raised_in_words
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
 from model_spec import losses as rules
-from model_spec.validation import one_of, positive_integer
+from model_spec.entries import function_or_none
+from model_spec.validation import boolean, one_of, positive_integer
 from model_spec.verdict import Verdict
 
 Array = np.ndarray
@@ -100,6 +101,11 @@ def check_loss(
     """
     in_order(my_loss, claim, rules.Loss, 'check_loss(my_loss, "mse")')
     rule = rules.get(claim)
+    function_or_none("call", call, "(loss, outputs, targets)")
+    if from_logits is not None:
+        boolean("from_logits", from_logits)
+    if hints not in (1, 2, 3):
+        raise ValueError(f"hints must be 1 (where), 2 (what) or 3 (how), got {hints!r}")
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
     one_of("layout", layout, ("rows", "columns"))
@@ -262,8 +268,7 @@ class _Check:
             number = np.asarray(value, np.float64)
             gradient = None if gradient is None else np.asarray(gradient, np.float64)
         except Exception as error:  # whatever a foreign loss raises is a finding
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            message = f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"
+            message = raised_in_words(error)
             report.broken.append(Broken(f"loss{end}", dtype, message, raised=True))
             return
         if number.size != 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import html
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -15,10 +14,12 @@ from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
 from bridge.outside.calling import in_order
-from bridge.outside.external_optimizer import step_of
+from bridge.outside.external_optimizer import ExternalOptimizerError, step_of
+from bridge.outside.raised import raised_in_words
 from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
-from model_spec.validation import positive_integer
+from model_spec.entries import function_or_none
+from model_spec.validation import boolean, positive_integer
 from model_spec.verdict import Verdict, largest, plain
 
 Array = np.ndarray
@@ -153,6 +154,8 @@ def check_optimizer(
     in_order(my_optimizer, claim, rules.Optimizer, "check_optimizer(my_optimizer, SGD(0.1))")
     if not isinstance(claim, rules.Optimizer):
         raise ValueError(f"claim must be an optimizer of model_spec, such as SGD(0.1), got {claim!r}")
+    function_or_none("call", call, "(optimizer, parameters, gradients)")
+    boolean("one", one)
     if positive_integer("steps", steps) < 3:
         raise ValueError(f"steps must be at least 3, got {steps}: conventions may coincide in the first steps")
     is_function = call is None and callable(my_optimizer) and not hasattr(my_optimizer, "update")
@@ -168,8 +171,7 @@ def check_optimizer(
     try:
         found = _run(take, start, gradients)
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        report.error = f"raised {type(error).__name__} in {last.name}, line {last.lineno}: {error}"
+        report.error = str(error) if isinstance(error, ExternalOptimizerError) else raised_in_words(error)
         return report
     for words, rule in (("", claim), *_rounded(claim)):
         other = replace(report, notes=[words] * bool(words), **_distances(rule, start, gradients, found))

@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import json
+import re
+import textwrap
 import time
 import tomllib
 from pathlib import Path
@@ -292,6 +294,59 @@ def test_results_are_written_when_no_submission_runs(tmp_path, capsys):
     assert json.loads(results_of.read_text())["score"] == 20
 
 
+WITHOUT_A_LINE = {
+    "no class": ("x = 1", r"^Made\(\) raised NameError: name 'Made' is not defined"),
+    "no dy": (
+        "class Made:\n    def forward(self, x):\n        return x * (x > 0)\n    def backward(self):\n        return 1",
+        r"backward\(dy\) could not be called: .*takes 1 positional argument but 2 were given; call=",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(WITHOUT_A_LINE))
+def test_no_line_of_the_grader_is_shown(kind, tmp_path):
+    code, words = WITHOUT_A_LINE[kind]
+    (tmp_path / "a.py").write_text(code)
+    (tmp_path / "a.toml").write_text(
+        "[[case]]\nname = 'a'\nmake = 'Made()'\ninput_shape = 3\nlayer = { type = 'Activation', activation = 'relu' }"
+    )
+    (outcome,) = judge_submission(tmp_path / "a.py", load_assignment(tmp_path / "a.toml"), "s")
+    assert re.search(words, outcome.text), outcome.text
+    assert ", line " not in outcome.text and "(line " not in outcome.text
+
+
+LOOPS = {
+    "in Python": "while True: pass",
+    "asleep": "import time; time.sleep(60)",
+    "that ignores its limit": "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n        while True: pass",
+}
+
+
+@pytest.mark.parametrize("kind", list(LOOPS))
+def test_the_first_case_that_takes_too_long_ends_the_submission(kind, tmp_path, capsys):
+    (tmp_path / "a.py").write_text(
+        "class Relu:\n    def forward(self, x):\n        return x * (x > 0)\n"
+        f"class Sigmoid:\n    def forward(self, x):\n        {LOOPS[kind]}\n"
+    )
+    cases = [("relu", "Relu"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"), ("elu", "Relu")]
+    (tmp_path / "a.toml").write_text(
+        "seconds = 1\n"
+        + "".join(
+            f"[[case]]\nname = '{name}'\nmake = '{made}()'\ninput_shape = 3\n"
+            f"layer = {{ type = 'Activation', activation = '{name}' }}\npoints = {{ y = 1 }}\n"
+            for name, made in cases
+        )
+    )
+    started = time.monotonic()
+    outcomes = judge_submission(tmp_path / "a.py", load_assignment(tmp_path / "a.toml"), "s")
+    assert time.monotonic() - started < 8
+    assert [outcome.points for outcome in outcomes] == [1, 0, 0, 0]
+    assert [outcome.text for outcome in outcomes[1:]] == [
+        "it took more than 1 s and was ended",
+        *["not judged: in the case 'sigmoid' it took more than 1 s and was ended"] * 2,
+    ]
+
+
 def running(words):
     """Processes whose command has these words."""
     found = []
@@ -371,6 +426,39 @@ def test_the_command_writes_pages_and_results(tmp_path, capsys):
     assert "none.py; give the paths of Python files" in capsys.readouterr().err
 
 
+SUBMISSIONS = {
+    "changed places": (["{}/a.py", "assignment"], r"a\.py is no assignment: the \.toml file comes first"),
+    "a notebook": (["assignment", "{}/a.ipynb"], r"a\.ipynb is a notebook.*nbconvert --to script"),
+    "a folder": (["assignment", "{}"], r"is a folder; give the paths of Python files, such as .*\*\.py"),
+    "another file": (["assignment", "{}/a.txt"], r"a\.txt is no Python file; a submission's name ends in \.py"),
+    "none": (["assignment", "{}/none.py"], r"no file .*none\.py; give the paths of Python files"),
+}
+
+
+@pytest.mark.parametrize("kind", list(SUBMISSIONS))
+def test_what_is_no_submission_is_refused_in_one_sentence(kind, tmp_path, capsys):
+    for name in ("a.py", "a.ipynb", "a.txt"):
+        (tmp_path / name).write_text("{}")
+    paths, words = SUBMISSIONS[kind]
+    paths = [str(AFFINE) if path == "assignment" else path.format(tmp_path) for path in paths]
+    assert main(["grade", *paths, "--output", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.count("\n") == 1
+    assert re.search(words, shown.err)
+
+
+def test_the_assignment_that_help_shows_grades(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["grade", "--help"])
+    shown = capsys.readouterr().out.partition("hw1.toml:")[2].partition("positional")[0]
+    assert len(shown.strip().splitlines()) == 7
+    (tmp_path / "hw1.toml").write_text(shown)
+    assert textwrap.dedent(shown).strip() in (COURSE / "index.md").read_text()
+    path = COURSE / "1_affine" / "solution.py"
+    assert main(["grade", str(tmp_path / "hw1.toml"), str(path), "--output", str(tmp_path / "out")]) == 0
+    assert "10 of 10" in capsys.readouterr().out
+
+
 def test_cells_for_nbgrader(tmp_path):
     path = tmp_path / "cells.ipynb"
     assert main(["grade", str(AFFINE), "--nbgrader", str(path)]) == 0
@@ -413,6 +501,31 @@ def test_seeds_follow_from_the_secret():
         ("[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Flatten' }", "needs input_shape"),
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoint = 3", "unknown entries point; known are"),
         ("titel = 'x'", "unknown entries titel"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mes'", r"case 1 \(a\): unknown loss 'mes'"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\noptimizer = 'sgd'", "optimizer must be a table such as .*SGD.*got 'sgd'"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\noptimizer = { type = 'Dense', units = 1 }", "got the Dense"),
+        ("[[case]]\nname = 'a'\nmake = 'a'\nnetwork = 'lenet'\ninput_shape = 4", "network must be a list of layers"),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Dense', units = 2 }\ninput_shape = 'six'",
+            r"case 1 \(a\): input_shape must be a tuple such as .* got 'six'",
+        ),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Conv2D', filters = 2, kernel_size = 3 }\n"
+            "input_shape = 6",
+            r"case 1 \(a\): .*\(6,\)",
+        ),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoints = { value = 3 }",
+            "points of a loss has an unknown entry 'value'; it may have 'loss', 'gradient'",
+        ),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\noptions = { reducton = 'sum' }",
+            r"case 1 \(a\): options of a loss has an unknown entry 'reducton' \(did you mean 'reduction'\?\)",
+        ),
+        (
+            "[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\noptions = 3",
+            "options must be a dict, got 3; its keys may be 'outputs'",
+        ),
         ("[[case]]\nname = 'a'\nmake = 'a'\nloss = 'mse'\npoints = -1", "points must be"),
         (
             "[[case]]\nname = 'a'\nmake = 'a'\nlayer = { type = 'Dense', units = 2 }\ninput_shape = [1]\n"
