@@ -27,7 +27,10 @@ PUBLIC = {
 }
 """The package of each public name. Layers and optimizers are in ``model_spec``, under their Keras names."""
 
-__all__ = ["__version__", "timing", *sorted(" ".join(PUBLIC.values()).split())]
+_FUZZING = {"fuzz": "bridge.fuzzing.own_backends", "FuzzReport": "bridge.fuzzing.own_backends"}
+"""Names that stand here alone, with their module: ``bridge.fuzz`` is a module's former name."""
+
+__all__ = ["__version__", "timing", *_FUZZING, *sorted(" ".join(PUBLIC.values()).split())]
 
 
 def __getattr__(name: str) -> object:
@@ -38,6 +41,11 @@ def __getattr__(name: str) -> object:
             value: object = getattr(import_module(package), name)
             globals()[name] = value
             return value
+    if name in _FUZZING:
+        need_ours("bridge")
+        value = getattr(import_module(_FUZZING[name]), name)
+        globals()[name] = value
+        return value
     if name == "timing":
         return import_module("crosscheck.timing")
     raise AttributeError(f"module 'crosscheck' has no attribute {name!r}")

@@ -14,6 +14,7 @@ import crosscheck as front
 if TYPE_CHECKING:
     from benchmarks.timing import SpeedComparison
     from bridge import LayerReport, LossReport, OptimizerReport, ParityReport
+    from bridge.fuzzing.own_backends import FuzzReport
 
 
 class Crosscheck:
@@ -44,6 +45,10 @@ class Crosscheck:
     def check_optimizer(self, my_optimizer: Any, claim: Any, **options: Any) -> OptimizerReport:
         """``bridge.check_optimizer``: an optimizer written elsewhere against its specification."""
         return self._settled(front.check_optimizer(my_optimizer, claim, **options))
+
+    def fuzz(self, make: Any, **options: Any) -> FuzzReport:
+        """``crosscheck.fuzz``: random networks on a backend of one's own; fails with the smallest that differs."""
+        return self._settled(front.fuzz(make, **options))
 
     def compare_speed(self, first: Any, second: Any, at_least: float = 1.0, **options: Any) -> SpeedComparison:
         """``crosscheck.timing.compare``: the second function is at least so many times as fast as the first.

@@ -9,12 +9,13 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.code import ShownAsCode
 from model_spec.names import shown
 from model_spec.validation import positive_real
 
 
 @dataclass(frozen=True)
-class Constraint:
+class Constraint(ShownAsCode):
     """What a variable is brought to after each training step."""
 
     def check(self, variable: str, shape: tuple[int, ...]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.code import ShownAsCode
 from model_spec.names import nearest
 from model_spec.validation import positive_real, real
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(ShownAsCode):
     """A rule for first values. Hyper-parameters only; the seed comes from the model."""
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.code import ShownAsCode
 from model_spec.names import nearest
 from model_spec.validation import boolean, positive_real, real
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(ShownAsCode):
     """A mean over examples of how far the network's output is from the target."""
 
 

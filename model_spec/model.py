@@ -12,6 +12,7 @@ from model_spec.graph import Graph, Sources, connected_to, resolve, with_shared_
 from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.ends import InputPart, Outputs, input_parts, outputs_layer
 from model_spec.names import check_folder_name, shown
+from model_spec.network_code import code_of_network
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of, shape
 
@@ -97,6 +98,9 @@ class ModelSpec:
         self.output_shapes  # noqa: B018 - computing the shapes is the check
         self._check_shared_weights()
         self._check_integers()
+
+    def __repr__(self) -> str:
+        return code_of_network(self)
 
     def _check_integers(self) -> None:
         """Merges that count are refused on small integers: Keras adds uint8 in uint8, where 200 and 100 make 44."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from model_spec.code import ShownAsCode
 from model_spec.names import nearest
 from model_spec.schedules import Schedule
 from model_spec.validation import boolean, positive_real, real
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ShownAsCode):
     """What every optimizer takes.
 
     Args:

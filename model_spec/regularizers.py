@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model_spec.code import ShownAsCode
 from model_spec.validation import real
 
 
 @dataclass(frozen=True)
-class Regularizer:
+class Regularizer(ShownAsCode):
     """A penalty added to the loss."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model_spec.code import ShownAsCode
 from model_spec.validation import boolean, non_negative_integer, positive_integer, positive_real, real
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ShownAsCode):
     """A learning rate as a function of the number of steps already taken."""
 
 

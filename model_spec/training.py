@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_spec import losses, optimizers
+from model_spec.code import ShownAsCode
 from model_spec.names import nearest
 from model_spec.validation import (
     boolean,
@@ -18,7 +19,7 @@ from model_spec.validation import (
 
 
 @dataclass(frozen=True)
-class EarlyStopping:
+class EarlyStopping(ShownAsCode):
     """Stop when a figure no longer gets better; arguments and meaning as ``keras.callbacks.EarlyStopping``.
 
     One rule is ours, in both backends: NaN is never an improvement (Keras takes a NaN in the first epoch as the best).
@@ -60,7 +61,7 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
-class TrainingSpec:
+class TrainingSpec(ShownAsCode):
     """One training run: ``epochs`` passes over the data, or ``steps`` batches.
 
     Args:

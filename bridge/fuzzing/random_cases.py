@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bridge.fuzzing.known_layers import KnownLayers
 from bridge.fuzzing.random_networks import Draw, need_hypothesis, specs
 from bridge.fuzzing.several_ends import draw_several_ends
 from model_spec import ModelSpec, limits, losses, model_from_dict, serialization, to_dict
@@ -113,19 +114,24 @@ def random_targets(loss: losses.Loss, shape: Shape, one_hot: bool, random: np.ra
     return random.standard_normal(shape)
 
 
-def cases(max_layers: int = 8) -> SearchStrategy[Case]:
-    """Strategy for cases: a network, its loss, and the recipe of its data."""
+def cases(max_layers: int = 8, known: KnownLayers | None = None) -> SearchStrategy[Case]:
+    """Strategy for cases: a network, its loss, and the recipe of its data.
+
+    Args:
+        max_layers: of each network.
+        known: of what layers to draw networks, which then have one input and one output; None is everything there is.
+    """
     need_hypothesis()
     from hypothesis import strategies
 
-    networks = specs(max_layers)
+    networks = specs(max_layers, known)
 
     @strategies.composite
     def draw_case(draw: DrawFn) -> Case:
         some = Draw(draw)
         # First of all a choice among many: Hypothesis avoids what it has drawn, and would else avoid half the networks
         seed = some.integer(0, 2**16)
-        several = some.rarely()
+        several = some.rarely() and known is None
         spec = draw(networks)
         batch, data, one_hot = some.integer(1, _BATCH), some.of(DATA), some.boolean()
         loss = _draw_loss(some, spec)
@@ -136,9 +142,13 @@ def cases(max_layers: int = 8) -> SearchStrategy[Case]:
 
 
 def _draw_loss(some: Draw, spec: ModelSpec) -> losses.Loss:
-    last = spec.layers[-1].activation  # type: ignore[attr-defined]
+    last = getattr(spec.layers[-1], "activation", "linear")
     smoothing = some.of((0.0, 0.0, 0.1))
     kind = some.of(("categorical", "binary", "squared", "half", "other"))
+    if kind in ("categorical", "binary", "other") and (len(spec.output_shape) > 1 or spec.output_shape[-1] < 2):
+        kind = "squared"
+    if kind in ("categorical", "binary") and last not in ("softmax", "sigmoid", "linear"):
+        kind = "half"
     if kind == "categorical":
         return losses.CategoricalCrossentropy(from_logits=last == "linear", label_smoothing=smoothing)
     if kind == "binary":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
+from bridge.fuzzing.known_layers import KnownLayers
 from bridge.fuzzing.random_cases import Case, cases
 from bridge.fuzzing.random_networks import need_hypothesis
 from bridge.fuzzing.several_ends import single_outputs, with_one_input
@@ -23,7 +24,13 @@ class _Differs(Exception):
 
 
 def shrink(
-    case: Case, differs: Callable[[Case], bool], count: int, seed: int, seconds: float = 30.0, max_layers: int = 8
+    case: Case,
+    differs: Callable[[Case], bool],
+    count: int,
+    seed: int,
+    seconds: float = 30.0,
+    max_layers: int = 8,
+    known: KnownLayers | None = None,
 ) -> Case:
     """The smallest case found that differs too; the case itself where nothing smaller does.
 
@@ -35,6 +42,7 @@ def shrink(
         seed: of the drawing.
         seconds: when to stop and be content (Hypothesis alone would give up after 300).
         max_layers: of the drawing.
+        known: of the drawing.
     """
     need_hypothesis()
     import hypothesis
@@ -54,7 +62,7 @@ def shrink(
         report_multiple_bugs=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    @hypothesis.given(cases(max_layers))
+    @hypothesis.given(cases(max_layers, known))
     def narrow(candidate: Case) -> None:
         if not found and candidate != case:
             return

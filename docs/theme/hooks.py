@@ -103,6 +103,7 @@ def reproduction_pages(text: str) -> tuple[str, dict[str, str]]:
 def api_pages() -> dict[str, str]:
     """{page: Markdown} of the public names, each documented from its docstring."""
     groups = {package: (package, names.split()) for package, names in crosscheck.PUBLIC.items()}
+    groups["fuzzing"] = "bridge.fuzzing.own_backends", ["fuzz", "FuzzReport"]
     groups["timing"] = "crosscheck.timing", ["compare"]
     groups["layers"] = "model_spec.layers", list(layers.LAYERS)
     groups["optimizers"] = "model_spec.optimizers", _names(optimizers.OPTIMIZERS)
@@ -118,6 +119,7 @@ _TITLES = {
     "core_numpy": "NumPy models: `core_numpy`, also in `crosscheck`",
     "keras_models": "Keras models: `keras_models`, also in `crosscheck`",
     "model_spec": "Specifications: `model_spec`, also in `crosscheck`",
+    "fuzzing": "Fuzzing a backend of one's own: `crosscheck.fuzz`",
     "timing": "Timing: `crosscheck.timing`",
     "layers": "Layers",
     "optimizers": "Optimizers",

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from model_spec.code import ShownAsCode, code_of
 from model_spec.constraints import Constraint
 from model_spec.initializers import Initializer
 from model_spec.names import LONGEST, shown
@@ -16,7 +17,7 @@ from model_spec.validation import boolean
 
 
 @dataclass(frozen=True)
-class LayerSpec:
+class LayerSpec(ShownAsCode):
     """Hyper-parameters of one layer. Shapes never include the batch axis.
 
     Args:
@@ -95,16 +96,8 @@ class LayerSpec:
         return {variable: rule for variable, rule in options.items() if rule is not None}
 
     def describe(self) -> str:
-        """The layer as one would write it in Python, without what is at its default."""
-        items = [item for item in dataclasses.fields(self) if item.name != "name"]
-        required = {item.name: getattr(self, item.name) for item in items if item.default is dataclasses.MISSING}
-        plain = type(self)(**required)
-        shown = [repr(value) for value in required.values()]
-        for item in items:
-            value = getattr(self, item.name)
-            if item.name not in required and value != getattr(plain, item.name):
-                shown.append(f"{item.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        """The layer as one would write it in Python, without its name and what is at its default."""
+        return code_of(self, without=("name",))
 
 
 def _names(option: str, value: Any) -> tuple[str, ...]:

@@ -138,6 +138,35 @@ def test_wrong(crosscheck):
     assert properties["test_wrong"]["crosscheck_first_divergence"] == "gradient of dense/bias (float64)"
 
 
+def test_a_backend_that_agrees_and_one_that_does_not(outcome):
+    result, properties = outcome(
+        """
+from core_numpy import NumpyModel
+from model_spec import Activation, Dense
+
+KNOWN = {"networks": 20, "layers": (Dense, Activation)}
+
+class Mine(NumpyModel):
+    def __init__(self, spec, weights):
+        super().__init__(spec, weights=weights)
+
+class Wrong(Mine):
+    def predict(self, x):
+        return super().predict(x) + 1
+
+def test_right(crosscheck):
+    assert crosscheck.fuzz(Mine, **KNOWN).networks
+
+def test_wrong(crosscheck):
+    crosscheck.fuzz(Wrong, **KNOWN)
+"""
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["DIFFER: 0 networks on Wrong*", "    spec = ModelSpec('fuzz', *"])
+    assert properties["test_right"]["crosscheck_verdict"].startswith("AGREE: ")
+    assert properties["test_wrong"]["crosscheck_first_divergence"].endswith("by predict (float32)")
+
+
 def test_speeds_that_hold_and_that_do_not(outcome):
     result, properties = outcome(
         """
