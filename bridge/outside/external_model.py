@@ -11,9 +11,11 @@ import numpy as np
 from bridge.judge.bounds import value_name
 from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.calling import FORWARD
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layouts import SeveralLayoutsError, axes_of, chosen_layouts
 from bridge.outside.raised import raised_in_words
+from bridge.outside.taken import need_claim, need_own, shown_kind
 from core_numpy.contract import Context
 from core_numpy.layers.build import Step, lower
 from core_numpy.masks import keras_masks
@@ -313,4 +315,10 @@ def model_from_layers(
         >>> compare_models(ours, mine, np.ones((2, 4))).passed
         True
     """
+    need_claim("spec", spec, ModelSpec, 'ModelSpec("net", (6,), (Dense(5),))')
+    if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence):
+        raise ValueError(f"layers must be a list of layers, got {shown_kind(layers)}")
+    for at, layer in enumerate(layers):
+        if layer is not None:
+            need_own(f"layers[{at}]", layer, FORWARD, "an object with forward(x) and backward(dy), or None")
     return ForeignModel(spec, layers, dtype, layout, style, kernel_layout)

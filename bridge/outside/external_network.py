@@ -10,6 +10,7 @@ import numpy as np
 from bridge.outside.calling import BACKWARD, FORWARD
 from bridge.outside.external_variables import ForeignLayerError, describe_attributes
 from bridge.outside.raised import raised_in_words
+from bridge.outside.taken import need_claim, need_own
 from core_numpy import losses
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import Gradients, ModelSpec
@@ -216,4 +217,6 @@ def model_from_network(
         >>> compare_models(ours, mine, x, y, loss="half_sum_squared_error").passed
         True
     """
+    need_claim("spec", spec, ModelSpec, 'ModelSpec("net", (6,), (Dense(5),))')
+    need_own("network", network, _PREDICT, "an object with lists weights and biases and feedforward(x)")
     return ForeignNetwork(network, spec, dtype, gradient_scale)

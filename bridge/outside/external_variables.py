@@ -136,10 +136,10 @@ def find_variable(
     # Books leave None where the first forward pass is to make the array
     fitting = fitting or [slot for slot in there if slot.read() is None]
     if not fitting:
+        size = element_count(shape)
         raise ValueError(
-            f"{type(layer).__name__} has no array for {name!r} of {element_count(shape)} values (in Keras {shape}); "
-            f"looked for {_listed(candidates)}; it has {describe_attributes(layer)}; "
-            f"rename the attribute or choose style= from {', '.join(STYLES)}"
+            f"{type(layer).__name__} has {describe_attributes(layer)}, but no array for {name!r} of {size} values "
+            f"(in Keras {shape}); {_how_to_name(layer, name, size)}; looked for {_listed(candidates)}"
         )
     first = fitting[0]
     array = first.read()
@@ -180,11 +180,20 @@ def find_gradient(variable: Slot, name: str) -> Slot:
                 return slot
             first = first or slot
     if first is None:
+        size = np.size(variable.read())
         raise ForeignLayerError(
-            f"{type(layer).__name__} has no gradient of {name!r} ({variable.label}) after backward; "
-            f"looked for {_listed(candidates)}; it has {describe_attributes(layer)}"
+            f"{type(layer).__name__} has {describe_attributes(layer)}, but no gradient of {name!r} ({variable.label}) "
+            f"after backward; {_how_to_name(layer, f'gradient of {name}', size, variable.attribute)}; "
+            f"looked for {_listed(candidates)}"
         )
     return first
+
+
+def _how_to_name(layer: Any, name: str, size: int, other_than: str = "") -> str:
+    """What to give: the attribute that has as many values, where one alone has."""
+    there = {one: getattr(layer, one, None) for one in _attribute_names(layer) if one != other_than}
+    fitting = [one for one, value in there.items() if isinstance(value, np.ndarray) and value.size == size]
+    return f'name it: names={{"{name}": "{fitting[0] if len(fitting) == 1 else "its name"}"}}'
 
 
 def describe_attributes(layer: Any) -> str:
@@ -195,10 +204,11 @@ def describe_attributes(layer: Any) -> str:
         if isinstance(value, np.ndarray):
             described.append(f"{name} {value.shape}")
         elif isinstance(value, Mapping):
-            described.append(f"{name} with keys {', '.join(map(str, value)) or '(none)'}")
+            keys = _first_of([str(key)[:40] for key in value], 8)
+            described.append(f"{name} with keys {keys or '(none)'}")
         else:
             described.append(f"{name} ({type(value).__name__})")
-    return ", ".join(described) if described else "no attributes"
+    return _first_of(described, 16) if described else "no attributes"
 
 
 def _attribute_names(layer: Any) -> list[str]:
@@ -234,7 +244,13 @@ def _gradient_names(name: str) -> tuple[str, ...]:
 
 
 def _listed(slots: Sequence[Slot]) -> str:
-    return ", ".join(dict.fromkeys(slot.label for slot in slots))
+    plain_first = sorted(slots, key=lambda slot: (slot.key is not None) + (slot.part is not None))
+    return _first_of(list(dict.fromkeys(slot.label for slot in plain_first)), 8)
+
+
+def _first_of(words: list[str], most: int) -> str:
+    more = f" ... and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
 
 
 def _is_tensor(value: Any) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
-from bridge.outside.calling import FORWARD, in_order
+from bridge.outside.calling import CALLS, FORWARD, in_order
 from bridge.outside.functions import as_layer
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
+from bridge.outside.taken import need_claim, need_own
 from bridge.outside.warm_up import (
     LAZY,
     find_the_batch,
@@ -20,6 +21,7 @@ from bridge.outside.warm_up import (
     warmed_up,
 )
 from model_spec import LayerSpec, ModelSpec
+from model_spec.entries import known_entries
 from model_spec.inputs import floating_dtype
 from model_spec.shapes import Shape
 from model_spec.validation import boolean, one_of, positive_integer
@@ -102,6 +104,9 @@ def check_layer(
         True
     """
     in_order(my_layer, spec_layer, LayerSpec, "check_layer(my_layer, Dense(5), input_shape)")
+    need_claim("spec_layer", spec_layer, LayerSpec, "Dense(5)")
+    if "forward" not in known_entries("call", call, CALLS):
+        need_own("my_layer", my_layer, FORWARD, "an object with forward(x), or a function of x")
     spec = ModelSpec("check_layer", input_shape, (spec_layer,))
     positive_integer("batch", batch)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)

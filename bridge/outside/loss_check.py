@@ -16,9 +16,10 @@ from bridge.judge.rounding import Rounding
 from bridge.judge.tensor import Place, Row, judge
 from bridge.outside.calling import in_order
 from bridge.outside.layer_report import Broken, LayerReport
-from bridge.outside.loss_calling import LossCalling
+from bridge.outside.loss_calling import VALUE, LossCalling
 from bridge.outside.loss_overflow import overflow_in_words
 from bridge.outside.raised import raised_in_words
+from bridge.outside.taken import need_claim, need_own
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
@@ -100,7 +101,11 @@ def check_loss(
         True
     """
     in_order(my_loss, claim, rules.Loss, 'check_loss(my_loss, "mse")')
+    if not isinstance(claim, str):
+        need_claim("claim", claim, rules.Loss, 'Huber() or its name, "huber"')
     rule = rules.get(claim)
+    if call is None:
+        need_own("my_loss", my_loss, VALUE, "an object with forward(outputs, targets), or a function")
     function_or_none("call", call, "(loss, outputs, targets)")
     if from_logits is not None:
         boolean("from_logits", from_logits)

@@ -10,6 +10,7 @@ from bridge.judge.report import ParityReport
 from bridge.outside.exact_constants import OtherConstants, networks_with_other_constants
 from bridge.outside.external_model import ForeignModel
 from bridge.outside.external_network import ForeignNetwork
+from bridge.outside.taken import need_model
 from core_numpy import NumpyModel
 
 
@@ -54,6 +55,8 @@ def compare_models(
         >>> compare_models(ours, theirs, x, y).passed
         True
     """
+    for option, side in (("a", a), ("b", b)):
+        need_model(option, side)
     options: dict[str, Any] = {"y": y, "seed": seed, "loss": loss}
     foreign = [isinstance(side, (ForeignModel, ForeignNetwork)) for side in (a, b)]
     exact = sum(foreign) == 1 and str(getattr(a, "dtype", "")) == "float64"

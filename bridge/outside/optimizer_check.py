@@ -14,8 +14,9 @@ from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
 from bridge.outside.calling import in_order
-from bridge.outside.external_optimizer import ExternalOptimizerError, step_of
+from bridge.outside.external_optimizer import METHODS, ExternalOptimizerError, step_of
 from bridge.outside.raised import raised_in_words
+from bridge.outside.taken import need_claim, need_own
 from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
@@ -152,8 +153,9 @@ def check_optimizer(
         True
     """
     in_order(my_optimizer, claim, rules.Optimizer, "check_optimizer(my_optimizer, SGD(0.1))")
-    if not isinstance(claim, rules.Optimizer):
-        raise ValueError(f"claim must be an optimizer of model_spec, such as SGD(0.1), got {claim!r}")
+    need_claim("claim", claim, rules.Optimizer, "SGD(0.1)")
+    if call is None:
+        need_own("my_optimizer", my_optimizer, METHODS, "an object with update(parameters, gradients), or a function")
     function_or_none("call", call, "(optimizer, parameters, gradients)")
     boolean("one", one)
     if positive_integer("steps", steps) < 3:

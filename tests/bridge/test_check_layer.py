@@ -395,9 +395,9 @@ def test_the_layer_keeps_its_own_arrays_and_values():
 
 def test_a_variable_that_cannot_be_found_gives_the_list():
     layer = SimpleNamespace(theta=values(6, 5), b=values(5), forward=lambda x: x)
-    with pytest.raises(ValueError, match="has no array for 'kernel' of 30 values") as caught:
+    with pytest.raises(ValueError, match="but no array for 'kernel' of 30 values") as caught:
         bridge.check_layer(layer, model_spec.Dense(5), (6,))
-    for part in ("params['W']", "W, ", "kernel", "theta (6, 5)", "b (5,)", "choose style="):
+    for part in ("looked for W, w, ", "theta (6, 5)", "b (5,)", 'names={"kernel": "theta"}', " more"):
         assert part in str(caught.value)
 
 
@@ -410,7 +410,7 @@ def test_a_gradient_that_cannot_be_found_gives_the_list():
             return dout @ self.W.T
 
     report = bridge.check_layer(affine(NoGradients), model_spec.Dense(5), (6,))
-    assert "has no gradient of 'kernel' (W) after backward; looked for dW, d_W," in str(report)
+    assert "no gradient of 'kernel' (W) after backward; name it: names={" in str(report)
     assert report.first_divergence.tensor == "gradient of kernel"
 
 
@@ -461,7 +461,7 @@ def test_what_cannot_be_judged_is_refused():
         bridge.check_layer(half, model_spec.Dense(5), (6,))
     without_statistics = batch_normalization()
     del without_statistics.running_mean
-    with pytest.raises(ValueError, match="has no array for 'moving_mean'"):
+    with pytest.raises(ValueError, match="but no array for 'moving_mean'"):
         bridge.check_layer(without_statistics, model_spec.BatchNormalization(0.9, epsilon=1e-6), (6,))
 
 
