@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import Any
 
@@ -69,6 +70,17 @@ def refuse_nonfinite(name: str, array: Array) -> None:
     )
 
 
+def _turned_axes(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes by which to transpose an array into (examples, *input_shape), or None; channels first before others."""
+    rank = len(input_shape)
+    if rank == 1:
+        return (1, 0) if len(shape) == 2 and shape[0] == input_shape[0] else None
+    if len(shape) != rank + 1 or rank > 4 or sorted(shape[1:]) != sorted(input_shape):
+        return None
+    orders = [(*range(2, rank + 1), 1), *itertools.permutations(range(1, rank + 1))]
+    return next((0, *order) for order in orders if tuple(shape[axis] for axis in order) == input_shape)
+
+
 def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x", allow_empty: bool = False) -> Array:
     """Return x as a contiguous array of ``dtype`` and shape (examples, *input_shape).
 
@@ -81,6 +93,8 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
             hint = f"add the channel axis with {name}[..., None]"
         elif array.shape == tuple(input_shape):
             hint = f"add the batch axis with {name}[None]"
+        elif (axes := _turned_axes(array.shape, tuple(input_shape))) is not None:
+            hint = f"its axes are in another order: transpose it with {name}.transpose{axes}"
         raise ValueError(f"{name} must have shape (examples, *{tuple(input_shape)}), got {array.shape}; {hint}")
     if not allow_empty and len(array) == 0:
         raise ValueError(f"{name} has no rows (shape {array.shape}); give at least one example")

@@ -83,8 +83,8 @@ class AdaptedLayer:
         self._x: Array | None = None
         if layout == "NCHW" and isinstance(spec, (specs.Flatten, specs.Reshape)) and len(input_shape) > 1:
             raise ValueError(
-                f"{type(spec).__name__} orders NCHW values by channel first, so it differs from Keras' by design; "
-                f"check the other layers, and judge this one with channels last"
+                f"a {type(spec).__name__} that is given NCHW orders values by channel first, so it differs from Keras' "
+                f"by design; in model_from_layers give None in its place, in check_layer judge it with channels last"
             )
         self.layer = layer
         self.layout = layout

@@ -107,7 +107,7 @@ def check_layer(
     need_claim("spec_layer", spec_layer, LayerSpec, "Dense(5)")
     if "forward" not in known_entries("call", call, CALLS):
         need_own("my_layer", my_layer, FORWARD, "an object with forward(x), or a function of x")
-    spec = ModelSpec("check_layer", input_shape, (spec_layer,))
+    spec = _of_one_layer(spec_layer, input_shape)
     positive_integer("batch", batch)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)
     if hints not in (1, 2, 3):
@@ -156,7 +156,35 @@ def check_layer(
             check.edges(given)
     finally:
         layer.restore(before)
+    if report.broken and not report.explanations and len(spec.input_shape) > 1 and hints > 1:
+        trial: dict[str, Any] = {"layout": layout, "kernel_layout": kernel_layout, "style": style}
+        trial |= {"training": training, "backward": backward, "gradient_scale": gradient_scale}
+        trial |= {"names": names, "call": call, "accumulates": accumulates, "batch": batch, "seed": seed}
+        if _is_right_on(spec.input_shape[1:], my_layer, spec_layer, trial):
+            words = f"it is right on {spec.input_shape[1:]}: input_shape is that of one example, without the batch axis"
+            report.explanations.append(words)
     return report
+
+
+def _of_one_layer(claim: LayerSpec, input_shape: Shape) -> ModelSpec:
+    """The claim as a model of one layer; where it takes the shape without its first axis alone, that is said."""
+    try:
+        return ModelSpec("check_layer", input_shape, (claim,))
+    except ValueError as error:
+        try:
+            ModelSpec("check_layer", input_shape[1:], (claim,))
+        except (ValueError, TypeError, KeyError):
+            raise error from None
+        raise ValueError(
+            f"{error}; input_shape is that of one example, without the batch axis: {tuple(input_shape[1:])}"
+        ) from None
+
+
+def _is_right_on(shape: Shape, my_layer: Any, claim: LayerSpec, options: dict[str, Any]) -> bool:
+    try:
+        return check_layer(my_layer, claim, shape, hints=1, edges=False, dtypes="float64", **options).passed
+    except Exception:  # whatever it raises on another shape, the report has its finding
+        return False
 
 
 def _adapted(
