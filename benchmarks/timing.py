@@ -160,6 +160,8 @@ def compare_speed(
         raise ValueError("no arms were given; give at least one function to time, {'name': function}")
     if positive_integer("blocks", blocks) < 5:
         raise ValueError(f"blocks must be at least 5, got {blocks}; fewer carry no 95 % interval")
+    if most_blocks is not None and positive_integer("most_blocks", most_blocks) < blocks:
+        raise ValueError(f"most_blocks must be at least blocks, {blocks}, got {most_blocks}")
     positive_real("minimum_sample_seconds", minimum_sample_seconds)
     positive_real("warmup_seconds", warmup_seconds)
     bootstrap = _bootstrap() if len(arms) > 1 else None

@@ -56,6 +56,7 @@ class Crosscheck:
         The test fails where that is ruled out: where the whole 95 % interval lies below ``at_least``, and for 1.0 more
         than 5 % below it.
         """
+        front.timing.least_ratio(at_least)
         found = front.timing.compare(first, second, **options)
         times, low, high = found.times_as_fast(found.ratios[0].arm) or (1.0, 1.0, 1.0)
         said = f"{times:.3g} times as fast as {found.ratios[0].baseline} [{low:.3g}, {high:.3g}]"

@@ -37,7 +37,7 @@ def compare(
         The comparison; ``times_as_fast(names[1])`` is (ratio, low, high), above 1 where the second is faster.
 
     Raises:
-        ValueError: equal names, or an argument out of range.
+        ValueError: no function without arguments, names that are not two different ones, or an argument out of range.
         ImportError: scipy is not installed (extra "data").
 
     Examples:
@@ -49,13 +49,23 @@ def compare(
         'faster'
     """
     from benchmarks.timing import compare_speed
+    from benchmarks.two_functions import two_arms
 
-    if names[0] == names[1]:
-        raise ValueError(f"the functions need different names, got {names[0]!r} twice; give names=('old', 'new')")
     return compare_speed(
-        dict(zip(names, (first, second), strict=True)),
+        two_arms(first, second, names),
         blocks=blocks,
         most_blocks=most_blocks,
         minimum_sample_seconds=minimum_sample_seconds,
         warmup_seconds=warmup_seconds,
     )
+
+
+def least_ratio(at_least: float) -> float:
+    """How many times as fast a function has to be, a finite number above 0; everything else is refused.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from benchmarks import two_functions
+
+    return two_functions.least_ratio(at_least)

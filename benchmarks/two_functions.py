@@ -1,0 +1,52 @@
+"""Two functions of somebody's own as arms of a comparison of speed: what cannot be timed is refused."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from benchmarks.timing import Arm
+from model_spec.entries import two_names
+from model_spec.names import shown
+from model_spec.validation import positive_real
+
+
+def two_arms(first: Any, second: Any, names: Any) -> dict[str, Arm]:
+    """{name: function} of two functions without arguments.
+
+    Raises:
+        ValueError: no such function, or names that are not two different ones.
+    """
+    for option, function in (("first", first), ("second", second)):
+        _need_function_without_arguments(option, function)
+    one, other = two_names("names", names, ("old", "new"))
+    if one == other:
+        raise ValueError(f"the functions need different names, got {one!r} twice; give names=('old', 'new')")
+    return {one: first, other: second}
+
+
+def least_ratio(at_least: Any) -> float:
+    """How many times as fast a function has to be, a finite number above 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return positive_real("at_least", at_least)
+
+
+def _need_function_without_arguments(option: str, function: Any) -> None:
+    if not callable(function):
+        raise ValueError(
+            f"{option} must be a function without arguments, got {shown(function)}; give lambda: your_function(x)"
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # Python does not know what a built-in takes
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise ValueError(
+            f"{option} must be a function without arguments, got one that takes {signature} ({error}); "
+            f"give lambda: your_function(x)"
+        ) from None
