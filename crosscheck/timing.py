@@ -13,7 +13,7 @@ def compare(
     first: Callable[[], object],
     second: Callable[[], object],
     *,
-    names: tuple[str, str] = ("first", "second"),
+    names: tuple[str, str] | None = None,
     blocks: int = 15,
     most_blocks: int | None = None,
     minimum_sample_seconds: float = 0.05,
@@ -27,7 +27,8 @@ def compare(
     Args:
         first: a function without arguments that has finished its work when it returns; the one compared with.
         second: another one.
-        names: what the result calls them.
+        names: what the result calls them; None takes the functions' own names, and "first" and "second" for those
+            that have none.
         blocks: A B B A blocks, at least 5.
         most_blocks: go on up to this number until the interval is narrow or far from 1; None takes ``blocks``.
         minimum_sample_seconds: calls are repeated within a sample until it takes this long.
@@ -50,6 +51,7 @@ def compare(
     """
     from benchmarks.timing import compare_speed
 
+    names = _own_names(first, second) if names is None else names
     if names[0] == names[1]:
         raise ValueError(f"the functions need different names, got {names[0]!r} twice; give names=('old', 'new')")
     return compare_speed(
@@ -59,3 +61,10 @@ def compare(
         minimum_sample_seconds=minimum_sample_seconds,
         warmup_seconds=warmup_seconds,
     )
+
+
+def _own_names(first: object, second: object) -> tuple[str, str]:
+    one, other = (str(getattr(function, "__name__", "<lambda>")) for function in (first, second))
+    if one == other:
+        return "first", "second"
+    return "first" if one == "<lambda>" else one, "second" if other == "<lambda>" else other

@@ -93,5 +93,20 @@ def test_our_own_packages_are_ours(monkeypatch):
 def test_timing_needs_names_that_differ():
     with pytest.raises(ValueError, match="different names, got 'a' twice"):
         cc.timing.compare(int, float, names=("a", "a"))
-    found = cc.timing.compare(int, float, blocks=5, minimum_sample_seconds=0.001, warmup_seconds=0.001)
-    assert list(found.arms) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("functions", "names"),
+    [
+        ((int, float), ["int", "float"]),
+        ((int, lambda: 0), ["int", "second"]),
+        ((lambda: 0, lambda: 1), ["first", "second"]),
+        ((int, int), ["first", "second"]),
+    ],
+)
+def test_timing_calls_functions_by_their_names_and_says_one_number(functions, names):
+    found = cc.timing.compare(*functions, blocks=5, minimum_sample_seconds=0.001, warmup_seconds=0.001)
+    assert list(found.arms) == names
+    times, low, high = found.times_as_fast(names[1])
+    assert f"{times:.3g} times as fast (95 % {low:.3g} to {high:.3g})" in str(found)
+    assert "ratio" not in repr(found)
