@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,15 @@ def test_the_command_says_which_file_answers(foreign):
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert f"leads to {foreign / 'bridge' / '__init__.py'}" in run.stderr
+
+
+def test_beside_a_clone_of_this_name_the_package_is_found(tmp_path):
+    # setuptools installs an editable package as a path, not as a finder that comes after the folder, where it says so
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert settings["tool"]["setuptools"]["package-dir"] == {"": "."}
+    (tmp_path / "crosscheck" / "docs").mkdir(parents=True)
+    run = python("-c", "import crosscheck; print(crosscheck.__version__)", cwd=tmp_path, path=[PROJECT])
+    assert run.stdout.strip() == cc.__version__, run.stderr
 
 
 def test_our_own_packages_are_ours(monkeypatch):
