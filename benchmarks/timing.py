@@ -52,15 +52,15 @@ class ArmTiming:
     mad: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpeedRatio:
-    """How long one arm takes, compared with the first.
+    """How fast one arm is, compared with the first: :attr:`times_as_fast`, which is what is printed.
 
     Attributes:
         arm: the arm in question.
         baseline: the first arm.
-        ratio: seconds of the arm over those of the baseline, the trimmed mean over blocks of its logarithm; below 1
-            is faster.
+        ratio: SECONDS of the arm over those of the baseline, the trimmed mean over blocks of its logarithm, as records
+            keep it; below 1 is faster.
         low: lower end of its 95 % bootstrap interval.
         high: upper end.
         verdict: see :func:`verdict`.
@@ -77,10 +77,18 @@ class SpeedRatio:
         words = {"faster": "faster than", "slower": "slower than"}.get(self.verdict, f"{self.verdict} from")
         if self.verdict == "inconclusive":
             words = "inconclusive against"
-        return f"{self.arm}: {words} {self.baseline}, ratio {self.ratio:.3g} (95 % {self.low:.3g}..{self.high:.3g})"
+        times, low, high = self.times_as_fast
+        return f"{self.arm}: {words} {self.baseline}, {times:.3g} times as fast (95 % {low:.3g} to {high:.3g})"
+
+    __repr__ = __str__
+
+    @property
+    def times_as_fast(self) -> tuple[float, float, float]:
+        """(times as fast as the baseline, low, high); above 1 is faster."""
+        return 1 / self.ratio, 1 / self.high, 1 / self.low
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpeedComparison:
     """All arms, and each later arm compared with the first."""
 
@@ -97,7 +105,7 @@ class SpeedComparison:
         """(times as fast as the first arm, low, high) of another arm, above 1 is faster; None for one not timed."""
         for ratio in self.ratios:
             if ratio.arm == arm:
-                return 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low
+                return ratio.times_as_fast
         return None
 
     def table(self, title: str = "") -> Table:
@@ -122,6 +130,8 @@ class SpeedComparison:
             for name, arm in self.arms.items()
         ]
         return "\n".join([*lines, *(str(ratio) for ratio in self.ratios)])
+
+    __repr__ = __str__
 
 
 def compare_speed(

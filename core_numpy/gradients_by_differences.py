@@ -14,6 +14,7 @@ from core_numpy.contract import Context, Layer
 from core_numpy.model import NumpyModel
 from model_spec import ModelSpec
 from model_spec.layers import LayerSpec
+from model_spec.verdict import ShownInShort
 
 Array = np.ndarray
 Tensors = dict[str, Array]
@@ -48,8 +49,8 @@ class GradientRow:
     verdict: str
 
 
-@dataclass(frozen=True)
-class GradientReport:
+@dataclass(frozen=True, repr=False)
+class GradientReport(ShownInShort):
     """One row a tensor.
 
     Examples:

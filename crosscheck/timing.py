@@ -13,7 +13,7 @@ def compare(
     first: Callable[[], object],
     second: Callable[[], object],
     *,
-    names: tuple[str, str] = ("first", "second"),
+    names: tuple[str, str] | None = None,
     blocks: int = 15,
     most_blocks: int | None = None,
     minimum_sample_seconds: float = 0.05,
@@ -27,7 +27,8 @@ def compare(
     Args:
         first: a function without arguments that has finished its work when it returns; the one compared with.
         second: another one.
-        names: what the result calls them.
+        names: what the result calls them; None takes the functions' own names, and "first" and "second" for those
+            that have none.
         blocks: A B B A blocks, at least 5.
         most_blocks: go on up to this number until the interval is narrow or far from 1; None takes ``blocks``.
         minimum_sample_seconds: calls are repeated within a sample until it takes this long.
@@ -51,6 +52,7 @@ def compare(
     from benchmarks.timing import compare_speed
     from benchmarks.two_functions import two_arms
 
+    names = _own_names(first, second) if names is None else names
     return compare_speed(
         two_arms(first, second, names),
         blocks=blocks,
@@ -69,3 +71,10 @@ def least_ratio(at_least: float) -> float:
     from benchmarks import two_functions
 
     return two_functions.least_ratio(at_least)
+
+
+def _own_names(first: object, second: object) -> tuple[str, str]:
+    one, other = (str(getattr(function, "__name__", "<lambda>")) for function in (first, second))
+    if one == other:
+        return "first", "second"
+    return "first" if one == "<lambda>" else one, "second" if other == "<lambda>" else other

@@ -73,3 +73,16 @@ def plain(value: Any) -> Any:
 def json_text(value: Any, indent: int | None = 1) -> str:
     """The value as JSON text that any reader of JSON takes: without NaN and Infinity."""
     return json.dumps(plain(value), indent=indent, allow_nan=False)
+
+
+class ShownInShort:
+    """Gives reports a short repr: the verdict and what differs first; ``print`` shows all of it.
+
+    A failing ``assert report.passed, report`` prints the repr, of which pytest cuts out what is beyond 240 characters.
+    """
+
+    def __repr__(self) -> str:
+        lines = str(self).splitlines()
+        head = [line for at, line in enumerate(lines) if at == 0 or line.startswith(("first ", "raised: "))][:2]
+        shown = [line if len(line) <= 100 else f"{line[:97]}..." for line in head]
+        return "\n".join([*shown, *(["print it for the rest"] if len(lines) > len(head) else [])])

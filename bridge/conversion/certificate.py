@@ -18,7 +18,7 @@ from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
 from model_spec.inputs import check_inputs, check_x
 from model_spec.several import row_of_inputs, row_of_outputs
-from model_spec.verdict import Verdict, combine, largest, plain
+from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
 
 Array = np.ndarray
 
@@ -34,8 +34,8 @@ _GRAVITY = (VACUOUS, EXACT, ROUNDING, TIE, DIVERGED, BUG)
 """Verdicts, from one that says nothing to the worst."""
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(ShownInShort):
     """What a conversion was judged by.
 
     Attributes:

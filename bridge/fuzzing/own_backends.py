@@ -28,7 +28,7 @@ from model_spec.inputs import floating_dtype
 from model_spec.names import shown
 from model_spec.protocol import Predicts, ShowsValues, offers
 from model_spec.validation import non_negative_integer, positive_integer
-from model_spec.verdict import Verdict
+from model_spec.verdict import ShownInShort, Verdict
 
 Array = np.ndarray
 
@@ -43,8 +43,8 @@ class _NotTaken(Exception):
     """The backend says that it does not know such a network."""
 
 
-@dataclass
-class FuzzReport:
+@dataclass(repr=False)
+class FuzzReport(ShownInShort):
     """What random networks have shown of a backend.
 
     Attributes:
@@ -127,8 +127,6 @@ class FuzzReport:
             if self.saved is not None:
                 lines.append(f"again: crosscheck.fuzz(make, replay={str(self.saved)!r})")
         return "\n".join(lines)
-
-    __repr__ = __str__
 
 
 def _code(case: Case) -> list[str]:

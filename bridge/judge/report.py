@@ -15,13 +15,13 @@ from bridge.judge.heat_map import heat_map
 from bridge.judge.local import LocalRow, Observed, judge_alone
 from bridge.judge.tensor import BUG, CONVENTION, DIVERGED, TIE, VACUOUS, Row
 from model_spec import ModelSpec, to_dict
-from model_spec.verdict import Verdict, combine, json_text
+from model_spec.verdict import ShownInShort, Verdict, combine, json_text
 
 _SHOWN_FAILURES = 12
 
 
-@dataclass
-class ParityReport:
+@dataclass(repr=False)
+class ParityReport(ShownInShort):
     """Everything one comparison found.
 
     Attributes:
@@ -249,7 +249,7 @@ class ParityReport:
                 f"{row.error_over_bound:.3g}, {row.failing} of {row.size} entries; nearer: {self._side(row.nearer)}"
             )
         if len(failures) > _SHOWN_FAILURES:
-            lines.append(f"  ... and {len(failures) - _SHOWN_FAILURES} more (all in report.json)")
+            lines.append(f"  ... and {len(failures) - _SHOWN_FAILURES} more (all in report.failures)")
         return lines
 
     def _side(self, nearer: str) -> str:

@@ -28,7 +28,7 @@ from core_numpy import NumpyModel
 from model_spec import ModelSpec, TrainingSpec, inputs, streams, to_dict
 from model_spec.entries import function_or_none
 from model_spec.validation import positive_integer
-from model_spec.verdict import Verdict, combine, largest, plain
+from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
 
 Array = np.ndarray
 
@@ -74,8 +74,8 @@ class Step:
         return largest((self.loss, self.parameters, self.slots, self.statistics))
 
 
-@dataclass
-class TrainingParityReport:
+@dataclass(repr=False)
+class TrainingParityReport(ShownInShort):
     """What a lock-step training found.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.judge.bounds import SAFETY
 from bridge.judge.tensor import BUG, Row
 from bridge.outside.formulas import how_it_should_be
-from model_spec.verdict import Verdict, combine
+from model_spec.verdict import ShownInShort, Verdict, combine
 
 _TEXT_LIMIT = 600
 
@@ -36,8 +36,8 @@ class KerasBeside:
     value: float
 
 
-@dataclass
-class LayerReport:
+@dataclass(repr=False)
+class LayerReport(ShownInShort):
     """Everything one check of a foreign layer found.
 
     Attributes:

@@ -34,7 +34,7 @@ _DRAWS = 4
 """Batches of one size, so that a constant can be told from a coincidence."""
 
 
-@dataclass
+@dataclass(repr=False)
 class LossReport(LayerReport):
     """What one check of a loss found: a :class:`LayerReport` whose tensors are "loss" and "gradient".
 

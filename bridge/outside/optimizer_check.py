@@ -21,7 +21,7 @@ from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
 from model_spec.validation import boolean, positive_integer
-from model_spec.verdict import Verdict, largest, plain
+from model_spec.verdict import ShownInShort, Verdict, largest, plain
 
 Array = np.ndarray
 
@@ -29,8 +29,8 @@ SHAPES: dict[str, tuple[int, ...]] = {"w": (4, 3), "b": (3,)}
 """Parameters an optimizer is tried on; one that takes one at a time gets the first."""
 
 
-@dataclass
-class OptimizerReport:
+@dataclass(repr=False)
+class OptimizerReport(ShownInShort):
     """What one check of an optimizer found.
 
     Attributes:

@@ -216,7 +216,7 @@ def test_results_are_plain_and_readable():
     assert plain["blocks"] == 5
     assert plain["arms"]["first"]["samples"] == pytest.approx([0.06] * 10)
     assert plain["ratios"][0]["verdict"] == "slower"
-    assert "second: slower than first, ratio 2 (95 % 2..2)" in str(result)
+    assert "second: slower than first, 0.5 times as fast (95 % 0.5 to 0.5)" in str(result) == repr(result)
 
 
 def test_real_functions_on_the_real_clock():

@@ -167,6 +167,64 @@ def test_wrong(crosscheck):
     assert properties["test_wrong"]["crosscheck_first_divergence"].endswith("by predict (float32)")
 
 
+def test_under_hypothesis_and_where_nothing_is_proved(outcome):
+    result, properties = outcome(
+        """
+import numpy as np
+import pytest
+from core_numpy import NumpyModel
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from model_spec import Activation, Dense, ModelSpec
+
+class Relu:
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+    def backward(self, dy):
+        return dy * self.mask
+
+@settings(max_examples=5, deadline=None)
+@given(some.integers(1, 4))
+def test_relu(crosscheck, size):
+    crosscheck.check_layer(Relu(), Activation("relu"), (size,))
+
+def dead():
+    model = NumpyModel(ModelSpec("dead", (3,), (Dense(2, activation="relu"),)), dtype="float64")
+    model.set_weights([-np.ones((3, 2)), -np.ones(2)])
+    return model
+
+def test_dead_fails(crosscheck):
+    crosscheck.compare_models(dead(), dead(), np.ones((4, 3)))
+
+def test_dead_passes(crosscheck):
+    report = crosscheck.compare_models(dead(), dead(), np.ones((4, 3)), nothing_compared="pass")
+    assert report.verdict == "NOTHING COMPARED"
+
+def test_slip(crosscheck):
+    with pytest.raises(ValueError, match='must be "fail" or "pass"'):
+        crosscheck.compare_models(dead(), dead(), np.ones((4, 3)), nothing_compared="ignore")
+"""
+    )
+    result.assert_outcomes(passed=3, failed=1)
+    assert "crosscheck_verdict" in properties["test_relu"]
+
+
+def test_an_assertion_shows_what_differs(outcome):
+    result, _ = outcome(
+        LAYER
+        + """
+import crosscheck as cc
+
+def test_wrong():
+    report = cc.check_layer(Wrong(), model_spec.Dense(3), (4,))
+    assert report.passed, report
+"""
+    )
+    result.stdout.fnmatch_lines(["*AssertionError: DIFFER: Wrong*", "*first failing tensor: gradient of kernel*"])
+    result.stdout.no_fnmatch_line("*LayerReport(*")
+
+
 def test_speeds_that_hold_and_that_do_not(outcome):
     result, properties = outcome(
         """
@@ -187,4 +245,4 @@ def test_speeds_that_hold_and_that_do_not(outcome):
     )
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["thrice is 0.3* times as fast as once *, where at least 1 was asked for"])
-    assert "times as fast as first" in properties["test_a_task_beside_itself"]["crosscheck_speed"]
+    assert "times as fast as work" in properties["test_a_task_beside_itself"]["crosscheck_speed"]

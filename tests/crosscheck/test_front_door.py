@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_the_command_says_which_file_answers(foreign):
     assert f"leads to {foreign / 'bridge' / '__init__.py'}" in run.stderr
 
 
+def test_beside_a_clone_of_this_name_the_package_is_found(tmp_path):
+    # setuptools installs an editable package as a path, not as a finder that comes after the folder, where it says so
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert settings["tool"]["setuptools"]["package-dir"] == {"": "."}
+    (tmp_path / "crosscheck" / "docs").mkdir(parents=True)
+    run = python("-c", "import crosscheck; print(crosscheck.__version__)", cwd=tmp_path, path=[PROJECT])
+    assert run.stdout.strip() == cc.__version__, run.stderr
+
+
 def test_our_own_packages_are_ours(monkeypatch):
     for package in PACKAGES:
         need_ours(package)
@@ -93,5 +103,20 @@ def test_our_own_packages_are_ours(monkeypatch):
 def test_timing_needs_names_that_differ():
     with pytest.raises(ValueError, match="different names, got 'a' twice"):
         cc.timing.compare(int, float, names=("a", "a"))
-    found = cc.timing.compare(int, float, blocks=5, minimum_sample_seconds=0.001, warmup_seconds=0.001)
-    assert list(found.arms) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("functions", "names"),
+    [
+        ((int, float), ["int", "float"]),
+        ((int, lambda: 0), ["int", "second"]),
+        ((lambda: 0, lambda: 1), ["first", "second"]),
+        ((int, int), ["first", "second"]),
+    ],
+)
+def test_timing_calls_functions_by_their_names_and_says_one_number(functions, names):
+    found = cc.timing.compare(*functions, blocks=5, minimum_sample_seconds=0.001, warmup_seconds=0.001)
+    assert list(found.arms) == names
+    times, low, high = found.times_as_fast(names[1])
+    assert f"{times:.3g} times as fast (95 % {low:.3g} to {high:.3g})" in str(found)
+    assert "ratio" not in repr(found)
