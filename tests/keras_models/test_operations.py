@@ -68,7 +68,8 @@ REFUSED = {
     "repeated sum": (lambda x, y: y + ops.mean(y, axis=(1, 2), keepdims=True), "must be the same"),
     "minimum of 1": (lambda x, y: ops.minimum(y, 1.0), "max_value"),
     "maximum of 1": (lambda x, y: ops.maximum(y, 1.0), "supported are 0 and two tensors"),
-    "absolute": (lambda x, y: ops.absolute(y), "'absolute.*' .Absolute.*supported are layers, and of operations Add"),
+    "sin": (lambda x, y: ops.sin(y), "'sin.*' .Sin.*supported are layers, and of operations Add"),
+    "absolute": (lambda x, y: ops.absolute(y), "'absolute.*' .Absolute.*write keras.ops.maximum"),
 }
 
 
