@@ -36,10 +36,10 @@ def code_of(value: Any, without: Collection[str] = ()) -> str:
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
     }
     # Defaults as the class stores them: an object where its argument is a name, strides of the pool size
-    given, plain = dict(required), type(value)(**required)
+    given, plain = dict(required), _made(type(value), required)
     for item in items:
         one = getattr(value, item.name)
-        if one != getattr(plain, item.name):
+        if item.name not in required and one != getattr(plain, item.name, item.default):
             given[item.name] = one
             plain = _made(type(value), given) or plain
     shown = [repr(one) if name in required else f"{name}={one!r}" for name, one in given.items()]

@@ -91,3 +91,9 @@ def test_a_long_network_has_a_line_for_each_layer_and_its_ends_by_name():
     assert lines[1] == "    Conv2D(4, (3, 3), activation='relu', inputs=('image',)),"
     assert lines[-1] == "), outputs={'a': 'class', 'b': 'box'})"
     assert eval(repr(spec), NAMES) == spec
+
+
+def test_what_needs_more_than_its_first_arguments_is_shown():
+    """A rate of 0 stands only in front of a warm-up: the class alone refuses it."""
+    schedule = schedules.CosineDecay(0.0, 40, alpha=0.1, warmup_target=0.05, warmup_steps=10)
+    assert repr(schedule) == "CosineDecay(0.0, 40, alpha=0.1, warmup_target=0.05, warmup_steps=10)"
