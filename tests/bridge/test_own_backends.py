@@ -156,7 +156,10 @@ def test_networks_have_the_layers_and_activations_that_are_known():
     assert all(spec.outputs is None and not spec.input_parts for spec in drawn({}))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KnownLayers.of(None, None).layers if not kind.merges])
+KINDS = sorted((kind for kind in KnownLayers.of(None, None).layers if not kind.merges), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_any_single_layer_makes_networks(kind):
     assert {type(layer) for spec in drawn({"layers": kind}, 6) for layer in spec.layers} == {kind}
 
