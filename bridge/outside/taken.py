@@ -56,11 +56,11 @@ def need_model(option: str, model: Any) -> None:
     """Raise where something is no model: Keras' own are taken, too.
 
     Raises:
-        ValueError: it is a class, or has no predict.
+        ValueError: it is a class, or shows no outputs.
     """
     if inspect.isclass(model):
         raise ValueError(f"{option} is the class {model.__name__}; give an instance, such as {model.__name__}(...)")
-    if not callable(getattr(model, "predict", None)):
+    if not any(callable(getattr(model, method, None)) for method in ("predict", "activations")):
         raise ValueError(f"{option} must be a model, an object with predict(x), got {shown_kind(model)}")
 
 
