@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,7 +42,7 @@ class TrainedBackend:
 
 
 @dataclass(frozen=True)
-class TrainedPair:
+class TrainedPair(ABC):
     """Two backends trained alike; classifiers and regressions add their own figures.
 
     Attributes:
@@ -98,9 +99,9 @@ class TrainedPair:
             f"more epochs, or a higher learning rate, would give another result"
         )
 
+    @abstractmethod
     def table(self) -> Table:
         """A row a backend."""
-        raise NotImplementedError
 
     def word(self) -> str:
         """Whether they differ by more than chance."""

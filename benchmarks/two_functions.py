@@ -8,7 +8,6 @@ from typing import Any
 from benchmarks.timing import Arm
 from model_spec.entries import two_names
 from model_spec.names import shown
-from model_spec.validation import positive_real
 
 
 def two_arms(first: Any, second: Any, names: Any) -> dict[str, Arm]:
@@ -23,15 +22,6 @@ def two_arms(first: Any, second: Any, names: Any) -> dict[str, Arm]:
     if one == other:
         raise ValueError(f"the functions need different names, got {one!r} twice; give names=('old', 'new')")
     return {one: first, other: second}
-
-
-def least_ratio(at_least: Any) -> float:
-    """How many times as fast a function has to be, a finite number above 0.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return positive_real("at_least", at_least)
 
 
 def _need_function_without_arguments(option: str, function: Any) -> None:

@@ -27,7 +27,7 @@ PUBLIC = {
 }
 """The package of each public name. Layers and optimizers are in ``model_spec``, under their Keras names."""
 
-_FUZZING = {"fuzz": "bridge.fuzzing.own_backends", "FuzzReport": "bridge.fuzzing.own_backends"}
+_FUZZING = {"fuzz": "bridge.fuzzing.own_backends", "FuzzReport": "bridge.fuzzing.fuzz_report"}
 """Names that stand here alone, with their module: ``bridge.fuzz`` is a module's former name."""
 
 __all__ = ["__version__", "timing", *_FUZZING, *sorted(" ".join(PUBLIC.values()).split())]

@@ -26,7 +26,7 @@ from bridge import noise_floor as noise_floor
 from bridge import plant as plant
 from bridge import random_weights as random_weights
 from bridge import sensitivities as sensitivities
-from bridge.fuzzing.own_backends import FuzzReport as FuzzReport
+from bridge.fuzzing.fuzz_report import FuzzReport as FuzzReport
 from bridge.fuzzing.own_backends import fuzz as fuzz
 from core_numpy import GradientReport as GradientReport
 from core_numpy import NumpyModel as NumpyModel

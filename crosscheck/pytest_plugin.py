@@ -5,6 +5,7 @@ pytest loads this file at every start, so it imports nothing of Crosscheck; the 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ import crosscheck as front
 if TYPE_CHECKING:
     from benchmarks.timing import SpeedComparison
     from bridge import LayerReport, LossReport, OptimizerReport, ParityReport
-    from bridge.fuzzing.own_backends import FuzzReport
+    from bridge.fuzzing.fuzz_report import FuzzReport
 
 
 NOTHING_COMPARED = ("fail", "pass")
@@ -68,7 +69,8 @@ class Crosscheck:
         The test fails where that is ruled out: where the whole 95 % interval lies below ``at_least``, and for 1.0 more
         than 5 % below it.
         """
-        front.timing.least_ratio(at_least)
+        if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least < math.inf:
+            raise ValueError(f"at_least must be a finite number above 0, got {at_least!r}")
         found = front.timing.compare(first, second, **options)
         times, low, high = found.times_as_fast(found.ratios[0].arm) or (1.0, 1.0, 1.0)
         said = f"{times:.3g} times as fast as {found.ratios[0].baseline} [{low:.3g}, {high:.3g}]"

@@ -62,17 +62,6 @@ def compare(
     )
 
 
-def least_ratio(at_least: float) -> float:
-    """How many times as fast a function has to be, a finite number above 0; everything else is refused.
-
-    Raises:
-        ValueError: it is none.
-    """
-    from benchmarks import two_functions
-
-    return two_functions.least_ratio(at_least)
-
-
 def _own_names(first: object, second: object) -> tuple[str, str]:
     one, other = (str(getattr(function, "__name__", "<lambda>")) for function in (first, second))
     if one == other:

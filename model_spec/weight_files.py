@@ -154,14 +154,14 @@ def _is_keras_file(content: bytes) -> bool:
 
 def parse(content: bytes, samples: bool = False) -> WeightFile:
     """What the bytes of a file hold; see :func:`read`."""
-    if _is_keras_file(content):
-        raise WeightFileError(
-            "is a file of Keras', which needs TensorFlow; crosscheck convert model.keras model.npz makes one of it"
-        )
     damage = seals.broken(content)
     try:
         arrays, sums_of_entries, kept = _arrays(content, samples)
     except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged file
+        if _is_keras_file(content):
+            raise WeightFileError(
+                "is a file of Keras', which needs TensorFlow; crosscheck convert model.keras model.npz makes one of it"
+            ) from None
         raise WeightFileError(
             f"cannot be read as weights: {printable(str(error))}; {damage or 'its seal is whole'}"
         ) from None

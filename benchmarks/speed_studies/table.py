@@ -192,7 +192,7 @@ def run(
                     best = next(iter(measured[0].comparison.arms)) if measured else None
                     arms = with_best_rival(_arms(who, *cell, data, with_peers), best)
                     measured.append(_measure(arms, cell, threads, table.ceilings, blocks, until_settled=pairs == 1))
-                    table.cells = [Cell.pooled(cells) for cells in found.values() if cells]
+                    table.cells[number : number + 1] = [Cell.pooled(measured)]
                     if keep:
                         keep(table)
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from benchmarks import accuracy
-from benchmarks.trained import TrainedBackend, TrainedPair
+from benchmarks.trained import TrainedBackend
 from model_spec import History, TrainingSpec, zoo
 
 
@@ -67,7 +67,15 @@ def test_a_training_that_was_cut_short_is_told(losses, validation, stopped, expe
     if validation:
         history.history["val_loss"] = validation
     backend = TrainedBackend("NumPy", None, history, {"loss": 0.5, "accuracy": 0.5}, np.full((4, 2), 0.5))
-    pair = TrainedPair(zoo.mlp(), TrainingSpec(), (backend, backend), np.zeros(4, int), 1.0)
+    pair = accuracy.AccuracyComparison(
+        zoo.mlp(),
+        TrainingSpec(),
+        (backend, backend),
+        np.zeros(4, int),
+        1.0,
+        only=(0, 0),
+        largest_probability_difference=0.0,
+    )
     sentence = "NumPy and NumPy still learned at the last epoch: more epochs, or a higher learning rate, would give"
     assert pair.unfinished.startswith(sentence) is expected
     assert bool(pair.unfinished) is expected

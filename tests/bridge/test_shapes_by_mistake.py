@@ -7,19 +7,7 @@ from bridge import check_layer, model_from_layers
 from core_numpy import NumpyModel
 from model_spec import Conv2D, Dense, Flatten, ModelSpec
 from model_spec.inputs import check_x
-
-
-class Affine:
-    def __init__(self):
-        self.W, self.b = np.zeros((6, 5)), np.zeros(5)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dy):
-        self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
-        return dy @ self.W.T
+from tests.bridge.own_affine import Affine
 
 
 class Flat:

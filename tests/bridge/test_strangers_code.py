@@ -6,19 +6,7 @@ import pytest
 from bridge import check_layer, check_loss, check_optimizer, compare_models, model_from_layers, random_weights
 from core_numpy import NumpyModel
 from model_spec import SGD, Activation, BatchNormalization, Conv1D, Dense, ModelSpec
-
-
-class Affine:
-    def __init__(self, inputs=6, outputs=5):
-        self.W, self.b = np.zeros((inputs, outputs)), np.zeros(outputs)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dy):
-        self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
-        return dy @ self.W.T
+from tests.bridge.own_affine import Affine
 
 
 class StepsConvolution:

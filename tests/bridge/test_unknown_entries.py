@@ -6,22 +6,10 @@ import pytest
 import bridge
 from core_numpy import NumpyModel
 from model_spec import SGD, Activation, BatchNormalization, Dense, ModelSpec, TrainingSpec
+from tests.bridge.own_affine import Affine
 
 SPEC = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
 X, Y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
-
-
-class Affine:
-    def __init__(self):
-        self.W, self.b = np.zeros((6, 5)), np.zeros(5)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dy):
-        self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
-        return dy @ self.W.T
 
 
 def wrong(*_):
