@@ -17,33 +17,6 @@ Sources = tuple[tuple[int, ...], ...]
 """Of every layer, the positions of the values it reads: 0 is the network's input, k + 1 the output of layer k."""
 
 
-def with_shared_weights(model: str, layers: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
-    """The layers, those with the weights of another one as trainable as that.
-
-    Raises:
-        ValueError: weights of a layer that is not earlier, of another kind or with other options.
-    """
-    owners: dict[str, LayerSpec] = {}
-    result = []
-    for at, layer in enumerate(layers):
-        if layer.weights_of is None:
-            owners[str(layer.name)] = layer
-        else:
-            owner = owners.get(layer.weights_of)
-            where = f"model {model!r}, layer {at} {layer.name!r}: weights_of={layer.weights_of!r}"
-            if owner is None:
-                raise ValueError(f"{where} is no earlier layer with weights of its own")
-            own = {"name": owner.name, "inputs": owner.inputs, "weights_of": None, "trainable": owner.trainable}
-            if type(owner) is not type(layer) or dataclasses.replace(layer, **own) != owner:
-                raise ValueError(
-                    f"{where} is {owner.describe()}, this layer {layer.describe()}; layers that share weights are of "
-                    f"one kind with the same options"
-                )
-            layer = dataclasses.replace(layer, trainable=owner.trainable)
-        result.append(layer)
-    return tuple(result)
-
-
 class Graph(NamedTuple):
     """The layers, each with ``inputs`` in the shortest form, and what they read.
 

@@ -8,26 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from model_spec.graph import Graph, Sources, connected_to, resolve, with_shared_weights, with_unique_names
+from model_spec.graph import Graph, Sources, connected_to, resolve, with_unique_names
 from model_spec.layers import Dropout, LayerSpec
 from model_spec.layers.ends import InputPart, Outputs, input_parts, outputs_layer
 from model_spec.names import check_folder_name, shown
 from model_spec.network_code import code_of_network
 from model_spec.shapes import Shape, element_count
+from model_spec.shared_weights import check_shapes_of_shared_weights, with_shared_weights
+from model_spec.small_integers import refuse_sums_of_small_integers
 from model_spec.validation import one_of, shape
 
 INPUT_DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "float16")
 """What inputs may be cast to before the first layer."""
-
-_COUNT = frozenset(("Add", "Subtract", "Multiply", "Average"))
-_HAND_ON = frozenset(
-    (
-        *("InputPart", "Flatten", "Reshape", "Permute", "RepeatVector", "ZeroPadding1D", "ZeroPadding2D", "Cropping2D"),
-        *("UpSampling2D", "MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
-        *("Concatenate", "Maximum", "Minimum", "Dropout", "ReLU"),
-    )
-)
-"""Layers that count in the numbers they are given, and layers that hand integers on as integers."""
 
 
 @dataclass(frozen=True)
@@ -96,47 +88,11 @@ class ModelSpec:
         object.__setattr__(self, "outputs", tuple(last.inputs) if isinstance(last, Outputs) else None)
         self.__dict__["_graph"] = graph
         self.output_shapes  # noqa: B018 - computing the shapes is the check
-        self._check_shared_weights()
-        self._check_integers()
+        check_shapes_of_shared_weights(self.name, self.layers, self.input_shapes)
+        refuse_sums_of_small_integers(self)
 
     def __repr__(self) -> str:
         return code_of_network(self)
-
-    def _check_integers(self) -> None:
-        """Merges that count are refused on small integers: Keras adds uint8 in uint8, where 200 and 100 make 44."""
-        if self.input_dtype in (None, "float16", "int32", "int64"):
-            return
-        whole = {0}
-        for position, (layer, read) in enumerate(zip(self.layers, self.sources, strict=True)):
-            kind, reads_whole = type(layer).__name__, not whole.isdisjoint(read)
-            if reads_whole and kind in _COUNT:
-                raise ValueError(
-                    f"model {self.name!r}, layer {position} {layer.name!r}: Keras computes {kind} of "
-                    f"{self.input_dtype} in {self.input_dtype}, where numbers that do not fit wrap around; put a "
-                    f"Rescaling in front of it"
-                )
-            hands_on = kind in _HAND_ON or getattr(layer, "activation", "") in ("relu", "linear")
-            if reads_whole and hands_on and not layer.parameter_shapes(self.input_shapes[position]):
-                whole.add(position + 1)
-
-    def _check_shared_weights(self) -> None:
-        """Whoever computes with the weights of another layer needs weights of the same shapes."""
-        shapes = {}
-        for position, (layer, before) in enumerate(zip(self.layers, self.input_shapes, strict=True)):
-            moves = layer.trainable and any(name.startswith("moving_") for name in layer.state_shapes(before))
-            if layer.weights_of is not None and moves:
-                raise ValueError(
-                    f"model {self.name!r}, layer {position} {layer.name!r}: the statistics of a {type(layer).__name__} "
-                    f"that is used twice move once for each use, in an order of Keras' own; freeze "
-                    f"{layer.weights_of!r} with trainable=False, or give every place one of its own"
-                )
-            own = layer.parameter_shapes(before) | layer.state_shapes(before)
-            shapes[layer.name] = own
-            if layer.weights_of is not None and (not own or own != shapes[layer.weights_of]):
-                raise ValueError(
-                    f"model {self.name!r}, layer {position} {layer.name!r} needs variables {own or 'of no kind'}, "
-                    f"{layer.weights_of!r} has {shapes[layer.weights_of]}; layers share weights of the same shapes"
-                )
 
     @property
     def shares_weights(self) -> bool:

@@ -53,6 +53,10 @@ class Tile(NamedTuple):
         """Outputs of a tile, m."""
         return self.output.shape[1]
 
+    def at_points(self, kernel: Array) -> Array:
+        """G g of every row, channel and filter: (kernel h, 3, c, filters) -> (points, kernel h, c, filters)."""
+        return np.tensordot(self.kernel, kernel, axes=(1, 1))
+
 
 # The points 0, 1, -1 and infinity
 TILE_OF_2 = Tile(
@@ -191,9 +195,8 @@ class WinogradConvolution(Convolution):
         if self.context.training:
             super().begin(params, state)
             return
-        # (points, kernel w) (kernel h, kernel w, c, filters) -> (points, kernel h, c, filters)
-        kernel = np.tensordot(self.tile.kernel, params["kernel"], axes=(1, 1))
-        # -> (points, filters, kernel h * c)
+        # (points, kernel h, c, filters) -> (points, filters, kernel h * c)
+        kernel = self.tile.at_points(params["kernel"])
         self.kernel_points[...] = kernel.transpose(0, 3, 1, 2).reshape(self.kernel_points.shape)
         self.bias = params["bias"][:, None] if self.has_bias else None
 
@@ -227,9 +230,8 @@ class WinogradConvolution(Convolution):
         self.dbias[...] = 0
 
     def _pack_back(self) -> None:
-        # (points, kernel w) (kernel h, kernel w, c, filters) -> (points, kernel h, c, filters)
-        kernel = np.tensordot(self.tile.kernel, self.kernel, axes=(1, 1))
-        # -> (points, 1, c, kernel h reversed * filters)
+        # (points, kernel h, c, filters) -> (points, 1, c, kernel h reversed * filters)
+        kernel = self.tile.at_points(self.kernel)
         self.back[...] = kernel[:, ::-1].transpose(0, 2, 1, 3).reshape(self.back.shape)
 
     def _clear_dx(self, dwhole: Array) -> None:
