@@ -152,7 +152,7 @@ def cells_of(
     Raises:
         ValueError: a network, data set, backend or field that there is not, or one twice; before anything is run.
     """
-    from benchmarks.compare import VALIDATION_SPLIT, find_experiments, load_data
+    from benchmarks.experiments import VALIDATION_SPLIT, find_experiments, load_data
 
     _refuse_repeated("data sets", list(data))
     _refuse_repeated("backends", list(backends))
@@ -250,7 +250,7 @@ def train(
 ) -> dict[str, float]:
     """One cell: train one backend with one seed; its figures on the test set, and the epochs it took."""
     from benchmarks.accuracy import figures_on
-    from benchmarks.compare import load_data
+    from benchmarks.experiments import load_data
     from model_spec.serialization import from_dict
 
     loaded = load_data(data, limit)

@@ -15,7 +15,7 @@ from model_spec.names import check_folder_name
 from model_spec.verdict import Verdict
 
 if TYPE_CHECKING:
-    from benchmarks.compare import Data
+    from benchmarks.experiments import Data
     from bridge.progress import Show
     from model_spec import TrainingSpec
     from model_spec.experiment import Experiment
@@ -62,12 +62,12 @@ def load_data(options: argparse.Namespace, as_values: bool | None = None) -> Dat
 
     ``as_values``: take numbers for the values of a regression; None: where networks and loss ask for it.
     """
-    from benchmarks import compare
+    from benchmarks import experiments
 
-    options.data, options.limit = compare.data_named(options.models, options.data, options.limit)
+    options.data, options.limit = experiments.data_named(options.models, options.data, options.limit)
     if as_values is None:
-        as_values = compare.asks_for_values(options.models, getattr(options, "loss", None))
-    data = compare.load_data(options.data, options.limit, as_values)
+        as_values = experiments.asks_for_values(options.models, getattr(options, "loss", None))
+    data = experiments.load_data(options.data, options.limit, as_values)
     for note in data.notes:
         print(f"note: {data.name}: {note}", file=sys.stderr)
     return data
@@ -79,10 +79,10 @@ OF_TRAINING = ("epochs", "batch_size", "optimizer", "learning_rate", "loss")
 
 def training_of(experiment: Experiment, data: Data, options: argparse.Namespace) -> TrainingSpec:
     """How to train a network: what suits the data, then what its file says, then what the command line says."""
-    from benchmarks import compare, regression
+    from benchmarks import experiments, regression
     from model_spec.experiment import with_table
 
-    training = with_table(compare.default_training(data, None, None, options.seed), experiment.training)
+    training = with_table(experiments.default_training(data, None, None, options.seed), experiment.training)
     training = with_table(training, {name: getattr(options, name) for name in OF_TRAINING})
     if data.is_regression:
         regression.check_loss(training.loss, data.name)

@@ -12,12 +12,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
     from benchmarks import console, report, side_by_side
+    from benchmarks.experiments import find_experiments
     from bridge import plant
 
     if options.fault:
         plant(options.fault)  # an unknown one is refused before the work
     data = load_data(options)
-    experiments = job.find_experiments(options.models, data, options.zoo == "extended")
+    experiments = find_experiments(options.models, data, options.zoo == "extended")
     runs = [(experiment.spec, training_of(experiment, data, options)) for experiment in experiments]
     threads = prepare(options)
     results, directories = [], []

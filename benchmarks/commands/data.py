@@ -14,7 +14,7 @@ from model_spec.names import printable
 from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
-    from benchmarks.compare import Data
+    from benchmarks.experiments import Data
     from benchmarks.tables import Table
 
 _IMAGES_OF_A_CLASS = 8
@@ -23,10 +23,10 @@ _MOST_CLASSES_SHOWN = 20
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import compare, console
+    from benchmarks import console, experiments
     from benchmarks.tables import Table
 
-    data = compare.load_data(options.data)
+    data = experiments.load_data(options.data)
     if options.picture:
         _write_picture(options.picture, data)
     if options.json:

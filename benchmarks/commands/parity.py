@@ -13,12 +13,12 @@ from model_spec.verdict import combine, json_text, largest
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     import bridge
-    from benchmarks import compare as job
     from benchmarks import console
     from benchmarks.accuracy import blas_threads
+    from benchmarks.experiments import find_experiments
 
     data = load_data(options)
-    specs = [found.spec for found in job.find_experiments(options.models, data, options.zoo == "extended")]
+    specs = [found.spec for found in find_experiments(options.models, data, options.zoo == "extended")]
     threads = prepare(options)
     prepare_model = bridge.plant(options.fault) if options.fault else None
     loss = "mean_squared_error" if data.is_regression else None

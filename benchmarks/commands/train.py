@@ -21,17 +21,17 @@ _ASKED = "run.json"
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from benchmarks import compare as job
     from benchmarks import console
+    from benchmarks.experiments import find_experiments, is_run_on_values
 
     if options.resume is None:
         data = load_data(options)
-        experiments = job.find_experiments(options.models, data, options.zoo == "extended")
+        experiments = find_experiments(options.models, data, options.zoo == "extended")
         runs = [(experiment.spec, training_of(experiment, data, options), None) for experiment in experiments]
     else:
         spec, training = _take_up(options)
         runs = [(spec, training, options.resume)]
-        data = load_data(options, job.is_run_on_values(spec, training))
+        data = load_data(options, is_run_on_values(spec, training))
     options.threads = prepare(options)
     results = []
     for spec, training, earlier in runs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
+from bridge.outside.dropped_units import KeptUnits, kept_units, wrong_mask
 from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
 from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.external_variables import ForeignLayerError
@@ -28,22 +28,6 @@ from model_spec.shapes import Shape
 from model_spec.verdict import Verdict
 
 Array = np.ndarray
-
-_UNITS = 100_000
-"""How many units a share is taken from where its cause is looked for: shares 0.02 apart are told apart."""
-
-_SHARE_DEVIATIONS = 6.0
-"""Standard deviations of a binomial share beyond which a dropout mask cannot have come from the rate."""
-
-
-@dataclass(frozen=True)
-class _KeptUnits:
-    """The mask a foreign Dropout was seen to drop by."""
-
-    kept: Array
-
-    def keep_mask(self, shape: tuple[int, ...], rate: float, dtype: np.dtype, start: int = 0) -> Array:
-        return self.kept[start : start + shape[0]]
 
 
 @dataclass
@@ -171,7 +155,7 @@ class LayerJudge:
 
     def _parts(
         self, given: LayerInputs, dtype: str, y: Array
-    ) -> tuple[dict[str, Array], dict[str, Array], _KeptUnits | None]:
+    ) -> tuple[dict[str, Array], dict[str, Array], KeptUnits | None]:
         """Parameters, moving statistics, and the mask that was seen to be dropped by."""
         layer = self.spec.layers[0]
         states = layer.state_shapes(self.spec.input_shape)
@@ -179,37 +163,15 @@ class LayerJudge:
         state = {key: value for key, value in given.weights.items() if key in states}
         if not isinstance(layer, Dropout) or not self.training:
             return params, state, None
-        shared = tuple(
-            axis for axis, size in enumerate(layer.mask_shape(given.x.shape[1:]), start=1) if size < given.x.shape[axis]
-        )
-        # What is dropped together was kept where any of it was, or is zero anyway
-        kept = (y != 0).any(axis=shared, keepdims=True) | (given.x == 0).all(axis=shared, keepdims=True)
-        share, deviation = 1 - float(kept.mean()), np.sqrt(layer.rate * (1 - layer.rate) / kept.size)
-        if abs(share - layer.rate) > _SHARE_DEVIATIONS * deviation:
-            message = f"{share:.3g} of {kept.size} values were dropped, the rate is {layer.rate:g}"
-            self._broken(Broken("dropout mask", dtype, message + self._why_such_a_share(layer.rate, dtype)))
-        elif len(kept) > 1 and kept[0].size > 16 and 0 < layer.rate < 1 and (kept == kept[:1]).all():
-            self._broken(Broken("dropout mask", dtype, "all examples of the batch lose the same units"))
-        return params, state, _KeptUnits(kept)
+        mask = kept_units(layer, given.x, y)
 
-    def _why_such_a_share(self, rate: float, dtype: str) -> str:
-        """Words for a share of dropped units that one slip explains and no other; from many more units."""
-        ones = np.ones((_UNITS // int(np.prod(self.spec.input_shape)) + 1, *self.spec.input_shape), dtype)
-        try:
-            dropped = float((self.layer.on_copy().forward(ones, self.training) == 0).mean())
-        except Exception:  # a layer made for one batch size may raise anything
-            return ""
-        slips = {
-            1 - rate: f": the rate is taken for the share that is kept, {1 - rate:g}",
-            NormalDist().cdf(rate): ": the mask compares normal numbers (randn) with the rate, not uniform ones (rand)",
-            1 - NormalDist().cdf(rate): ": the mask compares normal numbers (randn) with the rate, and drops above it",
-        }
-        near = [
-            words
-            for share, words in slips.items()
-            if abs(dropped - share) <= _SHARE_DEVIATIONS * np.sqrt(share * (1 - share) / ones.size)
-        ]
-        return near[0] if len(near) == 1 else ""
+        def again(ones: Array) -> Array:
+            return self.layer.on_copy().forward(ones, self.training)
+
+        wrong = wrong_mask(layer, mask.kept, again, self.spec.input_shape, dtype)
+        if wrong:
+            self._broken(Broken("dropout mask", dtype, wrong))
+        return params, state, mask
 
     def _backward(
         self, given: LayerInputs, model: RoundingModel, dtype: str, place: Place, contiguous: bool

@@ -25,9 +25,9 @@ WRITERS = {
     "report.json": ("report.json", "from model_spec.whole_files import write_whole\nwrite_whole(path, '{}' * 9999)"),
     "report.html": (
         "report.html",
-        "from benchmarks import report, compare as job\n"
+        "from benchmarks import experiments, report, compare as job\n"
         "import bridge\n"
-        "data = job.load_data('digits', limit=20)\n"
+        "data = experiments.load_data('digits', limit=20)\n"
         "from model_spec import zoo\n"
         "spec = zoo.mlp((8, 8, 1))\n"
         "parity = bridge.compare(spec, data.train[0][:4], data.train[1][:4], dtype='float64')\n"

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import own_data
 from benchmarks.cli import main
-from benchmarks.compare import load_data
+from benchmarks.experiments import load_data
 
 pytest.importorskip("PIL")
 NAMES = ("cat", "dog", "eel")

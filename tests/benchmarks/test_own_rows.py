@@ -9,7 +9,7 @@ import model_spec as ms
 from benchmarks import own_data
 from benchmarks.cli import main
 from benchmarks.commands.common import CANNOT_COMPARE
-from benchmarks.compare import load_data
+from benchmarks.experiments import load_data
 from core_numpy import NumpyModel
 
 CLASSES = 4

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import keras_models
-from benchmarks import compare as job
-from benchmarks import own_data, regression
+from benchmarks import experiments, own_data, regression
 from benchmarks.accuracy import figures_on, train_both
 from benchmarks.cli import main
 from benchmarks.commands.open import page_of
@@ -57,7 +56,7 @@ def test_values_are_read_as_they_are(name, tmp_path):
     # Each row has kept its value
     given = {tuple(row): value for row, value in zip(X, np.reshape(arrays.get("y", Y), (60, count)), strict=True)}
     assert all(np.array_equal(given[tuple(row)], value) for row, value in zip(x, y, strict=True))
-    assert job.load_data(archive(tmp_path, **arrays), as_values=as_values).is_regression
+    assert experiments.load_data(archive(tmp_path, **arrays), as_values=as_values).is_regression
 
 
 REFUSED = {
@@ -186,6 +185,6 @@ def test_whole_numbers_are_values_where_loss_and_network_say_so(tmp_path, monkey
 
 def test_diabetes_is_a_regression_by_name():
     pytest.importorskip("sklearn")
-    data = job.load_data("diabetes")
+    data = experiments.load_data("diabetes")
     assert data.is_regression and data.classes == 1
     assert len(data.train[0]) + len(data.test[0]) == 442

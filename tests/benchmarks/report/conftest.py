@@ -3,14 +3,14 @@
 import pytest
 
 from benchmarks import compare as job
-from benchmarks import report
+from benchmarks import experiments, report
 
 
 @pytest.fixture(scope="session")
 def comparison():
-    data = job.load_data("digits", limit=200)
-    (spec,) = job.find_models(["lenet"], data)
-    training = job.default_training(data, epochs=2, batch_size=32, seed=0)
+    data = experiments.load_data("digits", limit=200)
+    (spec,) = (found.spec for found in experiments.find_experiments(["lenet"], data))
+    training = experiments.default_training(data, epochs=2, batch_size=32, seed=0)
     return job.run(spec, data, training, seed=0, threads=2, drift_steps=3, seeds=2)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import bridge
 from benchmarks import compare as job
-from benchmarks import report
+from benchmarks import experiments, report
 from benchmarks.accuracy import train_both
 from bridge.judge.heat_map import heat_map
 
@@ -147,9 +147,9 @@ def test_heat_map_cells_are_the_worst_of_their_layer(comparison):
 
 
 def test_points_of_a_plane_get_boundaries_and_surfaces():
-    data = job.load_data("class_data")
-    (spec,) = job.find_models(["mlp"], data)
-    training = job.default_training(data, epochs=1, batch_size=10, seed=0)
+    data = experiments.load_data("class_data")
+    (spec,) = (found.spec for found in experiments.find_experiments(["mlp"], data))
+    training = experiments.default_training(data, epochs=1, batch_size=10, seed=0)
     parity = bridge.compare(spec, *(part[:8] for part in data.train), dtype="float64")
     configuration = {"data": data.name, "training_rows": 100, "test_rows": 100, "seed": 0, "threads": 2}
     trained = train_both(spec, training, data.train, data.test)
