@@ -6,7 +6,7 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.layout import empty, pieces, zeros_beside
+from core_numpy.engine.layout import empty, pieces, without_single_example, zeros_beside
 from core_numpy.ops.activations import FUNCTIONS
 
 
@@ -59,20 +59,22 @@ class InPieces(Block):
     def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
         super().__init__(layer, source, context)
         self.y, self.whole = in_place(source, context)
-        self.pieces = pieces(self.y)
-        self.scratch = empty(self.y[self.pieces[0]].shape, context.dtype)
+        x, y = (without_single_example(values) for values in (self.x, self.y))
+        self.pieces = pieces(y)
+        scratch = empty(y[self.pieces[0]].shape, context.dtype)
+        # (x, y, scratch) of each piece
+        self.parts = [(x[piece], y[piece], scratch[: len(y[piece])]) for piece in self.pieces]
 
     def forward(self) -> None:
-        for piece in self.pieces:
-            y = self.y[piece]
-            self.push(self.x[piece], y, self.scratch[: len(y)])
+        for x, y, scratch in self.parts:
+            self.push(x, y, scratch)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
             return None
-        for piece in self.pieces:
-            y = self.y[piece]
-            self.pull(y, dy[piece], self.scratch[: len(y)])
+        dy_rows = without_single_example(dy)
+        for piece, (_, y, scratch) in zip(self.pieces, self.parts, strict=True):
+            self.pull(y, dy_rows[piece], scratch)
         return dy
 
     def push(self, x: Array, y: Array, scratch: Array) -> None:
@@ -127,8 +129,9 @@ class Elu(InPieces):
 
     def __init__(self, layer: Layer, source: Block, context: BuildContext) -> None:
         super().__init__(layer, source, context)
-        self.zeros = zeros_beside(self.y[0])
-        self.positive = empty(self.scratch.shape, context.dtype)
+        scratch = self.parts[0][2]
+        self.zeros = zeros_beside(scratch[0])
+        self.positive = empty(scratch.shape, context.dtype)
 
     def push(self, x: Array, y: Array, scratch: Array) -> None:
         positive = np.maximum(x, self.zeros, out=self.positive[: len(y)])

@@ -11,7 +11,7 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.layout import empty, zeros
+from core_numpy.engine.layout import empty, without_single_example, zeros
 
 SMALL_PRODUCT = 1_000_000
 """Multiplications up to which OpenBLAS calls a product small."""
@@ -30,6 +30,7 @@ class Dense(Block):
         units = layer.spec.units  # type: ignore[attr-defined]
         inputs = self._columns(source.y).shape[0]
         self.y = self.whole = context.buffer((units,))
+        self.rows = without_single_example(self.y)
         in_slabs = context.layout.batch_last
         count = slabs(inputs, SMALL_PRODUCT // (units * context.examples)) if in_slabs else 1
         # (slabs, inputs of a slab)
@@ -53,16 +54,24 @@ class Dense(Block):
         self.fresh = True
 
     def forward(self) -> None:
-        x, y = self._columns(self.x), self._columns(self.y)
+        if not self.context.layout.batch_last:
+            self._forward_rows()
+            return
         if self.parts is None:
-            np.matmul(self.kernel.T, x, out=y)
+            np.matmul(self.kernel.T, self.x, out=self.y)
         else:
             # (slabs, units, inputs) @ (slabs, inputs, n) -> (slabs, units, n), summed over the slabs
             kernel = self.kernel.reshape(*self.slabs, -1).swapaxes(1, 2)
-            np.matmul(kernel, x.reshape(*self.slabs, -1), out=self.parts)
-            np.matmul(self.sum_parts, self.parts.reshape(len(self.parts), -1), out=y.reshape(1, -1))
+            np.matmul(kernel, self.x.reshape(*self.slabs, -1), out=self.parts)
+            np.matmul(self.sum_parts, self.parts.reshape(len(self.parts), -1), out=self.y.reshape(1, -1))
         if self.bias is not None:
-            np.add(self.y, self.context.layout.channels(self.bias), out=self.y)
+            np.add(self.y, self.bias[:, None], out=self.y)
+
+    def _forward_rows(self) -> None:
+        # ``dot`` starts in two thirds of the time of ``matmul``
+        np.dot(self.x, self.kernel, out=self.y)
+        if self.bias is not None:
+            np.add(self.rows, self.bias, out=self.rows)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         dy = self._columns(dy)

@@ -46,6 +46,11 @@ class Layout(NamedTuple):
         return np.moveaxis(buffer, -1, 0) if self.batch_last else buffer
 
 
+def without_single_example(rows: Array) -> Array:
+    """A view of a single row (1, ...) as (...), and several rows as they are: NumPy starts on one axis in half the time."""
+    return rows[0] if len(rows) == 1 else rows
+
+
 LARGE_BYTES = 1 << 18
 """Buffers of this size have memory of their own: malloc would keep the holes that plans of changing sizes leave."""
 

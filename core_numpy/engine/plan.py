@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.borders import NONE, Border, WithBorder, WithoutBorder, border_of
 from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.depthwise_convolution import DepthwiseConvolution, is_fast
-from core_numpy.engine.few_images import FewImagesConvolution
+from core_numpy.engine.few_images import FewImagesConvolution, FewImagesMaxPooling
 from core_numpy.engine.fused_epilogues import StripMaxPooling, StripRelu
 from core_numpy.engine.layout import TAKEN, Layout
 from core_numpy.engine.merging import Add, Concatenate, ReferenceMerge
@@ -84,6 +84,7 @@ class Plan:
         before = TAKEN.total
         self.layout = layout
         self.examples = self.used = examples
+        self.is_for_training = training
         steps = pooled_first(network.steps)
         spec = network.spec
         readers = readers_of(steps)
@@ -109,8 +110,21 @@ class Plan:
             if len(readers[at + 1]) > 1:
                 # Nobody may work in its place
                 block.keeps_y, block.reads_sign = True, False
+            block.training = training
             self.blocks.append(block)
             values.append(block)
+        # Lists of what there is to call, in order: of a single example the calls take most of the time
+        self.begins = [
+            (block.begin, None if step.is_activation else step.name)
+            for step, block in zip(steps, self.blocks, strict=True)
+            if type(block).begin is not Block.begin
+        ]
+        self.forwards: list[Callable[[], None]] = []
+        self.forwards_before = [0]
+        for at, block in enumerate(self.blocks):
+            calls = [self.in_front[at], block] if at in self.in_front else [block]
+            self.forwards += [call.forward for call in calls]
+            self.forwards_before.append(len(self.forwards))
         self.nbytes = TAKEN.total - before
 
     def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
@@ -119,13 +133,15 @@ class Plan:
         ``training`` switches dropout and batch statistics of a plan that can go backward; the statistics are those of
         ``batch``, by default of one chunk alone.
         """
-        batch = OneShard(self.examples) if batch is None else batch
-        for step, block in zip(self.steps, self.blocks, strict=True):
-            block.training, block.batch = training and block.context.training, batch
-            if step.is_activation:
-                block.begin({}, {})
+        if self.is_for_training:
+            batch = OneShard(self.examples) if batch is None else batch
+            for block in self.blocks:
+                block.training, block.batch = training, batch
+        for begin, name in self.begins:
+            if name is None:
+                begin({}, {})
             else:
-                block.begin(params[step.name], state[step.name])
+                begin(params[name], state[name])
 
     def release(self) -> None:
         """Give all buffers back; the plan is of no use afterwards.
@@ -145,15 +161,13 @@ class Plan:
         """Run the chunk (n, ...) through the first ``stop`` blocks; return a view of the last one's output, by rows."""
         self.used = len(rows)
         self.entry.take(rows)
-        ran = self.blocks[:stop]
-        self._run(0, len(ran))
-        return self.layout.to_rows(ran[-1].y if ran else self.entry.y)[: self.used]
+        stop = len(self.blocks) if stop is None else stop
+        self._run(0, stop)
+        return self.layout.to_rows(self.blocks[stop - 1].y if stop else self.entry.y)[: self.used]
 
     def _run(self, start: int, stop: int) -> None:
-        for at in range(start, stop):
-            if at in self.in_front:
-                self.in_front[at].forward()
-            self.blocks[at].forward()
+        for forward in self.forwards[self.forwards_before[start] : self.forwards_before[stop]]:
+            forward()
 
     def finish(self, start: int) -> Array:
         """Run the blocks from ``start`` on too; return a view of the output, by rows."""
@@ -294,7 +308,10 @@ def _block(
             convolution = source if isinstance(source, Convolution) else source.source
             return StripRelu(layer, source, context, convolution)  # type: ignore[arg-type]
         case Conv2D() if not context.layout.batch_last and not context.training:
-            return FewImagesConvolution(layer, source, context)
+            pooled = readers[at + 1] == [at + 1] and isinstance(steps[at + 1].layer, MaxPooling2D)
+            return FewImagesConvolution(layer, source, context, feeds_pooling=pooled)
+        case MaxPooling2D() if isinstance(source, FewImagesConvolution) and alone:
+            return FewImagesMaxPooling(layer, source, context)
         case DepthwiseConv2D() if is_fast(layer):
             return DepthwiseConvolution(layer, source, context)
         case Dense() if is_vector:

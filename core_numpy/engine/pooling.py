@@ -58,13 +58,12 @@ class WindowPooling(Block):
         (stride, across), (tall, wide) = self.windows.strides, self.windows.window
         covered = (self.windows.output[0] - 1) * stride + tall, (self.windows.output[1] - 1) * across + wide
         self.covers = covered == (height, width) and (stride, across) == (tall, wide)
+        self.cells_seen = self.cells(self.padded if self.is_padded else self.x)
 
-    def with_padding(self) -> Array:
-        """The input, or a copy of it with the padding around."""
-        if not self.is_padded:
-            return self.x
-        np.copyto(self.padded[self.inside], self.x)
-        return self.padded
+    def fill_padded(self) -> None:
+        """Copy the input into the padding, where there is one."""
+        if self.is_padded:
+            np.copyto(self.padded[self.inside], self.x)
 
     def cells(self, image: Array) -> list[Array]:
         """One view of a buffer of padded images per window cell, in row-major order of the cells."""
@@ -105,7 +104,8 @@ class MaxPooling(WindowPooling):
                 self.dx = empty(self.x.shape, context.dtype) if source.keeps_y or source.y.base is None else source.y
 
     def forward(self) -> None:
-        keep_largest(self.cells(self.with_padding()), self.y, self.better if self.context.training else None)
+        self.fill_padded()
+        keep_largest(self.cells_seen, self.y, self.better if self.context.training else None)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         if not need_dx:
@@ -135,7 +135,8 @@ class AveragePooling(WindowPooling):
             self.dx = empty(self.padded.shape if self.is_padded else self.x.shape, context.dtype)
 
     def forward(self) -> None:
-        first, *others = self.cells(self.with_padding())
+        self.fill_padded()
+        first, *others = self.cells_seen
         np.copyto(self.y, first)
         for cell in others:
             np.add(self.y, cell, out=self.y)

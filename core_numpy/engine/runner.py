@@ -116,12 +116,10 @@ class Runner:
 
     def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
-        output = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
-        if len(x) <= FEW_IMAGES:
+        if len(x) <= min(rows or FEW_IMAGES, FEW_IMAGES):
             # Telling BLAS its threads takes as long as a small network
-            shard = Shard(0, 0, len(x), min(rows or self.chunk, self.chunk), False, False)
-            self.of_shard.infer(self.of_shard.work(plans, shard), params, state, x, output)
-            return output
+            return self.of_shard.infer_few(plans, params, state, x)
+        output = np.empty((len(x), *self.network.spec.output_shape), self.dtype)
         # Large batches in turns: the memory shared with worker processes need not hold all of one
         for start in range(0, len(x), _MOST_ROWS):
             turn = slice(start, start + _MOST_ROWS)

@@ -64,6 +64,12 @@ class ShardRunner:
         for part, plan in work:
             np.copyto(output[part], plan.forward(x[part]))
 
+    def infer_few(self, plans: PlanCache, params: Params, state: Params, x: Array) -> Array:
+        """The output (n, *output shape) of a few examples in one chunk, batch first."""
+        plan = plans.get((0, len(x), False, False), self._make_plan)
+        plan.begin(params, state, training=False)
+        return plan.forward(x).copy()
+
     def evaluate(self, work: Work, params: Params, state: Params, batch: Batch) -> ShardResult:
         """The losses of a shard, added up."""
         last, function = self._loss(batch)

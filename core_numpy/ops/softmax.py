@@ -7,8 +7,17 @@ import numpy as np
 Array = np.ndarray
 
 
+SHORT_ROW = 32
+"""Numbers of a row up to which NumPy sums its rows faster where their numbers stand far apart, one row beside the other.
+
+Measured: 1000 rows of 10 logits take 34 us in place of 99, of 32 half the time; rows of 100 gain nothing.
+"""
+
+
 def log_softmax(logits: Array) -> Array:
     """``logits - log(sum(exp(logits)))`` without overflow, same shape."""
+    if logits.ndim == 2 and logits.shape[1] <= SHORT_ROW:
+        logits = np.asfortranarray(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
