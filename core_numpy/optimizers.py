@@ -67,9 +67,9 @@ def vector_of(arrays: dict[str, Array]) -> Array | None:
     vector = values[0].base if values else None
     if not isinstance(vector, np.ndarray) or vector.ndim != 1 or sum(value.size for value in values) != vector.size:
         return None
-    address = vector.ctypes.data
+    address = vector.__array_interface__["data"][0]
     for value in values:
-        if value.base is not vector or value.ctypes.data != address:
+        if value.base is not vector or value.__array_interface__["data"][0] != address:
             return None
         address += value.nbytes
     return vector
@@ -158,9 +158,11 @@ class OptimizerState:
             for name, g in gradients.items():
                 self._update(parameters[name], g, self.slots[name], rate, t)
         else:
-            if self.gradient is None:
-                self.gradient = np.empty_like(vector)
-            gradient = np.concatenate([g.reshape(-1) for g in gradients.values()], out=self.gradient)
+            gradient = vector_of(gradients)
+            if gradient is None:
+                if self.gradient is None:
+                    self.gradient = np.empty_like(vector)
+                gradient = np.concatenate([g.reshape(-1) for g in gradients.values()], out=self.gradient)
             for at in range(0, vector.size, BLOCK):
                 part = slice(at, at + BLOCK)
                 slots = {name: values[part] for name, values in self.vectors.items()}

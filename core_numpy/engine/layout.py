@@ -47,7 +47,7 @@ class Layout(NamedTuple):
 
 
 def without_single_example(rows: Array) -> Array:
-    """A view of a single row (1, ...) as (...), and several rows as they are: NumPy starts on one axis in half the time."""
+    """A view of a single row (1, ...) as (...), several rows as they are: NumPy starts on one axis in half the time."""
     return rows[0] if len(rows) == 1 else rows
 
 

@@ -37,6 +37,7 @@ _MOST_ROWS = 8192
 """Rows of a large batch that are predicted in one turn."""
 
 Result = TypeVar("Result")
+Gathered = TypeVar("Gathered")
 
 
 class Runner:
@@ -94,20 +95,25 @@ class Runner:
         plans: PlanCache,
         here: Callable[[Work], Result],
         task_of: Callable[[], ShardTask[Result] | None],
-    ) -> list[Result]:
-        """The results of all shards, in their order: ``here`` in threads, or the task in worker processes."""
+        gather: Callable[[list[Result]], Gathered],
+    ) -> Gathered:
+        """What ``gather`` makes of the results of all shards, in their order.
+
+        They are computed by ``here`` in threads, or by the task in worker processes, whose memory they are in until
+        ``gather`` has returned.
+        """
         task = None if len(shards) == 1 or self.team is None else task_of()
         if task is None or self.team is None:
-            return self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here)
+            return gather(self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here))
         first, *others = shards
         with self.team.borrow((first.backward, others[-1].stop.bit_length())) as team:
             if team is None:
-                return self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here)
+                return gather(self._run_threads([self.of_shard.work(plans, shard) for shard in shards], here))
             for worker, shard in zip(team, others, strict=True):
                 worker.begin(*task.request(shard))
             own = self._run_threads([self.of_shard.work(plans, first)], here)
             answers = zip(team, others, strict=True)
-            return [*own, *(task.result(shard, *worker.finish()) for worker, shard in answers)]
+            return gather([*own, *(task.result(shard, *worker.finish()) for worker, shard in answers)])
 
     def _run_threads(self, work: list[Work], here: Callable[[Work], Result]) -> list[Result]:
         return self.shard_threads.run(lambda at: here(work[at]), len(work))
@@ -133,7 +139,7 @@ class Runner:
             self.of_shard.infer(work, params, state, x, output)
 
         shards = self._cut(len(x), backward=False, rows=rows)
-        self._run(shards, plans, here, lambda: InferenceTask(params, state, x, output))
+        self._run(shards, plans, here, lambda: InferenceTask(params, state, x, output), list)
 
     # The loss
 
@@ -151,7 +157,7 @@ class Runner:
             return self.of_shard.evaluate(work, params, state, batch)
 
         shards = self._cut(len(batch.x), backward=False)
-        return self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, {}, self.network.spec))
+        return self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, {}, self.network.spec), list)
 
     def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss over the batch and its gradients."""
@@ -165,9 +171,14 @@ class Runner:
             return self.of_shard.pull_loss(work, params, state, batch, sources, 0, len(batch.x))
 
         shards = self._cut(len(batch.x), backward=True, whole=not self.has_images)
-        spec = self.network.spec
-        results = self._run(shards, plans, here, lambda: LossTask.of(params, state, batch, sources, spec))
-        return self._gather(results, state, [None] * (len(self.network.steps) + 1))
+
+        def task() -> LossTask | None:
+            return LossTask.of(params, state, batch, sources, self.network.spec)
+
+        def gather(results: list[ShardResult]) -> BatchResult:
+            return self._gather(results, state, [None] * (len(self.network.steps) + 1))
+
+        return self._run(shards, plans, here, task, gather)
 
     def pullback(
         self,

@@ -52,8 +52,8 @@ class ShardResult(NamedTuple):
     Attributes:
         loss: its part of the batch's loss.
         correct: right predictions, or None where the loss has no notion of right.
-        gradients: {layer: {variable: gradient}}; those of a plan are views of its buffers, which hold until the plan's
-            next call.
+        gradients: {layer: {variable: gradient}}, views of a plan's buffers, which hold until its next call, or of the
+            memory of a worker process, which hold as long as it is borrowed.
     """
 
     loss: float
@@ -137,6 +137,5 @@ class LossTask(NamedTuple):
         gradients: dict[str, dict[str, Array]] = {}
         for name, gradient in results.items():
             layer, _, variable = name.partition("/")
-            # A copy: whoever borrows the process next, in another thread perhaps, writes into the same memory
-            gradients.setdefault(layer, {})[variable] = gradient.copy()
+            gradients.setdefault(layer, {})[variable] = gradient
         return ShardResult(*value, gradients)

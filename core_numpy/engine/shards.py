@@ -13,6 +13,8 @@ from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from core_numpy.engine.all_reduce import AllReduce, ShardHandle
 from core_numpy.engine.leases import hold_calls_during_forks
 
@@ -155,13 +157,23 @@ def single_threaded_blas() -> SingleThreadedBlas:
 
 
 def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Sum of the shards' gradients, {layer: {variable: gradient}}, added in the order of shards."""
+    """Sum of the shards' gradients, {layer: {variable: gradient}}, added in the order of shards.
+
+    Several are added into one vector, which an optimizer takes as it is.
+    """
     first, *others = parts
     if not others:
         return first
-    total = {layer: dict(own) for layer, own in first.items()}
-    for part in others:
-        for layer, own in part.items():
-            for name, gradient in own.items():
-                total[layer][name] = total[layer][name] + gradient
+    arrays = [gradient for own in first.values() for gradient in own.values()]
+    vector, at = np.empty(sum(gradient.size for gradient in arrays), arrays[0].dtype if arrays else None), 0
+    total: dict[str, dict[str, Any]] = {}
+    for layer, own in first.items():
+        total[layer] = {}
+        for name, gradient in own.items():
+            view = vector[at : at + gradient.size].reshape(gradient.shape)
+            at += gradient.size
+            for part in others:
+                np.add(gradient, part[layer][name], out=view)
+                gradient = view
+            total[layer][name] = view
     return total

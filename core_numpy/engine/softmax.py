@@ -19,7 +19,9 @@ class Softmax(Block):
         super().__init__(layer, source, context)
         batch_last = context.layout.batch_last
         self.axis = len(source.y.shape) - 2 if batch_last else -1
-        self.has_short_rows = not batch_last and source.y.ndim == 2 and source.y.shape[1] <= SHORT_ROW < context.examples
+        self.has_short_rows = (
+            not batch_last and source.y.ndim == 2 and source.y.shape[1] <= SHORT_ROW < context.examples
+        )
         if self.has_short_rows:
             # (n, classes) with the examples next to each other
             self.y = self.whole = empty(source.y.shape[::-1], context.dtype).T

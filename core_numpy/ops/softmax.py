@@ -8,7 +8,7 @@ Array = np.ndarray
 
 
 SHORT_ROW = 32
-"""Numbers of a row up to which NumPy sums its rows faster where their numbers stand far apart, one row beside the other.
+"""Numbers of a row up to which rows are summed faster where they stand beside each other, as columns.
 
 Measured: 1000 rows of 10 logits take 34 us in place of 99, of 32 half the time; rows of 100 gain nothing.
 """

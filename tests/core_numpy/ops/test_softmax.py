@@ -7,6 +7,7 @@ import pytest
 
 from core_numpy.ops import log_softmax, one_hot, softmax, softmax_backward
 from core_numpy.ops.reduction import sum_rows
+from core_numpy.ops.softmax import SHORT_ROW
 
 
 def test_known_values():
@@ -59,3 +60,12 @@ def test_sum_rows():
     matrix = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]], np.float32)
     assert sum_rows(matrix).tolist() == [7.0, 70.0]
     assert sum_rows(matrix).dtype == np.float32
+
+
+@pytest.mark.parametrize("classes", [2, 10, SHORT_ROW, SHORT_ROW + 1])
+def test_short_rows_are_computed_as_columns_to_the_same_numbers(classes):
+    logits = np.random.default_rng(2).normal(size=(200, classes)) * 20
+    true = logits - logits.max(axis=1, keepdims=True)
+    true -= np.log([[math.fsum(math.exp(value) for value in row)] for row in true])
+    for given in (logits, np.asfortranarray(logits), logits[::-1][::-1]):
+        np.testing.assert_allclose(log_softmax(given), true, rtol=1e-13, atol=1e-13)
