@@ -116,7 +116,7 @@ def _scaling(options: argparse.Namespace, show: Show) -> Result:
 def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import cliffs
 
-    found = cliffs.run(60, options.seed, options.threads, _core(options), options.blocks or 5, show)
+    found = cliffs.run(100, options.seed, options.threads, _core(options), options.blocks or 5, show)
     cliff = any(steepness.is_cliff for steepness in found)
     return {"networks": [one.to_dict() for one in found]}, cliffs.lines(found), DIFFER if cliff else AGREE
 

@@ -26,7 +26,7 @@ from model_spec import (
 
 BATCH = 64
 REFERENCE, FAST = "reference", "engine"
-LEAST_OF_TENSORFLOW = 0.4
+LEAST_OF_TENSORFLOW = 0.6
 """An engine slower than this share of TensorFlow's speed counts as a cliff."""
 
 _SIDES, _CHANNELS, _FILTERS, _UNITS = (8, 11, 14, 28, 32), (1, 3), (4, 8, 16, 24, 32), (10, 32, 100)

@@ -6,6 +6,7 @@ of threads gives the same bits.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -164,16 +165,16 @@ def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, 
     first, *others = parts
     if not others:
         return first
-    arrays = [gradient for own in first.values() for gradient in own.values()]
-    vector, at = np.empty(sum(gradient.size for gradient in arrays), arrays[0].dtype if arrays else None), 0
+    # Worker processes give those of trainable parameters alone
+    shapes = {(layer, name): g.shape for layer, own in others[-1].items() for name, g in own.items()}
+    kind = next((gradient.dtype for own in first.values() for gradient in own.values()), None)
+    vector, at = np.empty(sum(math.prod(shape) for shape in shapes.values()), kind), 0
     total: dict[str, dict[str, Any]] = {}
-    for layer, own in first.items():
-        total[layer] = {}
-        for name, gradient in own.items():
-            view = vector[at : at + gradient.size].reshape(gradient.shape)
-            at += gradient.size
-            for part in others:
-                np.add(gradient, part[layer][name], out=view)
-                gradient = view
-            total[layer][name] = view
+    for (layer, name), shape in shapes.items():
+        view = vector[at : at + math.prod(shape)].reshape(shape)
+        at += view.size
+        np.add(first[layer][name], others[0][layer][name], out=view)
+        for part in others[1:]:
+            view += part[layer][name]
+        total.setdefault(layer, {})[name] = view
     return total
