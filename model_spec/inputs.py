@@ -98,10 +98,12 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
         raise ValueError(f"{name} must have shape (examples, *{tuple(input_shape)}), got {array.shape}; {hint}")
     if not allow_empty and len(array) == 0:
         raise ValueError(f"{name} has no rows (shape {array.shape}); give at least one example")
+    is_whole = array.dtype.kind in "bui"
     if dtype is None or array.dtype != dtype or not array.flags.c_contiguous:
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(array, dtype=floating_dtype(dtype))
-    refuse_nonfinite(name, array)
+    if not is_whole:
+        refuse_nonfinite(name, array)
     return array
 
 
