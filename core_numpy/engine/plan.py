@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from core_numpy.contract import Array, Layer, MaskSource
-from core_numpy.engine import activations, dense, elementwise, pooling
+from core_numpy.contract import Array, MaskSource
+from core_numpy.engine import elementwise
 from core_numpy.engine.all_reduce import OneShard, WholeBatch
-from core_numpy.engine.batch_normalization import BatchNormalization
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.borders import NONE, Border, WithBorder, WithoutBorder, border_of
-from core_numpy.engine.convolution import Convolution
-from core_numpy.engine.depthwise_convolution import DepthwiseConvolution, is_fast
-from core_numpy.engine.few_images import FewImagesConvolution, FewImagesMaxPooling
-from core_numpy.engine.fused_epilogues import StripMaxPooling, StripRelu
+from core_numpy.engine.block_choice import block_for
+from core_numpy.engine.borders import NONE, WithBorder, WithoutBorder, border_of, border_of_value, wanted_border
 from core_numpy.engine.layout import TAKEN, Layout
-from core_numpy.engine.merging import Add, Concatenate, ReferenceMerge
-from core_numpy.engine.reference import ReferenceLayer
-from core_numpy.engine.softmax import Softmax
-from core_numpy.engine.winograd import WinogradConvolution, tile_for
-from core_numpy.layers import batch_normalization, merging
-from core_numpy.layers.activation import Activation
+from core_numpy.engine.steps import pooled_first, readers_of, reads_rows_once
 from core_numpy.layers.build import Step
-from core_numpy.layers.conv2d import Conv2D
-from core_numpy.layers.dense import Dense
-from core_numpy.layers.depthwise_conv2d import DepthwiseConv2D
-from core_numpy.layers.dropout import Dropout
-from core_numpy.layers.global_pooling import GlobalAveragePooling2D
-from core_numpy.layers.pooling import AveragePooling2D, MaxPooling2D
-from core_numpy.layers.reshaping import Rescaling, Reshape
 from core_numpy.network import Network, Params
-from model_spec import Flatten
-
-ACTIVATIONS: dict[str, type[Block]] = {
-    "relu": activations.Relu,
-    "tanh": activations.Tanh,
-    "sigmoid": activations.Sigmoid,
-    "elu": activations.Elu,
-    "softmax": Softmax,
-}
-"""Activations with a block of their own."""
 
 
 class Entry(Block):
@@ -88,16 +60,16 @@ class Plan:
         steps = pooled_first(network.steps)
         spec = network.spec
         readers = readers_of(steps)
-        borders = [_border(steps, readers, at, spec.input_shapes) for at in range(len(steps) + 1)]
+        borders = [border_of_value(steps, readers, at, spec.input_shapes) for at in range(len(steps) + 1)]
         context = BuildContext(layout, examples, dtype, training, borders[0])
-        self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not _reads_rows_once(steps, readers))
+        self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not reads_rows_once(steps, readers))
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
         self.in_front: dict[int, WithBorder] = {}
         values: list[Block] = [self.entry]
         for at, step in enumerate(steps):
             sources = [values[source] for source in step.sources]
-            wish = _wish(step, spec.input_shapes)
+            wish = wanted_border(step, spec.input_shapes)
             if wish is not None and border_of(sources[0]) != wish:
                 if wish == NONE:
                     sources = [WithoutBorder(sources[0])]
@@ -106,7 +78,7 @@ class Plan:
                     sources = [self.in_front[at]]
             alone = len(readers[step.sources[0]]) == 1
             context = BuildContext(layout, examples, dtype, training, borders[at + 1])
-            block = _block(steps, at, sources, context, readers, alone)
+            block = block_for(steps, at, sources, context, readers, alone)
             if len(readers[at + 1]) > 1:
                 # Nobody may work in its place
                 block.keeps_y, block.reads_sign = True, False
@@ -211,143 +183,3 @@ class Plan:
             if not step.is_activation and state[step.name]:
                 result[step.name] = getattr(block, "new_state", state[step.name])
         return result
-
-
-def pooled_first(steps: Sequence[Step]) -> list[Step]:
-    """Each relu in front of a max pooling behind it instead: they commute, and a quarter of the values is left.
-
-    The pooling's gradient goes to the same cell: where the largest value is positive the relu kept it, and where it is
-    not the relu passes no gradient at all.
-    """
-    result, readers = list(steps), readers_of(steps)
-    for at in range(len(result) - 1):
-        first, second = result[at].layer, result[at + 1].layer
-        if readers[at + 1] != [at + 1] or len(readers[result[at].sources[0]]) > 1:
-            continue
-        if isinstance(first, Activation) and first.spec.activation == "relu" and isinstance(second, MaxPooling2D):
-            before, behind = result[at].sources, result[at + 1].sources
-            result[at] = dataclasses.replace(result[at + 1], sources=before)
-            result[at + 1] = dataclasses.replace(steps[at], sources=behind)
-    return result
-
-
-def readers_of(steps: Sequence[Step]) -> list[list[int]]:
-    """Of x and of every step's output, the steps that read it, in order; twice where one reads it twice."""
-    found: list[list[int]] = [[] for _ in range(len(steps) + 1)]
-    for at, step in enumerate(steps):
-        for source in step.sources:
-            found[source].append(at)
-    return found
-
-
-def _reads_rows_once(steps: Sequence[Step], readers: Sequence[Sequence[int]]) -> bool:
-    """True where a Dense layer comes first, perhaps behind a Flatten: it needs no buffer with the input in it."""
-    if readers[0] != [0] or len(readers[1]) > 1:
-        return False
-    layers = [step.layer for step in steps[:2]]
-    if isinstance(layers[0], Reshape) and isinstance(layers[0].spec, Flatten):
-        layers = layers[1:]
-    return bool(layers) and isinstance(layers[0], Dense)
-
-
-def _wish(step: Step, input_shapes: Sequence[Any]) -> Border | None:
-    """The border that a step needs around its input, a convolution's padding; None where it takes any."""
-    layer = step.layer
-    if isinstance(layer, DepthwiseConv2D) and is_fast(layer):
-        layer = layer.of_one_group
-    if not isinstance(layer, Conv2D):
-        return None
-    height, width, _ = input_shapes[step.index]
-    rows, columns = layer.windows(np.empty((1, height, width, 0))).padding_cells
-    return rows, columns
-
-
-def _border(steps: Sequence[Step], readers: Sequence[Sequence[int]], value: int, input_shapes: Sequence[Any]) -> Border:
-    """The border that a value gets: that which the first of its readers wants that wants one.
-
-    Activations and dropout hand the wish on, so that they can work in the buffer of the convolution in front.
-    """
-    for reader in readers[value]:
-        wish = _wish(steps[reader], input_shapes)
-        if wish is None and isinstance(steps[reader].layer, (Activation, Dropout)):
-            wish = _border(steps, readers, reader + 1, input_shapes)
-        if wish not in (None, NONE):
-            return wish
-    return NONE
-
-
-def _block(
-    steps: Sequence[Step],
-    at: int,
-    sources: Sequence[Block],
-    context: BuildContext,
-    readers: Sequence[Sequence[int]],
-    alone: bool,
-) -> Block:
-    """The fastest block for a step that reads these blocks; ``alone`` says that nobody else reads them."""
-    layer, source = steps[at].layer, sources[0]
-    is_vector = source.y.ndim == 2
-    match layer:
-        case merging.Add():
-            return Add(layer, sources, context)
-        case merging.Concatenate():
-            return Concatenate(layer, sources, context)
-        case _ if steps[at].merges:
-            return ReferenceMerge(layer, sources, context)
-        case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
-            follows = steps[at + 1].layer if readers[at + 1] == [at + 1] else None
-            pooled = _pooled_rows(layer, follows, source)
-            height, width, channels, _ = source.y.shape
-            tile = tile_for(layer.windows(np.empty((1, height, width, 0))), channels, layer.spec.filters)
-            if tile is None:
-                return Convolution(layer, source, context, pooled)
-            return WinogradConvolution(layer, source, context, tile, pooled)
-        case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:
-            return StripMaxPooling(layer, source, context)
-        case Activation() if layer.spec.activation == "relu" and alone and _is_in_strips(source, context):
-            convolution = source if isinstance(source, Convolution) else source.source
-            return StripRelu(layer, source, context, convolution)  # type: ignore[arg-type]
-        case Conv2D() if not context.layout.batch_last and not context.training:
-            pooled = readers[at + 1] == [at + 1] and isinstance(steps[at + 1].layer, MaxPooling2D)
-            return FewImagesConvolution(layer, source, context, feeds_pooling=pooled)
-        case MaxPooling2D() if isinstance(source, FewImagesConvolution) and alone:
-            return FewImagesMaxPooling(layer, source, context)
-        case DepthwiseConv2D() if is_fast(layer):
-            return DepthwiseConvolution(layer, source, context)
-        case Dense() if is_vector:
-            return dense.Dense(layer, source, context)
-        case MaxPooling2D():
-            return pooling.MaxPooling(layer, source, context)
-        case AveragePooling2D():
-            return pooling.AveragePooling(layer, source, context)
-        case GlobalAveragePooling2D() if not layer.spec.keepdims:
-            return pooling.GlobalAveragePooling(layer, source, context)
-        case Dropout():
-            return elementwise.Dropout(layer, source, context)
-        # Of a function along the last axis the values of an example do not lie beside each other
-        case Activation() if layer.spec.activation != "log_softmax":
-            return ACTIVATIONS.get(layer.spec.activation, activations.Function)(layer, source, context)
-        case Rescaling():
-            return elementwise.Rescaling(layer, source, context)
-        case Reshape() if isinstance(layer.spec, Flatten):
-            return elementwise.Flatten(layer, source, context)
-        case batch_normalization.BatchNormalization():
-            return BatchNormalization(layer, source, context)
-    example = context.layout.to_rows(source.y).shape[1:]
-    return ReferenceLayer(layer, source, context, layer.spec.output_shape(example))
-
-
-def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
-    """Rows of a convolution's output that a pooling right behind it takes at once; 1 where it cannot go by strips."""
-    if not isinstance(follows, MaxPooling2D):
-        return 1
-    height, width = source.y.shape[:2]
-    rows, columns = layer.windows(np.empty((1, height, width, 0))).output
-    windows = follows.windows(np.empty((1, rows, columns, 0)))
-    apart = windows.strides == windows.window and windows.padding_cells == ((0, 0), (0, 0))
-    return windows.window[0] if apart and windows.window[0] > 1 else 1
-
-
-def _is_in_strips(source: Block, context: BuildContext) -> bool:
-    """True where a relu can follow the block strip by strip, in its buffer."""
-    return isinstance(source, (Convolution, StripMaxPooling)) and source.context.border == context.border

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import model_spec as ms
 from core_numpy import NumpyModel
 from core_numpy.engine import layout, runner
-from core_numpy.engine.plan import pooled_first
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size, even_chunk
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
+from core_numpy.engine.steps import pooled_first
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.network import Network

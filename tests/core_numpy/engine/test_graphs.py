@@ -10,7 +10,8 @@ from core_numpy.engine import runner
 from core_numpy.engine.depthwise_convolution import DepthwiseConvolution
 from core_numpy.engine.layout import Layout
 from core_numpy.engine.merging import Add, Concatenate, ReferenceMerge
-from core_numpy.engine.plan import Plan, pooled_first
+from core_numpy.engine.plan import Plan
+from core_numpy.engine.steps import pooled_first
 from core_numpy.network import Network
 from model_spec import ModelSpec, TrainingSpec, zoo_extended
 from model_spec import layers as L
