@@ -6,7 +6,7 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer, MaskSource
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.layout import zeros
+from core_numpy.engine.layout import TurnRows, zeros
 
 
 class Dropout(Block):
@@ -25,6 +25,7 @@ class Dropout(Block):
         if self.active:
             self.mask = zeros(self.y.shape, context.dtype)
             self.kept = zeros(self.y.shape, np.dtype(np.bool_))
+            self.turn = TurnRows(context.layout.to_rows(self.kept).shape, np.bool_)
             self.rate = layer.spec.rate  # type: ignore[attr-defined]
             self.scale = context.dtype.type(1.0 / (1.0 - self.rate))
 
@@ -34,7 +35,7 @@ class Dropout(Block):
         kept = self.context.layout.to_rows(self.kept)[: rows.stop - rows.start]
         # Bytes are turned to the plan's order of axes many times faster than floats
         shape = (len(kept), *self.layer.spec.mask_shape(kept.shape[1:]))  # type: ignore[attr-defined]
-        np.copyto(kept, source.keep_mask(shape, self.rate, self.mask.dtype, rows.start))
+        self.turn.copy(source.keep_mask(shape, self.rate, self.mask.dtype, rows.start), kept)
         np.multiply(self.kept, self.scale, out=self.mask)
 
     def forward(self) -> None:

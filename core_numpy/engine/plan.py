@@ -12,7 +12,7 @@ from core_numpy.engine.all_reduce import OneShard, WholeBatch
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.block_choice import block_for
 from core_numpy.engine.borders import NONE, WithBorder, WithoutBorder, border_of, border_of_value, wanted_border
-from core_numpy.engine.layout import TAKEN, Layout
+from core_numpy.engine.layout import TAKEN, Layout, TurnRows
 from core_numpy.engine.steps import pooled_first, readers_of, reads_rows_once
 from core_numpy.layers.build import Step
 from core_numpy.network import Network, Params
@@ -27,6 +27,7 @@ class Entry(Block):
         self.context, self.copies, self.source = context, copies, None
         if copies:
             self.y, self.whole = context.bordered(example)
+            self.turn = TurnRows((context.examples, *example), context.dtype)
         else:
             # Only a shape until the first chunk comes
             self.y = self.whole = np.broadcast_to(
@@ -37,7 +38,7 @@ class Entry(Block):
         """Use these rows (n, ...) for the next chunk; where they are fewer than its examples, the others are zeros."""
         if self.copies:
             inside = self.context.layout.to_rows(self.y)
-            np.copyto(inside[: len(rows)], rows)
+            self.turn.copy(rows, inside[: len(rows)])
             inside[len(rows) :] = 0
         else:
             self.y = self.whole = rows
