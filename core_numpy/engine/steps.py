@@ -12,6 +12,9 @@ from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.layers.reshaping import Reshape
 from model_spec import Flatten
 
+INCREASING = frozenset({"relu", "relu6", "tanh", "sigmoid", "hard_sigmoid", "elu", "selu", "softplus", "softsign"})
+"""Activations whose output never falls where their input grows."""
+
 
 def readers_of(steps: Sequence[Step]) -> list[list[int]]:
     """Of x and of every step's output, the steps that read it, in order; twice where one reads it twice."""
@@ -23,17 +26,17 @@ def readers_of(steps: Sequence[Step]) -> list[list[int]]:
 
 
 def pooled_first(steps: Sequence[Step]) -> list[Step]:
-    """Each relu in front of a max pooling behind it instead: they commute, and a quarter of the values is left.
+    """Each increasing activation in front of a max pooling behind it instead: a quarter of the values is left.
 
-    The pooling's gradient goes to the same cell: where the largest value is positive the relu kept it, and where it is
-    not the relu passes no gradient at all.
+    The two commute, and the pooling's gradient goes to the same cell: where the activation has made unequal values
+    equal, as a relu does below zero, it passes no gradient, or rounding has decided which of them was the larger.
     """
     result, readers = list(steps), readers_of(steps)
     for at in range(len(result) - 1):
         first, second = result[at].layer, result[at + 1].layer
         if readers[at + 1] != [at + 1] or len(readers[result[at].sources[0]]) > 1:
             continue
-        if isinstance(first, Activation) and first.spec.activation == "relu" and isinstance(second, MaxPooling2D):
+        if isinstance(first, Activation) and first.spec.activation in INCREASING and isinstance(second, MaxPooling2D):
             before, behind = result[at].sources, result[at + 1].sources
             result[at] = dataclasses.replace(result[at + 1], sources=before)
             result[at + 1] = dataclasses.replace(steps[at], sources=behind)

@@ -14,10 +14,11 @@ from core_numpy.engine import layout, runner
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.runner import FEW_IMAGES, chunk_size, even_chunk
 from core_numpy.engine.shards import chunk_bounds, shard_bounds, single_threaded_blas
-from core_numpy.engine.steps import pooled_first
+from core_numpy.engine.steps import INCREASING, pooled_first
 from core_numpy.layers.activation import Activation
 from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.network import Network
+from core_numpy.ops.activations import FUNCTIONS
 from core_numpy.tiers import why_not_fast
 from model_spec import zoo
 from model_spec.activations import ACTIVATIONS
@@ -360,12 +361,31 @@ def test_chunks_fit_the_cache():
     assert sizes == [64, 128]
 
 
-def test_relu_goes_behind_the_pooling():
-    spec = ms.ModelSpec("two", (4, 4, 1), (ms.Conv2D(2, 3, padding="same", activation="relu"), ms.MaxPooling2D(2)))
+def conv_and_pooling(activation):
+    layers = ms.Conv2D(2, 3, padding="same", activation=activation), ms.MaxPooling2D(2), ms.Flatten(), ms.Dense(3)
+    return ms.ModelSpec("two", (8, 8, 1), layers)
+
+
+@pytest.mark.parametrize("activation", sorted(INCREASING))
+def test_increasing_activations_go_behind_the_pooling(activation):
+    spec = conv_and_pooling(activation)
     kinds = [type(step.layer) for step in pooled_first(Network.of(spec).steps)]
-    assert kinds[1:] == [MaxPooling2D, Activation]
-    other = ms.ModelSpec("two", (4, 4, 1), (ms.Conv2D(2, 3, padding="same", activation="tanh"), ms.MaxPooling2D(2)))
-    assert pooled_first(Network.of(other).steps) == list(Network.of(other).steps)
+    assert kinds[1:3] == [MaxPooling2D, Activation]
+    function, x = FUNCTIONS[activation].forward, np.linspace(-20, 20, 10_001)
+    assert (np.diff(function(x)) >= -1e-15).all()
+    fast, reference = pair(spec)
+    x, y, cotangent = batch(spec, 11)
+    for found, expected in (
+        (model.loss_and_gradients(x, y) for model in (fast, reference)),
+        (model.pullback(x, cotangent, training=True) for model in (fast, reference)),
+    ):
+        assert_equal_gradients(found, expected)
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu", "mish", "leaky_relu"])
+def test_others_stay_in_front_of_the_pooling(activation):
+    steps = Network.of(conv_and_pooling(activation)).steps
+    assert pooled_first(steps) == list(steps)
 
 
 def test_memory_does_not_grow_with_the_batch():
