@@ -1,10 +1,16 @@
 """What holds for every test: property tests repeat exactly, quick ones are marked, NumPy's random state stays."""
 
+import os
 from pathlib import Path
+
+# Before NumPy is loaded: on small matrices the threads of two test processes mostly wait for each other; tests of
+# threads ask for two_blas_threads
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from tests.browser import Browser
 
@@ -33,6 +39,13 @@ def browser(tmp_path_factory):
     found = Browser(tmp_path_factory.mktemp("chromium"))
     yield found
     found.close()
+
+
+@pytest.fixture(scope="module")
+def two_blas_threads():
+    """BLAS with two threads, as on a user's machine."""
+    with threadpool_limits(2, user_api="blas"):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -223,8 +223,9 @@ def test_fuzz_counts_and_replay_gives_the_same_verdict(tmp_path, capsys):
 def test_fuzz_saves_the_smallest_of_what_differs(tmp_path, capsys, monkeypatch):
     wrong = ActivationFunction(FUNCTIONS["relu"].forward, lambda x, y, dy: 2 * dy)
     monkeypatch.setitem(FUNCTIONS, "relu", wrong)
-    monkeypatch.setattr("benchmarks.fuzzing.SHRINK_SECONDS", 4)
-    code = main(["fuzz", "-n", "15", "--seed", "11", "--quiet", "--output", str(tmp_path)])
+    monkeypatch.setattr("benchmarks.fuzzing.SHRINK_SECONDS", 2)
+    monkeypatch.setattr("bridge.conventions.explain._SECONDS", 0.01)
+    code = main(["fuzz", "-n", "6", "--seed", "11", "--quiet", "--output", str(tmp_path)])
     text = capsys.readouterr().out
     assert code == 1
     saved = sorted(tmp_path.glob("seed11-*.json"))

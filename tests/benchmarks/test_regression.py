@@ -136,18 +136,20 @@ def test_both_backends_learn_the_line():
     assert "Welch" in result.word()
 
 
-def test_compare_train_and_data_of_a_table(tmp_path, monkeypatch, capsys):
+def test_compare_train_and_data_of_a_table(short_speeds, tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(keras_models, "set_threads", lambda threads: None)
     path = table(tmp_path, Y)
     for name in ("line", "other"):
         (tmp_path / f"{name}.toml").write_text(LINE.format(name=name))
-    assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet"]) == 0
+    with short_speeds():
+        assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet"]) == 0
     shown = capsys.readouterr().out
     assert "test R^2" in shown and "side by side" in shown and "accuracy" not in shown
     # Each side by side has a directory of its own, and the newest is opened
-    assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet", "--limit", "30"]) == 0
+    with short_speeds():
+        assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet", "--limit", "30"]) == 0
     capsys.readouterr()
     first, second = (tmp_path / "runs" / name / "side_by_side.html" for name in ("side-by-side", "side-by-side-2"))
     assert 'href="../line/report.html"' in first.read_text() and 'href="../line-2/report.html"' in second.read_text()

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import datasets
+from bridge.conventions import explain
 from model_spec import zoo
 
 
@@ -11,6 +12,12 @@ def digits():
     """The first 8 real 8x8 digits, images in 0..1 with a channel axis."""
     (x, y), _ = datasets.images("digits", limit=8)
     return x, y
+
+
+@pytest.fixture
+def short_search(monkeypatch):
+    """Little time for two slips at once: where only the place of a fault is asked for, not its cause."""
+    monkeypatch.setattr(explain, "_SECONDS", 0.01)
 
 
 @pytest.fixture(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -61,6 +62,13 @@ def same(one, other):
         np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
+@cache
+def uninterrupted(backend, training):
+    """The model and the history of a run from one end to the other."""
+    model = BACKENDS[backend](SPEC, seed=2)
+    return model, fit(model, training)
+
+
 @pytest.mark.parametrize(
     ("backend", "epoch", "optimizer"),
     [("numpy", epoch, name) for epoch in range(1, 6) for name in ("adam", ms.SGD(0.1, 0.9), ms.RMSprop(0.01), "nadam")]
@@ -69,8 +77,8 @@ def same(one, other):
 )
 def test_taken_up_after_an_interruption(tmp_path, backend, epoch, optimizer):
     training = TRAINING.replace(optimizer=optimizer)
-    whole, broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(3))
-    expected = fit(whole, training)
+    whole, expected = uninterrupted(backend, training)
+    broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(2))
     path = tmp_path / "run.npz"
     interrupted = len(expected.epoch) > epoch
     if interrupted:
@@ -96,8 +104,8 @@ STOPPING = TRAINING.replace(
 @both
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_early_stopping_remembers_how_long_it_has_waited(tmp_path, backend, epoch):
-    whole, broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(3))
-    expected = fit(whole, STOPPING)
+    whole, expected = uninterrupted(backend, STOPPING)
+    broken, resumed = (BACKENDS[backend](SPEC, seed=2) for _ in range(2))
     assert (expected.epoch, expected.best_epoch, expected.stopped_epoch) == ([0, 1, 2, 3], 0, 3)
     with pytest.raises(KeyboardInterrupt):
         fit(broken, STOPPING, checkpoint=tmp_path / "run.npz", callbacks=[interrupt_in(epoch)])

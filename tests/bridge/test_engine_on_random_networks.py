@@ -67,6 +67,7 @@ def test_the_fast_tier_equals_the_reference(spec, examples, seed):
 
 # A network with exp may leave float32 in training; its bits must be the same all the way
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
+@pytest.mark.usefixtures("two_blas_threads")
 @settings(max_examples=300)
 @given(specs(), some.sampled_from(EXAMPLES), some.integers(0, 10**6))
 def test_one_thread_and_two_give_the_same_bits(spec, examples, seed):

@@ -488,7 +488,7 @@ def test_a_written_pytest_file_fails_and_passes_without_the_fault(saved, tmp_pat
     assert "planted fault: missing-bias in dense" in result.stdout
 
 
-def test_a_finding_of_a_chunk_is_shrunk_and_located():
+def test_a_finding_of_a_chunk_is_shrunk_and_located(short_search):
     planting = ["bridge.selftest.faults:plant", "missing-mean"]
     result = fuzz_cells.compare_chunk(0, 0, 4, planting)
     finding = min(result["findings"], key=lambda one: len(one["case"]["spec"]["layers"]))

@@ -1,9 +1,13 @@
 """Teacher-forced judgement: the faulty layer is found on the right side, and no other layer is blamed."""
 
+import pytest
+
 import bridge
 from bridge.selftest.faults import find
 from core_numpy import NumpyModel
 from model_spec import zoo
+
+pytestmark = pytest.mark.usefixtures("short_search")
 
 
 def test_only_the_faulty_layer_of_the_faulty_side_is_blamed(usual_fault, digits):

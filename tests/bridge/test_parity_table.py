@@ -658,7 +658,7 @@ class ForwardOnly:
 
 
 def compared(case, dtype, fault=None):
-    """The report on one line of the table, in one precision."""
+    """The report on one line of the table, in one precision; of a planted fault one knows the place and the cause."""
     seed = case.seed
     random = np.random.default_rng(seed)
     spec = ModelSpec("line", case.shape, case.layers)
@@ -673,7 +673,7 @@ def compared(case, dtype, fault=None):
     if case.loss is not None:
         y = random_targets(case.loss, (case.batch, *spec.output_shape), case.one_hot, random)
     sides = (ours, theirs) if case.backward else (ForwardOnly(ours), ForwardOnly(theirs))
-    return bridge.compare_models(*sides, x, y, seed=seed, loss=case.loss)
+    return bridge.compare_models(*sides, x, y, seed=seed, loss=case.loss, locate=fault is None)
 
 
 def assert_agreement(case, dtype, report):

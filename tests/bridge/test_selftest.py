@@ -1,6 +1,7 @@
 """The judge judged: faults are caught and placed, right variants accepted, and the tables say what is missing."""
 
 import json
+import os
 from functools import cache
 
 import pytest
@@ -16,6 +17,8 @@ from bridge.selftest.running import TASKS, report_of
 from bridge.selftest.variants import VARIANTS
 from bridge.selftest.workbench import Workbench
 from bridge.selftest.written_elsewhere import PARTS
+
+pytestmark = pytest.mark.usefixtures("short_search")
 
 # Each training task builds and traces four models
 TRAINED = (
@@ -33,9 +36,20 @@ def workbench():
 
 
 @pytest.fixture(scope="module")
-def judged(workbench):
-    """judged(kind, name): what that task says, each run once for all tests."""
-    return cache(lambda kind, name: TASKS[kind](name, workbench))
+def judged(workbench, tmp_path_factory):
+    """judged(kind, name): what that task says, each run once for all tests of all of pytest-xdist's processes."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def ask(kind, name):
+        path = folder / f"selftest {kind} {name}.json"
+        if not path.exists():
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(TASKS[kind](name, workbench)))
+            part.replace(path)
+        return json.loads(path.read_text())
+
+    return cache(ask)
 
 
 def quick(table):

@@ -36,15 +36,15 @@ def test_one_batch_agrees(name):
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_trained_in_lock_step(name):
-    x, y, loss = examples(SPECS[name], 48)
-    training = TrainingSpec(optimizer=Adam(0.001), loss=loss, batch_size=16)
-    report = bridge.compare_training(SPECS[name], x, y, training, 5, dtype="float64", controls=1)
-    assert report.passed, str(report)
-
-
 ON_DATA = [*(("digits", name) for name in SPECS if name not in ("regressor", "har_conv1d")), ("diabetes", "regressor")]
+
+
+def test_sequences_trained_in_lock_step():
+    """The one network that no data here fits; the others are trained below."""
+    x, y, _ = examples(SPECS["har_conv1d"], 48)
+    training = TrainingSpec(optimizer=Adam(0.001), batch_size=16)
+    report = bridge.compare_training(SPECS["har_conv1d"], x, y, training, 5, dtype="float64", controls=1)
+    assert report.passed, str(report)
 
 
 @pytest.mark.slow

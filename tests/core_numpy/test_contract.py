@@ -604,6 +604,7 @@ def test_a_batch_is_its_rows(case, training):
 
 
 @every_case
+@pytest.mark.usefixtures("two_blas_threads")
 @both_modes
 def test_two_threads_give_the_bits_of_one(case, training):
     bench = Bench(case)
