@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bridge.fuzzing.fuzz import Finding, failures, gives_zeros
 from bridge.fuzzing.fuzz_report import FuzzReport
 from bridge.fuzzing.known_layers import KnownLayers
@@ -25,12 +23,11 @@ from bridge.judge.report import ParityReport
 from bridge.outside.model_comparison import compare_models
 from bridge.weights import random_weights
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from model_spec.inputs import floating_dtype
 from model_spec.names import shown
 from model_spec.protocol import Predicts, ShowsValues, offers
 from model_spec.validation import non_negative_integer, positive_integer
-
-Array = np.ndarray
 
 Make = Callable[[Any, dict[str, Array]], Any]
 

@@ -12,15 +12,14 @@ import numpy as np
 
 from bridge.fuzzing.fuzz import Finding, examine
 from bridge.fuzzing.random_cases import Case
-from bridge.judge.comparison import DTYPES, FAST, Prepare
+from bridge.judge.backends import DTYPES, FAST, Prepare
 from bridge.judge.report import ParityReport
 from bridge.weights import random_weights
+from core_numpy.contract import Array
 from model_spec import array_archives, untrusted
 from model_spec.names import printable, shown
 from model_spec.verdict import json_text
 from model_spec.whole_files import whole_file, write_whole
-
-Array = np.ndarray
 
 PATHS = ("eager", "graph", "xla", FAST)
 """What a case can be compared on."""
