@@ -84,7 +84,7 @@ def fuzz(
         dtype: "float32" or "float64" of weights and inputs, and of the bound that judges. "float64" is the sharper one.
         max_layers: of each network, 4 at least.
         shrink_seconds: how long to look for a smaller network that differs in the same way.
-        directory: where the case of a finding is saved, which ``crosscheck replay`` reads too; None saves nothing.
+        directory: where the case of a finding is saved, for ``replay``; None saves nothing.
         replay: a saved case, in place of drawing.
 
     Returns:
@@ -134,7 +134,7 @@ def fuzz(
     if directory is not None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", f"{report.side} {report.finding.kind}").strip("-")
         report.saved = Path(directory) / f"{name}.json"
-        _save(report.finding, report.dtype, report.saved)
+        _save(report.finding, report.dtype, report.saved, report.side)
     return report
 
 
@@ -253,7 +253,7 @@ def _told(raised: Exception) -> str:
     return f"{type(raised).__name__}: {raised} ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
 
 
-def _save(finding: Finding, dtype: str, path: Path) -> None:
+def _save(finding: Finding, dtype: str, path: Path, side: str) -> None:
     report = None if finding.report is None else finding.report.to_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
-    SavedCase(finding.case, (dtype,), ("eager",), None, report, finding.error).save(path)
+    SavedCase(finding.case, (dtype,), ("eager",), None, report, finding.error, side).save(path)
