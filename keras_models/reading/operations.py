@@ -285,13 +285,9 @@ _OPERATIONS: dict[str, Callable[[Options, list[Any]], Described]] = {
 _SUPPORTED = f"supported are layers, and of operations {', '.join(_OPERATIONS)}"
 
 _INSTEAD = {
-    "Absolute": "write keras.ops.maximum(x, -x)",
-    "Abs": "write keras.ops.maximum(x, -x)",
     "Square": "write x * x",
     "Power": "write x * x for a square; other powers are not supported",
     "GetItem": "cut with keras.layers.Cropping2D",
-    "Squeeze": "use keras.layers.Reshape",
-    "ExpandDims": "use keras.layers.Reshape",
     "Split": "give every part a layer of its own",
     "Normalize": "use keras.layers.UnitNormalization",
     "Matmul": "use keras.layers.Dense",
@@ -299,5 +295,8 @@ _INSTEAD = {
     "Stack": "give each a new axis with keras.layers.Reshape, then use keras.layers.Concatenate",
     "Sum": "write keras.ops.mean(x, axis=(1, 2)) * n for the n places of an image, axis=1 for steps, and "
     "keras.layers.Dense(1, use_bias=False, kernel_initializer='ones') for the sum of the last axis",
-} | dict.fromkeys(("Dot", "Einsum", "Tensordot", "Inner", "Vdot"), PRODUCT_OF_VECTORS)
+    **dict.fromkeys(("Absolute", "Abs"), "write keras.ops.maximum(x, -x)"),
+    **dict.fromkeys(("Squeeze", "ExpandDims"), "use keras.layers.Reshape"),
+    **dict.fromkeys(("Dot", "Einsum", "Tensordot", "Inner", "Vdot"), PRODUCT_OF_VECTORS),
+}
 """What to write in place of operations that are met often and not read."""
