@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import class_figures, regression
 from benchmarks.regression import RegressionComparison
 from benchmarks.tables import Table
-from benchmarks.trained import SIGNIFICANCE, TrainedBackend, TrainedPair
+from benchmarks.trained import SIGNIFICANCE, TrainedBackend, TrainedPair, mcnemar
 from bridge.progress import Show, silent
 from core_numpy import NumpyModel
 from model_spec import Callback, ModelSpec, TrainingSpec
@@ -119,8 +119,6 @@ def train_both(
         show: see :class:`bridge.progress.Show`.
         directory: where a checkpoint of each is kept after every epoch, and taken up where there is one.
     """
-    from scipy.stats import binomtest
-
     from keras_models import KerasModel
 
     trained = []
@@ -135,8 +133,7 @@ def train_both(
         chance = regression.p_value(test[1], first.probabilities, second.probabilities)
         return RegressionComparison(spec, training, (first, second), test[1], chance)
     right = [backend.probabilities.argmax(axis=1) == test[1] for backend in trained]
-    only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    p_value = float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
+    only, p_value = mcnemar(*right)
     difference = float(np.abs(first.probabilities - second.probabilities).max())
     return AccuracyComparison(spec, training, (first, second), test[1], p_value, only, difference)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +24,10 @@ LOSSES = (
 )
 """Losses of values, as opposed to those of classes and probabilities."""
 
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+"""Test sets drawn for an interval."""
+
 _RANGES = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
 """What activations give at most: targets beyond can never be reached."""
 
@@ -32,11 +38,18 @@ class RegressionComparison(TrainedPair):
 
     score: ClassVar[str] = "r2"
 
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """{backend: (low, high)} of R^2; see :func:`r2_interval`."""
+        return {backend.name: r2_interval(self.labels, [backend.probabilities]) for backend in self.backends}
+
     def table(self) -> Table:
         """A row a backend; RMSE and MAE in the unit of the targets."""
-        table = Table(["backend", "test R^2", "RMSE", "MAE", "test loss", "epochs", "seconds", ""])
+        table = Table(["backend", "test R^2", "95 % interval", "RMSE", "MAE", "test loss", "epochs", "seconds", ""])
         for backend in self.backends:
-            figures = [f"{backend.test['r2']:.4f}", *(f"{backend.test[name]:.4g}" for name in ("rmse", "mae", "loss"))]
+            low, high = self.intervals[backend.name]
+            r2 = [f"{backend.test['r2']:.4f}", f"{low:.4f} to {high:.4f}"]
+            figures = [*r2, *(f"{backend.test[name]:.4g}" for name in ("rmse", "mae", "loss"))]
             history = backend.history
             epochs = [str(len(history.epoch)), f"{history.seconds:.1f}", self._stop(history)]
             table.rows.append([backend.name, *figures, *epochs])
@@ -49,7 +62,7 @@ class RegressionComparison(TrainedPair):
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists and numbers."""
         apart = float(np.abs(np.subtract(*(backend.probabilities for backend in self.backends))).max())
-        return super().to_dict() | {"largest_difference_of_predictions": apart}
+        return super().to_dict() | {"largest_difference_of_predictions": apart, "r2_intervals": self.intervals}
 
 
 def figures(targets: Array, outputs: Array) -> dict[str, float]:
@@ -79,12 +92,61 @@ def figures(targets: Array, outputs: Array) -> dict[str, float]:
     }
 
 
+def r2_interval(targets: Array, outputs: Sequence[Array]) -> tuple[float, float]:
+    """95 % interval of R^2 on a test set of this size: the percentiles of a bootstrap over the test examples.
+
+    Args:
+        targets: true values (n, targets).
+        outputs: what is predicted, (n, targets) for each seed; the interval is that of the mean R^2.
+
+    Returns:
+        (low, high), the same in every call; NaN where an output is not finite, or for fewer than two examples.
+
+    Examples:
+        >>> targets = np.arange(20.0)[:, None]
+        >>> low, high = r2_interval(targets, [targets + np.tile([[2.0], [-2.0]], (10, 1))])
+        >>> low < 0.88 < high
+        True
+    """
+    count = len(targets)
+    if count < 2 or not all(np.isfinite(each).all() for each in outputs):
+        return np.nan, np.nan
+    # The mean over seeds of 1 - errors / spread is that of the mean errors
+    squares = np.mean([np.square(each.astype(np.float64) - targets) for each in outputs], axis=0)
+    random, found = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        rows = random.integers(count, size=count)
+        spread, errors = targets[rows].var(axis=0, dtype=np.float64), squares[rows].mean(axis=0)
+        # As in scikit-learn where all targets are equal
+        found.append(np.where(spread > 0, 1 - errors / np.where(spread > 0, spread, 1), errors == 0).mean())
+    low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _squared_errors(targets: Array, *outputs: Array) -> list[Array]:
+    """The mean squared error of each example (n,)."""
+    return [np.square(each.astype(np.float64) - targets).mean(axis=1) for each in outputs]
+
+
+def paired_p_value(targets: Array, first: Array, second: Array) -> float:
+    """The chance of squared errors so far apart if both were equally good: the paired t-test over the test examples."""
+    from scipy.stats import ttest_1samp
+
+    one, other = _squared_errors(targets, first, second)
+    apart = one - other
+    if len(targets) < 2 or not np.isfinite(apart).all() or not apart.any():
+        return 1.0
+    if np.ptp(apart) <= 1e-9 * np.abs(apart).max():
+        return 0.0  # they differ by the same everywhere
+    return float(ttest_1samp(apart, 0.0).pvalue)
+
+
 def p_value(targets: Array, first: Array, second: Array) -> float:
     """The chance of squared errors so far apart if both were equally good: Welch's t-test over the test examples."""
     from scipy.stats import ttest_ind
 
-    errors = [np.square(outputs.astype(np.float64) - targets).mean(axis=1) for outputs in (first, second)]
-    if len(targets) < 2 or not all(np.isfinite(each).all() for each in errors) or np.array_equal(*errors):
+    errors = _squared_errors(targets, first, second)
+    if len(targets) < 2 or not all(np.isfinite(each).all() for each in errors) or np.array_equal(errors[0], errors[1]):
         return 1.0
     found = float(ttest_ind(*errors, equal_var=False).pvalue)
     return found if np.isfinite(found) else 0.0

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import report
+from benchmarks import network_differences, regression, report
+from benchmarks.network_differences import NetworkDifference
 from benchmarks.plots import accuracy_against_time, inline_svg
 from benchmarks.tables import Table
 from model_spec.verdict import Verdict, combine, json_text
@@ -16,8 +17,6 @@ from model_spec.whole_files import write_whole
 
 if TYPE_CHECKING:
     from benchmarks.compare import Comparison
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Line:
         parameters: how many.
         parity: the verdict of forward and backward.
         accuracy: on the test set, of a regression R^2; with several seeds the mean.
-        low, high: 95 % interval of this accuracy (None for R^2), by the number of test examples (Wilson, 1927).
+        low, high: 95 % interval of this accuracy, by the number of test examples (Wilson, 1927); of R^2 by a bootstrap.
         rmse, mae: of a regression, first seed; else None.
         loss: on the test set, first seed.
         step_ms: of a training step, median; the faster of Keras' ways.
@@ -45,8 +44,8 @@ class Line:
     parameters: int
     parity: str
     accuracy: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     rmse: float | None
     mae: float | None
     loss: float
@@ -69,9 +68,13 @@ def lines_of(results: Sequence[tuple[Comparison, Path]], folder: Path) -> list[L
         for side, backend in enumerate(result.accuracy.backends):
             accuracies = [one.backends[side].test[one.score] for one in result.accuracies]
             accuracy = sum(accuracies) / len(accuracies)
-            low = high = None
-            if not result.data.is_regression:
-                interval = binomtest(round(accuracy * examples), examples).proportion_ci(CONFIDENCE, method="wilson")
+            if result.data.is_regression:
+                outputs = [one.backends[side].probabilities for one in result.accuracies]
+                low, high = regression.r2_interval(result.accuracy.labels, outputs)
+            else:
+                interval = binomtest(round(accuracy * examples), examples).proportion_ci(
+                    regression.CONFIDENCE, method="wilson"
+                )
                 low, high = float(interval.low), float(interval.high)
             step, predict = (_fastest(phase.arms, backend.name) for phase in result.speed.phases.values())
             found.append(
@@ -111,16 +114,25 @@ def table(lines: Sequence[Line]) -> Table:
     return found
 
 
+def differences_of(results: Sequence[tuple[Comparison, Path]]) -> list[NetworkDifference]:
+    """The differences between the networks that were trained."""
+    return network_differences.differences([result.accuracy for result, _ in results if result.accuracy is not None])
+
+
 def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | None:
-    """Write side_by_side.html and .json into a folder, with links to the reports; None where nothing was trained."""
+    """Write side_by_side.html and .json into a folder, with links to the reports; None where nothing was trained.
+
+    Beside them differences.json has every pair of networks.
+    """
     lines = lines_of(results, folder)
     if not lines:
         return None
-    first = results[0][0]
+    first, apart = results[0][0], differences_of(results)
     verdict = combine(result.verdict for result, _ in results)
     page = report.template("side_by_side.html").render(
         lines=lines,
         verdict=verdict,
+        differences=apart,
         is_regression=first.data.is_regression,
         is_agreement=verdict == Verdict.AGREE,
         data=first.data.name,
@@ -135,5 +147,6 @@ def save(results: Sequence[tuple[Comparison, Path]], folder: Path) -> Path | Non
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "side_by_side.json", json_text([asdict(line) for line in lines]))
+    write_whole(folder / "differences.json", json_text([vars(each) for each in apart]))
     write_whole(folder / "side_by_side.html", page)
     return folder / "side_by_side.html"

@@ -18,6 +18,18 @@ SIGNIFICANCE = 0.01
 """Below this probability a difference is not chance."""
 
 
+def mcnemar(first: Array, second: Array) -> tuple[tuple[int, int], float]:
+    """The exact McNemar test of two sides, from which examples (n,) each got right.
+
+    Returns:
+        How many only the first, and only the second, got right; the chance of this if both were equally good.
+    """
+    from scipy.stats import binomtest
+
+    only = int((first & ~second).sum()), int((second & ~first).sum())
+    return only, float(binomtest(only[0], sum(only), 0.5).pvalue) if sum(only) else 1.0
+
+
 @dataclass(frozen=True)
 class TrainedBackend:
     """One backend after training.

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec.shapes import element_count
-
-Array = np.ndarray
 
 
 def copy_weights(source: Any, target: Any) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec import constraints as rules
-
-Array = np.ndarray
 
 
 def constrained_parameters(spec: ModelSpec) -> dict[str, rules.Constraint]:

@@ -11,10 +11,9 @@ import dataclasses
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import BatchNormalization, Conv2D, Dense, Dropout, ModelSpec
 from model_spec.graph import with_inputs_named, without
-
-Array = np.ndarray
 
 
 def folded(spec: ModelSpec, weights: dict[str, Array]) -> tuple[ModelSpec, dict[str, Array]]:

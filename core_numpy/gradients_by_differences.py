@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from core_numpy.contract import Context, Layer
+from core_numpy.contract import Array, Context, Layer
 from core_numpy.model import NumpyModel
 from model_spec import ModelSpec
 from model_spec.layers import LayerSpec
 from model_spec.verdict import ShownInShort
 
-Array = np.ndarray
 Tensors = dict[str, Array]
 
 TOLERANCE = 1e-6

@@ -16,10 +16,9 @@ from collections.abc import Callable
 import numpy as np
 
 from core_numpy import regression_losses
+from core_numpy.contract import Array
 from core_numpy.ops.softmax import log_softmax
 from model_spec import losses as rules
-
-Array = np.ndarray
 
 _CLIP = 1e-7  # keras.config.epsilon()
 
@@ -177,7 +176,7 @@ def takes_logits(loss: rules.Loss, last_activation: str | None) -> bool:
 
     Keras hands a sigmoid's logits to categorical cross-entropy too (and a softmax's to the binary one); so do we.
     """
-    crossentropy = isinstance(loss, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy))
+    crossentropy = isinstance(loss, rules.Crossentropy)
     return crossentropy and last_activation in {"softmax", "sigmoid"}
 
 

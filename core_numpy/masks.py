@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core_numpy.contract import MaskSources
+from core_numpy.contract import Array, MaskSources
 from core_numpy.philox import stateless_at_least
 from model_spec.shapes import element_count
 from model_spec.streams import layer_seed
-
-Array = np.ndarray
 
 _WORD_BYTES = 8
 """Of one draw of a bit generator."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.ops.activations import softplus
 from model_spec.losses import LOG_2
-
-Array = np.ndarray
 
 _CLIP = 1e-7  # keras.config.epsilon()
 

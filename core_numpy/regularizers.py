@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec import regularizers as rules
-
-Array = np.ndarray
 
 
 def regularized_parameters(spec: ModelSpec) -> dict[str, rules.Regularizer]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from core_numpy.callbacks import EarlyStoppingState
+from core_numpy.contract import Array
 from model_spec import checkpoints, streams
 from model_spec.callbacks import Callback
 from model_spec.checkpoints import Progress
@@ -17,8 +16,6 @@ from model_spec.fitting import FitData
 from model_spec.progress import print_epoch
 from model_spec.protocol import History
 from model_spec.training import TrainingSpec
-
-Array = np.ndarray
 
 
 class TrainableModel(Protocol):

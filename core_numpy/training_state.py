@@ -6,11 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.network import Params, flatten
 from core_numpy.optimizers import OptimizerState
 from model_spec import ModelSpec, inputs
-
-Array = np.ndarray
 
 
 class ModelInTraining(Protocol):

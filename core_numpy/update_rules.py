@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import optimizers as rules
 
-Array = np.ndarray
 Slots = dict[str, Array]
 
 # Keras casts the decay of Nadam's momentum to the variable's dtype, which on TensorFlow goes through float32; the

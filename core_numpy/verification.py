@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.model import NumpyModel
 from core_numpy.model_of_file import model_of
 from model_spec import weight_files
 from model_spec.several import row_of_outputs
 from model_spec.verdict import Verdict, combine, plain
-
-Array = np.ndarray
 
 PREDICTION = "prediction of the folded network"
 """The certificate's name for what ``predict`` gives."""

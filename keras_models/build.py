@@ -24,8 +24,9 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
     Raises:
         ValueError: a layer Keras does not have, named with the supported list.
     """
-    # TensorFlow uses the model's name as the name of a graph scope, which takes no spaces or slashes.
+    # TensorFlow names a graph scope after the model: no spaces or slashes, and a letter, digit or dot in front
     name = re.sub(r"[^A-Za-z0-9_.\-]", "_", spec.name)
+    name = name if name[:1].isalnum() or name[:1] == "." else f"model_{name}"
     with floatx(dtype):
         dtype_in = spec.input_dtype or dtype
         entries = [keras.Input(part.shape, name=part.name, dtype=dtype_in) for part in spec.input_parts]
@@ -52,11 +53,11 @@ def build_model(spec: ModelSpec, seed: int, dropout_seed: int, dtype: str) -> An
                 inputs = [value if in_front is None else in_front(value) for value in (values[at] for at in read)]
                 values.append(called(inputs if isinstance(called, MERGES) else inputs[0]))
         if in_line:
-            model = keras.Sequential([*entries, *layers], name=f"model_{name}")
+            model = keras.Sequential([*entries, *layers], name=name)
         else:
             keys = spec.output_keys
             outputs = values[-1] if keys is None else dict(zip(keys, values[-1], strict=True))
-            model = keras.Model(entries if len(entries) > 1 else entries[0], outputs, name=f"model_{name}")
+            model = keras.Model(entries if len(entries) > 1 else entries[0], outputs, name=name)
     found = {
         f"{layer.name}/{variable.name}": tuple(variable.shape)
         for layer in layers

@@ -95,6 +95,12 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
             hint = f"add the batch axis with {name}[None]"
         elif (axes := _turned_axes(array.shape, tuple(input_shape))) is not None:
             hint = f"its axes are in another order: transpose it with {name}.transpose{axes}"
+        elif array.ndim == len(input_shape) + 1 > 2 and array.shape[-1] == input_shape[-1]:
+            sizes = tuple(array.shape[1:])
+            hint = (
+                f"resize it to what the network was made or converted for; a Keras model with sizes of None is "
+                f"converted for this one by input_shape={sizes}, --input-shape {','.join(map(str, sizes))}"
+            )
         raise ValueError(f"{name} must have shape (examples, *{tuple(input_shape)}), got {array.shape}; {hint}")
     if not allow_empty and len(array) == 0:
         raise ValueError(f"{name} has no rows (shape {array.shape}); give at least one example")

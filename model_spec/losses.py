@@ -16,7 +16,22 @@ class Loss(ShownAsCode):
 
 
 @dataclass(frozen=True)
-class CategoricalCrossentropy(Loss):
+class Crossentropy(Loss):
+    """The loss of probabilities, or of the logits that softmax or sigmoid makes them from."""
+
+    from_logits: bool | None = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.from_logits is not None:
+            boolean("from_logits", self.from_logits)
+        smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
+        if smoothing > 1:
+            raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
+        object.__setattr__(self, "label_smoothing", smoothing)
+
+
+class CategoricalCrossentropy(Crossentropy):
     """``-sum(target * log(probability))`` over classes.
 
     The targets may be integer classes or one-hot rows: the form is read from y.
@@ -36,20 +51,8 @@ class CategoricalCrossentropy(Loss):
         (array([0.2877]), array([[ 1.    , -0.3333]]))
     """
 
-    from_logits: bool | None = None
-    label_smoothing: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.from_logits is not None:
-            boolean("from_logits", self.from_logits)
-        smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
-        if smoothing > 1:
-            raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
-        object.__setattr__(self, "label_smoothing", smoothing)
-
-
-@dataclass(frozen=True)
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(Crossentropy):
     """``-(target * log(p) + (1 - target) * log(1 - p))``, mean over the outputs of an example.
 
     Examples:
@@ -60,17 +63,6 @@ class BinaryCrossentropy(Loss):
         >>> losses.round(4), gradients.round(4)
         (array([1.3863]), array([[-4.]]))
     """
-
-    from_logits: bool | None = None
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.from_logits is not None:
-            boolean("from_logits", self.from_logits)
-        smoothing = real("label_smoothing", self.label_smoothing, minimum=0)
-        if smoothing > 1:
-            raise ValueError(f"label_smoothing must lie in 0..1, got {smoothing}")
-        object.__setattr__(self, "label_smoothing", smoothing)
 
 
 class MeanSquaredError(Loss):
@@ -255,7 +247,7 @@ def get(identifier: Any) -> Loss:
 
 def has_accuracy(loss: Loss) -> bool:
     """True where a training run with this loss reports an accuracy: its outputs can be right or wrong."""
-    return isinstance(loss, (CategoricalCrossentropy, BinaryCrossentropy))
+    return isinstance(loss, Crossentropy)
 
 
 def takes_classes(loss: Loss) -> bool:

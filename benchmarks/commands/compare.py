@@ -11,7 +11,7 @@ from model_spec.verdict import combine, json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import compare as job
-    from benchmarks import console, report, side_by_side
+    from benchmarks import console, network_differences, report, side_by_side
     from benchmarks.experiments import find_experiments
     from bridge import plant
 
@@ -51,7 +51,10 @@ def run(options: argparse.Namespace) -> int:
         print(json_text([result.to_dict() for result in results]))
     else:
         if page is not None:
-            console.show(side_by_side.table(side_by_side.lines_of(compared, page.parent)), f"page: {page}")
+            console.show(side_by_side.table(side_by_side.lines_of(compared, page.parent)))
+            score = "R^2" if data.is_regression else "accuracy"
+            apart = network_differences.table(side_by_side.differences_of(compared), score)
+            console.show(*[apart] * bool(apart.rows), f"page: {page}")
         names = ", ".join(result.spec.name for result in results if result.verdict == verdict)
         console.show(f"{verdict}: {names} on {data.name}")
     return exit_code(verdict)

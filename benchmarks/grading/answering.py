@@ -101,7 +101,7 @@ class Answers:
     def _make(self, expression: str) -> Any:
         made = eval(expression, {"np": np, **self.names})  # the teacher's expression
         if "torch" in sys.modules:
-            from bridge.outside.functions import as_layer
+            from bridge.outside.tensors import as_layer
 
             made = as_layer(made)
         return made

@@ -60,11 +60,6 @@ class Record:
         kept = set(keys)
         return Record({key: entry for key, entry in self.entries.items() if key in kept})
 
-    def of_seeds(self, seeds: Iterable[int]) -> Record:
-        """The entries of these seeds."""
-        kept = set(seeds)
-        return Record({key: entry for key, entry in self.entries.items() if entry.seed in kept})
-
     def to_json(self) -> str:
         """One line a cell; equal environments are written once."""
         environments: list[dict[str, Any]] = []

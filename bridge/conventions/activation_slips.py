@@ -1,68 +1,43 @@
-"""Slips in activation functions: another function, another slope, a derivative that is missing or misplaced."""
+"""Slips in activation functions: another function, another constant, a derivative that is missing or misplaced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from bridge.conventions.activation_constants import (
+    clipped_argument,
+    other_alpha,
+    other_slope,
+    other_slope_behind,
+    other_slope_of_the_layer,
+    other_steepness,
+)
+from bridge.conventions.other_activation import Back, OtherActivation, Value, claimed_activation
 from bridge.conventions.outcome import Change, Given, Outcome
-from core_numpy.contract import Array, Context, Layer, Variables
-from core_numpy.layers.activation import Activation, ActivationCache
+from core_numpy.contract import Array
+from core_numpy.layers.activation import Activation
 from core_numpy.ops.activations import FUNCTIONS, sigmoid
 from core_numpy.ops.softmax import softmax
 from model_spec import layers as specs
 
-Value = Callable[[Array], Array]
-Back = Callable[[Array, Array, Array], Array]
-"""(x, y, dy) -> dx."""
-
-
-class _Other(Activation):
-    """An activation with another value or another backward."""
-
-    def __init__(self, spec: Any, value: Value | None = None, back: Back | None = None, inner: Layer | None = None):
-        super().__init__(spec)
-        object.__setattr__(self, "_own", (value, back, inner))
-
-    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
-        value, _, inner = self._own  # type: ignore[attr-defined]
-        if value is not None:
-            y = value(x)
-        else:
-            y = (inner or Activation(self.spec)).forward(params, state, x, context)[0]
-        return y, ActivationCache(x, y)
-
-    def backward(
-        self, params: Variables, cache: ActivationCache, dy: Array, need_dx: bool = True
-    ) -> tuple[Array | None, dict[str, Array]]:
-        _, back, inner = self._own  # type: ignore[attr-defined]
-        if back is None:
-            return (inner or Activation(self.spec)).backward(params, cache, dy, need_dx)
-        return back(cache.x, cache.y, dy), {}
-
-
-def _is(given: Given, *names: str) -> str | None:
-    spec = given.last.spec
-    name = spec.activation if isinstance(spec, specs.Activation) else None
-    return name if name is not None and (not names or name in names) else None
-
 
 def _another(words: str, value: Value, back: Back | None, *names: str) -> Change:
     def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
-        if _is(given, *names) is None:
+        if claimed_activation(given, *names) is None:
             return None
-        return words, given.with_last(_Other(given.last.spec, value, back))
+        return words, given.with_last(OtherActivation(given.last.spec, value, back))
 
     return change
 
 
 def _backward(words: str, back: Back, *names: str) -> Change:
     def change(given: Given, found: Outcome) -> tuple[str, Given] | None:
-        if _is(given, *names) is None:
+        if claimed_activation(given, *names) is None:
             return None
-        return words, given.with_last(_Other(given.last.spec, None, back, given.last))
+        return words, given.with_last(OtherActivation(given.last.spec, None, back, given.last))
 
     return change
 
@@ -71,50 +46,13 @@ def _named() -> Iterator[Change]:
     for name in FUNCTIONS:
 
         def change(given: Given, found: Outcome, name: str = name) -> tuple[str, Given] | None:
-            claimed = _is(given)
+            claimed = claimed_activation(given)
             if claimed is None or claimed == name or (name == "linear" and claimed is None):
                 return None
             words = f"it computes {name} in place of {claimed}" if name != "linear" else "the activation is left out"
             return words, given.with_last(Activation(specs.Activation(name)))
 
         yield change
-
-
-def _slope(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """The slope left of zero, solved for."""
-    if _is(given, "leaky_relu", "relu") is None or found["y"].shape != given.into_last.shape:
-        return None
-    x, y = given.into_last, found["y"]
-    left = x < 0
-    slope = float(np.vdot(x[left], y[left]) / max(float(np.vdot(x[left], x[left])), 1e-300))
-    if not 0 < abs(slope) < 10:
-        return None
-    claimed = 0.2 if _is(given, "leaky_relu") else 0
-    words = f"its slope left of zero is {slope:.6g} in place of {claimed:g}"
-    if claimed and abs(slope - claimed) < 1e-12:
-        words = "its slope is 0.2 in float64; Keras keeps it rounded to float32, 0.20000000298"
-    return words, given.with_last(
-        _Other(
-            given.last.spec, lambda x: np.where(x > 0, x, slope * x), lambda x, y, dy: np.where(x > 0, dy, slope * dy)
-        )
-    )
-
-
-def _slope_of_the_layer(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """The slope of a LeakyReLU layer, solved for."""
-    spec = given.last.spec
-    if not isinstance(spec, specs.LeakyReLU) or found["y"].shape != given.x.shape:
-        return None
-    left = given.x < 0
-    slope = float(np.vdot(given.x[left], found["y"][left]) / max(float(np.vdot(given.x[left], given.x[left])), 1e-300))
-    if not np.isfinite(slope) or abs(slope - spec.negative_slope) <= 1e-7 * abs(spec.negative_slope):
-        return None
-    digits = ".6g" if f"{slope:.6g}" != f"{spec.negative_slope:.6g}" else ".12g"
-    return f"its slope left of zero is {slope:{digits}} in place of {spec.negative_slope:g}", given.with_last(
-        _Other(
-            spec, lambda x: np.where(x > 0, x, slope * x), lambda x, y, dy: np.where(x > 0, dy, slope * dy), given.last
-        )
-    )
 
 
 def _gelu_by_tanh(x: Array) -> Array:
@@ -129,90 +67,6 @@ def _gelu_by_tanh_behind(x: Array, y: Array, dy: Array) -> Array:
     t = np.tanh(_inner(x))
     slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
     return np.asarray(dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * slope))
-
-
-def _slope_behind(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """The slope that backward takes, solved for."""
-    dx = found.get("gradient of x")
-    if _is(given, "leaky_relu", "relu", "elu") is None or dx is None or dx.shape != given.dy.shape:
-        return None
-    if len(given.network.steps) > 1:
-        return None
-    left = given.x < 0
-    slope = float(np.vdot(given.dy[left], dx[left]) / max(float(np.vdot(given.dy[left], given.dy[left])), 1e-300))
-    if abs(slope - 1) < 1e-9:
-        return None  # the derivative is missing altogether
-    return (
-        f"backward has the slope {slope:.6g} left of zero",
-        given.with_last(_Other(given.last.spec, None, lambda x, y, dy: np.where(x > 0, dy, slope * dy), given.last)),
-    )
-
-
-def _alpha(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """The alpha of an elu, solved for."""
-    x, y = given.into_last, found["y"]
-    if _is(given, "elu") is None or y.shape != x.shape:
-        return None
-    unit = np.expm1(np.minimum(x, 0))
-    alpha = float(np.vdot(unit, np.where(x < 0, y, 0)) / max(float(np.vdot(unit, unit)), 1e-300))
-    return f"its alpha is {alpha:.6g} in place of 1", given.with_last(
-        _Other(
-            given.last.spec,
-            lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-            lambda x, y, dy: np.where(x > 0, dy, dy * alpha * np.exp(np.minimum(x, 0))),
-        )
-    )
-
-
-def _steepness(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """f(k x) in place of f(x), k solved for."""
-    x, y = given.into_last, found["y"]
-    name = _is(given, "sigmoid", "tanh", "softmax")
-    if name is None or y.shape != x.shape:
-        return None
-    with np.errstate(all="ignore"):
-        if name == "softmax":
-            left, right = np.log(y[..., :1] / y[..., 1:]), x[..., :1] - x[..., 1:]
-        else:
-            left, right = (np.log(y / (1 - y)) if name == "sigmoid" else np.arctanh(y)), x
-        usable = np.isfinite(left)
-        k = float(np.vdot(right[usable], left[usable]) / max(float(np.vdot(right[usable], right[usable])), 1e-300))
-    if not np.isfinite(k) or abs(k) < 1e-6 or abs(k - 1) < 1e-9:
-        return None
-    inner = FUNCTIONS[name]
-    return f"it computes {name}({k:.6g} x) in place of {name}(x)", given.with_last(
-        _Other(given.last.spec, lambda x: inner.forward(k * x), lambda x, y, dy: k * inner.backward(k * x, y, dy))
-    )
-
-
-def _clipped(given: Given, found: Outcome) -> tuple[str, Given] | None:
-    """f(clip(x, -c, c)), c solved for."""
-    x, y = given.into_last, found["y"]
-    name = _is(given, "sigmoid", "tanh", "softplus", "relu", "elu", "leaky_relu")
-    if name is None or y.shape != x.shape or not np.isfinite(y).all():
-        return None
-    right = FUNCTIONS[name].forward(x)
-    wrong = np.abs(y - right) > 1e-9 * np.abs(right).max()
-    if not wrong.any():
-        return None
-    # The ends are where the values stop to change
-    low, high = float(y.min()), float(y.max())
-    with np.errstate(all="ignore"):
-        bounds = {
-            "sigmoid": (np.log(low / (1 - low)), np.log(high / (1 - high))),
-            "softplus": (np.log(np.expm1(low)), high if high > 30 else np.log(np.expm1(high))),
-            "tanh": (np.arctanh(low), np.arctanh(high)),
-        }.get(name, (low, high))
-    low, high = (float(each) for each in bounds)
-    low, high = (low if np.isfinite(low) else -np.inf), (high if np.isfinite(high) else np.inf)
-
-    def value(x: Array) -> Array:
-        return FUNCTIONS[name].forward(np.clip(x, low, high))
-
-    ends = f"{low:.4g} and {high:.4g}" if name != "relu" else f"{high:.4g}"
-    return f"its argument is cut off at {ends}", given.with_last(
-        _Other(given.last.spec, value, lambda x, y, dy: FUNCTIONS[name].backward(np.clip(x, low, high), y, dy))
-    )
 
 
 def _along(axis: int | None) -> tuple[Value, Back]:
@@ -268,9 +122,9 @@ def _dead(x: Array, y: Array, dy: Array) -> Array:
 
 SLIPS: tuple[Change, ...] = (
     *_named(),
-    _slope,
-    _slope_of_the_layer,
-    _slope_behind,
+    other_slope,
+    other_slope_of_the_layer,
+    other_slope_behind,
     _another(
         "it computes gelu's approximation by tanh in place of the exact one, by erf",
         _gelu_by_tanh,
@@ -283,9 +137,9 @@ SLIPS: tuple[Change, ...] = (
         lambda x, y, dy: dy * sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x)),
         "gelu",
     ),
-    _alpha,
-    _steepness,
-    _clipped,
+    other_alpha,
+    other_steepness,
+    clipped_argument,
     _another("it computes softmax along axis 0, over the batch", *_along(0), "softmax"),
     _another("it computes softmax over the whole batch at once", *_along(None), "softmax"),
     _another("it computes the logarithm of softmax", lambda x: np.log(softmax(x)), None, "softmax"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial, update_wrapper
 
 from bridge.conventions.explain import explain, explain_gradients
-from bridge.judge import comparison
+from bridge.judge import backends, comparison
 
-compare = update_wrapper(partial(comparison.compare, explain=explain), comparison.compare)
+compare = update_wrapper(partial(backends.compare, explain=explain), backends.compare)
 _compare_models = partial(comparison.compare_models, explain=explain, explain_gradients=explain_gradients)
 compare_models = update_wrapper(_compare_models, comparison.compare_models)

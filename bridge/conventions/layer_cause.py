@@ -17,8 +17,7 @@ from bridge.conventions import (
 )
 from bridge.conventions.outcome import Change, Given, Outcome, close, distance
 from bridge.conventions.relations import Surroundings, relation
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 _SINGLE = 3e-5
 """Share of its largest value by which a tensor computed in float32 may differ from another."""

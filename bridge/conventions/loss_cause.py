@@ -11,10 +11,9 @@ import numpy as np
 from bridge.conventions.loss_forms import LossFeed, LossForm, claimed, other_forms, solved_forms, with_rounded_constants
 from bridge.conventions.outcome import close, distance
 from bridge.conventions.relations import Surroundings, factor_in_words, is_one, relation
+from core_numpy.contract import Array
 from core_numpy.ops.softmax import one_hot
 from model_spec import losses as rules
-
-Array = np.ndarray
 
 
 def loss_causes(

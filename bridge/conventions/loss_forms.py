@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.losses import loss_function
 from core_numpy.ops.activations import sigmoid
 from core_numpy.ops.softmax import softmax
 from model_spec import losses as rules
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True)

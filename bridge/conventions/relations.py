@@ -10,8 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from bridge.conventions.outcome import close
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 _LARGEST_DENOMINATOR = 64
 

@@ -14,13 +14,12 @@ from bridge.judge.layers.convolution_by_tiles import goes_by_tiles
 from bridge.judge.tensor import BUG, DIVERGED, EXACT, ROUNDING, TIE, VACUOUS, Place, Row, bound, judge
 from bridge.judge.truth import truth_of
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
 from model_spec.inputs import check_inputs, check_x
 from model_spec.several import row_of_inputs, row_of_outputs
 from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
-
-Array = np.ndarray
 
 LARGEST = 4 << 30
 """Bytes that judging one example of a network from a file may take; VGG16 on 224 x 224 pixels takes half of it."""

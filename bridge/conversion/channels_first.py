@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from bridge.conversion.named_arrays import alike, by_name
+from core_numpy.contract import Array
 from model_spec import Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, ModelSpec, Reshape
 from model_spec.layers import Flatten, LayerSpec
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
-
-Array = np.ndarray
 
 DENSE_LAYOUTS = ("IO", "OI")
 """(inputs, outputs), as Keras and the books have it, or (outputs, inputs), as PyTorch has it."""

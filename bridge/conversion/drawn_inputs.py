@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from core_numpy.input_range import input_range
 from model_spec import ModelSpec
-
-Array = np.ndarray
 
 SAMPLES = 64
 """Generated inputs where none are given and memory allows."""

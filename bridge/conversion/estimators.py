@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.model_selection import train_test_split
@@ -20,8 +22,6 @@ from core_numpy import NumpyModel
 from model_spec import Dense, EarlyStopping, ModelSpec, TrainingSpec
 from model_spec import optimizers as rules
 from model_spec.protocol import Model
-
-Array = np.ndarray
 
 _FLOATS = [np.float32, np.float64]
 

@@ -19,8 +19,6 @@ from model_spec import losses, to_dict, weight_files
 
 __all__ = ["SAMPLES", "Certificate", "certify", "draw", "to_keras", "to_numpy"]
 
-Array = np.ndarray
-
 
 def to_numpy(source: Any, path: str | Path, samples: Any = None, seed: int = 0, input_shape: Any = None) -> Certificate:
     """Write a Keras model as an ``.npz`` file for ``core_numpy.load``, with a certificate inside it.

@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
+from core_numpy.contract import Array
 from model_spec import ModelSpec
-
-Array = np.ndarray
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "w": ("kernel", "gamma", "alpha"),

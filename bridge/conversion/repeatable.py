@@ -10,10 +10,9 @@ import numpy as np
 from bridge.judge.bounds import Expected
 from bridge.judge.tensor import bound
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from core_numpy.verification import signed_sum
 from model_spec.inputs import check_inputs
-
-Array = np.ndarray
 
 KEPT = 4
 """Inputs at most."""

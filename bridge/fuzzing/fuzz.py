@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bridge.conventions.comparison import compare
 from bridge.fuzzing.random_cases import DATA, Case, cases, random_inputs, random_targets
 from bridge.fuzzing.random_networks import need_hypothesis, specs
-from bridge.judge.comparison import DTYPES, Prepare
+from bridge.judge.backends import DTYPES, Prepare
 from bridge.judge.report import ParityReport
 from bridge.judge.tensor import VACUOUS, Row
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec.validation import non_negative_integer, positive_integer
-
-Array = np.ndarray
 
 __all__ = [
     "DATA",

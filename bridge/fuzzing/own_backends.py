@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bridge.fuzzing.fuzz import Finding, failures, gives_zeros
 from bridge.fuzzing.fuzz_report import FuzzReport
 from bridge.fuzzing.known_layers import KnownLayers
@@ -25,12 +23,11 @@ from bridge.judge.report import ParityReport
 from bridge.outside.model_comparison import compare_models
 from bridge.weights import random_weights
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from model_spec.inputs import floating_dtype
 from model_spec.names import shown
 from model_spec.protocol import Predicts, ShowsValues, offers
 from model_spec.validation import non_negative_integer, positive_integer
-
-Array = np.ndarray
 
 Make = Callable[[Any, dict[str, Array]], Any]
 
@@ -87,7 +84,7 @@ def fuzz(
         dtype: "float32" or "float64" of weights and inputs, and of the bound that judges. "float64" is the sharper one.
         max_layers: of each network, 4 at least.
         shrink_seconds: how long to look for a smaller network that differs in the same way.
-        directory: where the case of a finding is saved, which ``crosscheck replay`` reads too; None saves nothing.
+        directory: where the case of a finding is saved, for ``replay``; None saves nothing.
         replay: a saved case, in place of drawing.
 
     Returns:
@@ -137,7 +134,7 @@ def fuzz(
     if directory is not None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", f"{report.side} {report.finding.kind}").strip("-")
         report.saved = Path(directory) / f"{name}.json"
-        _save(report.finding, report.dtype, report.saved)
+        _save(report.finding, report.dtype, report.saved, report.side)
     return report
 
 
@@ -256,7 +253,7 @@ def _told(raised: Exception) -> str:
     return f"{type(raised).__name__}: {raised} ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
 
 
-def _save(finding: Finding, dtype: str, path: Path) -> None:
+def _save(finding: Finding, dtype: str, path: Path, side: str) -> None:
     report = None if finding.report is None else finding.report.to_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
-    SavedCase(finding.case, (dtype,), ("eager",), None, report, finding.error).save(path)
+    SavedCase(finding.case, (dtype,), ("eager",), None, report, finding.error, side).save(path)

@@ -13,6 +13,7 @@ import numpy as np
 from bridge.fuzzing.known_layers import KnownLayers
 from bridge.fuzzing.random_networks import Draw, need_hypothesis, specs
 from bridge.fuzzing.several_ends import draw_several_ends
+from core_numpy.contract import Array
 from model_spec import ModelSpec, limits, losses, model_from_dict, serialization, to_dict
 from model_spec.names import shown
 from model_spec.shapes import Shape
@@ -20,8 +21,6 @@ from model_spec.validation import boolean, non_negative_integer, one_of, positiv
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
-
-Array = np.ndarray
 
 DATA = ("normal", "integers", "background")
 """Kinds of inputs: normal numbers; whole numbers 0..2 (ties); one constant with a few normal cells (images have it)."""

@@ -12,15 +12,14 @@ import numpy as np
 
 from bridge.fuzzing.fuzz import Finding, examine
 from bridge.fuzzing.random_cases import Case
-from bridge.judge.comparison import DTYPES, FAST, Prepare
+from bridge.judge.backends import DTYPES, FAST, Prepare
 from bridge.judge.report import ParityReport
 from bridge.weights import random_weights
+from core_numpy.contract import Array
 from model_spec import array_archives, untrusted
 from model_spec.names import printable, shown
 from model_spec.verdict import json_text
 from model_spec.whole_files import whole_file, write_whole
-
-Array = np.ndarray
 
 PATHS = ("eager", "graph", "xla", FAST)
 """What a case can be compared on."""
@@ -56,6 +55,7 @@ class SavedCase:
         fault: name of the fault planted where it fits, or None.
         report: the report as a dict (``ParityReport.to_dict``); None where a backend raised or nothing was compared.
         error: what a backend raised.
+        side: the name of a backend written elsewhere that was compared with the reference; None of NumPy and Keras.
     """
 
     case: Case
@@ -64,10 +64,12 @@ class SavedCase:
     fault: str | None = None
     report: dict[str, Any] | None = None
     error: str | None = None
+    side: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
         options = {"dtypes": list(self.dtypes), "paths": list(self.paths), "fault": self.fault}
+        options |= {} if self.side is None else {"side": self.side}
         return {"case": self.case.to_dict(), "options": options, "report": self.report, "error": self.error}
 
     @classmethod
@@ -75,20 +77,21 @@ class SavedCase:
         """Build what :meth:`to_dict` wrote; a bare ``Case.to_dict()`` is taken too."""
         if not isinstance(entry, dict) or "case" not in entry:
             return cls(Case.from_dict(entry))
-        known = {"case", "options", "report", "error"}
+        known, ways = {"case", "options", "report", "error"}, {"dtypes", "paths", "fault"}
         options = entry.get("options")
-        if set(entry) != known or not isinstance(options, dict) or set(options) != {"dtypes", "paths", "fault"}:
+        if set(entry) != known or not isinstance(options, dict) or set(options) - {"side"} != ways:
             raise ValueError(
                 f"a saved case must be a table with {', '.join(sorted(known))} and options dtypes, fault, paths, "
                 f"got {', '.join(shown(name) for name in sorted(entry))}; take a file that crosscheck fuzz has written"
             )
-        fault, report, error = options["fault"], entry["report"], entry["error"]
-        if not isinstance(fault, str | None) or not isinstance(error, str | None):
-            raise ValueError(f"fault and error must be text or null, got {shown(fault)} and {shown(error)}")
+        fault, report, error, side = options["fault"], entry["report"], entry["error"], options.get("side")
+        if not all(isinstance(text, str | None) for text in (fault, error, side)):
+            given = ", ".join(map(shown, (fault, error, side)))
+            raise ValueError(f"fault, error and side must be text or null, got {given}")
         if report is not None and not (isinstance(report, dict) and isinstance(report.get("verdict"), str)):
             raise ValueError(f"report must be a table with a verdict, or null, got {shown(report)}")
         dtypes, paths = _words("dtypes", options["dtypes"], DTYPES), _words("paths", options["paths"], PATHS)
-        return cls(Case.from_dict(entry["case"]), dtypes, paths, fault, report, error)
+        return cls(Case.from_dict(entry["case"]), dtypes, paths, fault, report, error, side)
 
     @property
     def verdict(self) -> str:
@@ -158,14 +161,27 @@ class SavedCase:
             prepare: what plants ``fault``, where the case has one: ``bridge.plant(case.fault)``.
 
         Raises:
-            ValueError: the case has a fault, and nothing to plant it with.
+            ValueError: the case has a fault, and nothing to plant it with; or is a finding of somebody's own backend.
         """
+        self._need_our_backends()
         if self.fault is not None and prepare is None:
             raise ValueError(f"this case has fault {self.fault!r}; replay it with prepare=bridge.plant({self.fault!r})")
         return examine(self.case, self.dtypes, prepare, self.paths, arrays=arrays)
 
+    def _need_our_backends(self) -> None:
+        if self.side is not None:
+            raise ValueError(
+                f"this case is a finding of {shown(self.side)}, a backend written elsewhere: compare it again with "
+                f"crosscheck.fuzz(make, replay=path), where make(spec, weights) builds that backend"
+            )
+
     def as_pytest(self) -> str:
-        """Text of a pytest file that compares the case in the same way and fails where the backends differ."""
+        """Text of a pytest file that compares the case in the same way and fails where the backends differ.
+
+        Raises:
+            ValueError: it is a finding of somebody's own backend.
+        """
+        self._need_our_backends()
         return _PYTEST.format(
             title=f"The backends {'differ' if self.verdict != 'AGREE' else 'agree'} on a random network",
             case=pformat(self.case.to_dict(), width=118, sort_dicts=False),

@@ -13,7 +13,7 @@ from bridge.fuzzing.random_cases import Case
 from bridge.fuzzing.saved_cases import SavedCase
 from bridge.fuzzing.shrink import shrink
 from bridge.fuzzing.task_runner import Task, source_version
-from bridge.judge.comparison import DTYPES, FAST, Prepare
+from bridge.judge.backends import DTYPES, FAST, Prepare
 from bridge.judge.report import ParityReport
 from bridge.judge.tensor import TIE, VACUOUS
 

@@ -17,9 +17,8 @@ from bridge.judge.report import ParityReport
 from bridge.judge.tensor import Row
 from bridge.judge.truth import random_cotangent
 from bridge.weights import random_weights
+from core_numpy.contract import Array
 from model_spec import Gradients, ModelSpec
-
-Array = np.ndarray
 
 MODES = (False, True)
 

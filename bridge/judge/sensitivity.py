@@ -13,9 +13,8 @@ from bridge.judge.tensor import AGREEING, Place, judge
 from bridge.judge.truth import true_loss_gradients, truth_of
 from bridge.weights import copy_weights, random_weights
 from core_numpy import NumpyModel
+from core_numpy.contract import Array
 from model_spec import ModelSpec, losses
-
-Array = np.ndarray
 
 _LARGEST_FACTOR = 1e6
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.bounds import KINK_SAFETY, SAFETY, UNDERFLOW, Expected
+from core_numpy.contract import Array
 from model_spec.verdict import Verdict, plain
-
-Array = np.ndarray
 
 EXACT, ROUNDING, TIE, CONVENTION, BUG, VACUOUS = "EXACT", "ROUNDING", "TIE", "CONVENTION", "BUG", "VACUOUS"
 DIVERGED = "DIVERGED"

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.bounds import ExpectedGradients, RoundingModel
+from core_numpy.contract import Array
 from core_numpy.masks import keras_masks
 from core_numpy.network import Network, Params
 from model_spec import ModelSpec
 from model_spec.losses import Loss
-
-Array = np.ndarray
 
 
 def truth_of(

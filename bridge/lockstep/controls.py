@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import ModelSpec, TrainingSpec
-
-Array = np.ndarray
 
 
 class Controls:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from bridge.conventions.optimizers import RecordedStep, explain_steps
+from core_numpy.contract import Array
 from core_numpy.optimizers import OptimizerState
-
-Array = np.ndarray
 
 STEPS = 3
 """Two conventions may coincide in the first step, where all slots are zero; not in three."""

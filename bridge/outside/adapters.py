@@ -25,14 +25,12 @@ from bridge.outside.layouts import (
     image_to_layer,
     kernel_layout_of,
 )
+from core_numpy.contract import Array
 from model_spec import layers as specs
 from model_spec.entries import known_entries
 from model_spec.names import shown
 from model_spec.shapes import Shape, element_count
 from model_spec.validation import one_of
-
-Array = np.ndarray
-
 
 ZERO_GRADIENTS = ("zero_grad", "zero_grads", "zero_gradients", "clear_grad", "clear_grads", "cleargrads", "reset_grads")
 """What the method that sets gradients to zero is looked for as."""
@@ -148,11 +146,6 @@ class AdaptedLayer:
     def accumulates(self) -> bool:
         """True where adding to gradients is its convention: it has a method that clears them, or the caller says so."""
         return self.told_to_accumulate or any(callable(getattr(self.layer, name, None)) for name in ZERO_GRADIENTS)
-
-    @property
-    def knows_training(self) -> bool:
-        """True where forward takes a training flag, or the layer has one as an attribute."""
-        return self.calling.training_flag(self.layer) is not None or self._training_attribute is not None
 
     @property
     def _training_attribute(self) -> str | None:

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from bridge.judge.bounds import Expected
+from core_numpy.contract import Array
 from model_spec import Activation, Conv2D, MaxPooling2D
 from model_spec.activations import LEAKY_RELU_SLOPE
-
-Array = np.ndarray
 
 _TILE = 4.0
 """How much larger the variance of a convolution by tiles is: its transforms add and subtract whole tiles first."""

@@ -10,8 +10,7 @@ import numpy as np
 
 from bridge.outside.external_variables import ForeignLayerError, describe_attributes
 from bridge.outside.raised import call_foreign
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 FORWARD = (
     "forward", "forward_pass", "forward_propagation", "forward_prop", "forwardprop", "forward_propagate",

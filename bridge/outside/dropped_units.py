@@ -8,10 +8,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import Dropout
 from model_spec.shapes import Shape
-
-Array = np.ndarray
 
 _UNITS = 100_000
 """How many units a share is taken from where its cause is looked for: shares 0.02 apart are told apart."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import layers as specs
 from model_spec.shapes import Shape
-
-Array = np.ndarray
 
 MODERATE, LARGE = 30.0, 1000.0
 """Arguments of exponentials: what every textbook form can take in float32, and what a logit may reach."""

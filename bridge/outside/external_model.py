@@ -12,126 +12,17 @@ from bridge.judge.bounds import value_name
 from bridge.judge.comparison import NoBackwardError
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.calling import FORWARD
+from bridge.outside.external_layers import DroppingLayer, StatelessLayer, adapted_layers
 from bridge.outside.external_variables import ForeignLayerError
-from bridge.outside.layouts import SeveralLayoutsError, axes_of, chosen_layouts
 from bridge.outside.raised import raised_in_words
 from bridge.outside.taken import need_claim, need_own, shown_kind
-from core_numpy.contract import Context
+from core_numpy.contract import Array
 from core_numpy.layers.build import Step, lower
 from core_numpy.masks import keras_masks
 from model_spec import Dropout, Gradients, ModelSpec
 from model_spec.inputs import check_weights, check_x, floating_dtype
 from model_spec.shapes import Shape
 from model_spec.validation import boolean
-
-Array = np.ndarray
-
-
-class _Stateless:
-    """The from-scratch layer itself, where no foreign one is given: for Flatten, Reshape and their kin."""
-
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.cache: Any = None
-
-    def forward(self, x: Array, training: bool, masks: Any = None) -> Array:
-        y, self.cache = self.step.layer.forward({}, {}, x, Context(training, masks))
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        return np.asarray(self.step.layer.backward({}, self.cache, dy)[0])
-
-
-class _Dropping:
-    """A foreign Dropout that is made to drop the units of the network it is compared with.
-
-    It runs as it is, and what it multiplies kept values with, forward and backward, is measured and applied to the
-    others' mask.
-    """
-
-    def __init__(self, layer: AdaptedLayer, claim: Dropout) -> None:
-        self.layer = layer
-        self.claim = claim
-        self.rate = claim.rate
-        self.kept: Array | None = None
-        self.own = self.shown = np.empty(0, np.bool_)
-
-    def forward(self, x: Array, training: bool, masks: Any = None) -> Array:
-        y = self.layer.forward(x, training)
-        self.kept = None
-        if not training or masks is None:
-            return y
-        # Zeros do not show whether they were dropped
-        self.own, self.shown = y != 0, x != 0
-        together = x[0].size // int(np.prod(self.claim.mask_shape(x.shape[1:])))
-        count = max(int(self.shown.sum()) // together, 1)
-        share = float((~self.own[self.shown]).mean()) if self.shown.any() else self.rate
-        if abs(share - self.rate) > 6 * np.sqrt(self.rate * (1 - self.rate) / count):
-            raise ForeignLayerError(
-                f"it dropped {share:.3g} of {count} values, the rate is {self.rate:g}; use check_layer"
-            )
-        self.kept = masks.keep_mask((len(x), *self.claim.mask_shape(x.shape[1:])), self.rate, x.dtype)
-        return x * self.kept * self._scale(y, x)
-
-    def backward(self, dy: Array) -> Array:
-        if self.kept is None:
-            return self.layer.backward(dy)
-        ones = np.ones_like(dy)
-        dx = self.layer.backward(ones)
-        if not np.array_equal(dx[self.shown] != 0, self.own[self.shown]):
-            raise ForeignLayerError("its backward drops other units than its forward; judge it with check_layer")
-        return dy * self.kept * self._scale(dx, ones)
-
-    def _scale(self, found: Array, given: Array) -> Any:
-        used = self.own & (given != 0)
-        return found.dtype.type(np.median(found[used] / given[used])) if used.any() else found.dtype.type(1)
-
-
-def _adapted(
-    adapt: Callable[..., AdaptedLayer],
-    layers: Sequence[Any],
-    claims: Sequence[tuple[Step, Shape]],
-    kernel_layout: Any,
-) -> list[AdaptedLayer | None]:
-    """The layers; a kernel whose shape fits several layouts takes the given one of its kind, or that of all others.
-
-    Raises:
-        ValueError: a kernel's layout is neither seen nor given, or one is given that no kernel can have.
-    """
-    given = chosen_layouts(kernel_layout)
-    axes = [len(step.layer.spec.parameter_shapes(shape).get("kernel", ())) for step, shape in claims]
-    for layout in given:
-        if axes_of(layout) not in axes:
-            raise ValueError(f"kernel_layout {layout} is for kernels of {axes_of(layout)} axes, and no layer has one")
-    found: list[AdaptedLayer | None] = []
-    unseen: dict[int, SeveralLayoutsError] = {}
-    for at, (layer, (step, shape)) in enumerate(zip(layers, claims, strict=True)):
-        found.append(None)
-        if layer is not None:
-            try:
-                found[at] = adapt(layer, step.layer.spec, shape, kernel_layout=given, one_of_many=True)
-            except SeveralLayoutsError as error:
-                unseen[at] = error
-    seen = [(count, one.kernel_layout) for count, one in zip(axes, found, strict=True) if one is not None]
-    for at in list(unseen):
-        of_its_kind = {layout for count, layout in seen if count == axes[at]}
-        if len(of_its_kind) == 1:
-            step, shape = claims[at]
-            found[at] = adapt(layers[at], step.layer.spec, shape, kernel_layout=of_its_kind.pop())
-            del unseen[at]
-    if unseen:
-        raise _unseen(given, {at: (axes[at], value_name(claims[at][0]), error) for at, error in unseen.items()})
-    return found
-
-
-def _unseen(given: tuple[str, ...], unseen: dict[int, tuple[int, str, SeveralLayoutsError]]) -> ValueError:
-    """What is to be given where layouts are not seen, for all kinds of kernels at once."""
-    kinds = {axes: (name, error) for axes, name, error in reversed(unseen.values())}
-    words = [f"layer {name!r}: {error}" for name, error in reversed(kinds.values())]
-    together = (*given, *(error.layouts[0] for _, error in reversed(kinds.values())))
-    if len(together) > 1:
-        words.append(f"several are given together, one for each kind of kernel, such as kernel_layout={together}")
-    return ValueError("; ".join(words))
 
 
 class ForeignModel:
@@ -170,7 +61,7 @@ class ForeignModel:
                 f"model {spec.name!r} has {len(names)} steps ({', '.join(names)}), got {len(layers)} layers; "
                 f"give one for each (an activation is a step of its own), None for one without variables"
             )
-        self.layers: list[AdaptedLayer | _Stateless | _Dropping] = []
+        self.layers: list[AdaptedLayer | StatelessLayer | DroppingLayer] = []
         adapt = partial(AdaptedLayer, layout=layout, style=style)
         shape = spec.input_shape
         claims: list[tuple[Step, Shape]] = []
@@ -179,12 +70,12 @@ class ForeignModel:
                 raise ValueError(f"step {value_name(step)!r} has variables, so it needs a foreign layer, got None")
             claims.append((step, shape))
             shape = step.layer.spec.output_shape(shape)
-        for step, adapted in zip(self.steps, _adapted(adapt, layers, claims, kernel_layout), strict=True):
+        for step, adapted in zip(self.steps, adapted_layers(adapt, layers, claims, kernel_layout), strict=True):
             if adapted is not None:
                 claim = step.layer.spec
-                self.layers.append(_Dropping(adapted, claim) if isinstance(claim, Dropout) else adapted)
+                self.layers.append(DroppingLayer(adapted, claim) if isinstance(claim, Dropout) else adapted)
             else:
-                self.layers.append(_Stateless(step))
+                self.layers.append(StatelessLayer(step))
 
     @property
     def weights(self) -> dict[str, Array]:

@@ -12,13 +12,12 @@ from bridge.outside.external_variables import ForeignLayerError, describe_attrib
 from bridge.outside.raised import raised_in_words
 from bridge.outside.taken import need_claim, need_own
 from core_numpy import losses
+from core_numpy.contract import Array
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import Gradients, ModelSpec
 from model_spec import losses as loss_rules
 from model_spec.inputs import check_weights, check_x, check_y, floating_dtype
 from model_spec.validation import one_of
-
-Array = np.ndarray
 
 _KERNELS = ("weights", "W", "w", "Ws", "kernels", "theta", "Theta", "thetas")
 _BIASES = ("biases", "b", "bias", "B", "bs")

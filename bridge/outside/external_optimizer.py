@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from bridge.outside.raised import call_foreign
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 Take = Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]]
 """Takes one step: (parameters, gradients) -> parameters after it; those given may be changed in place."""

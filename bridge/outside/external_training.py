@@ -10,6 +10,7 @@ import numpy as np
 from bridge.outside.external_model import ForeignModel
 from bridge.outside.external_optimizer import step_of
 from core_numpy import NumpyModel, losses
+from core_numpy.contract import Array
 from core_numpy.network import Network
 from core_numpy.optimizers import OptimizerState
 from core_numpy.regularizers import penalty, regularized_parameters
@@ -18,8 +19,6 @@ from model_spec import losses as loss_rules
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
 from model_spec.inputs import check_y
-
-Array = np.ndarray
 
 
 class ForeignTraining:

@@ -10,8 +10,6 @@ import numpy as np
 
 from model_spec.shapes import Shape, element_count
 
-Array = np.ndarray
-
 STYLES = ("dicts", "books", "keras")
 """``params`` and ``grads`` dicts (or lists, in Keras' order); attributes ``W``, ``b``, ``dW``, ``db``; Keras' names."""
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.calling import CALLS, FORWARD, in_order
-from bridge.outside.functions import as_layer
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
 from bridge.outside.taken import need_claim, need_own
+from bridge.outside.tensors import as_layer
 from bridge.outside.warm_up import (
     LAZY,
     find_the_batch,

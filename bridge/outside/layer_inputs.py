@@ -8,10 +8,9 @@ import numpy as np
 
 from bridge.outside.edge_cases import EdgeCase
 from bridge.weights import random_weights
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec.shapes import Shape
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True)

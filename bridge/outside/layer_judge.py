@@ -22,12 +22,11 @@ from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
 from bridge.outside.raised import raised_in_words
+from core_numpy.contract import Array
 from core_numpy.network import Network
 from model_spec import Dropout, ModelSpec
 from model_spec.shapes import Shape
 from model_spec.verdict import Verdict
-
-Array = np.ndarray
 
 
 @dataclass

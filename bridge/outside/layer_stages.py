@@ -18,8 +18,6 @@ from model_spec.inputs import check_x
 from model_spec.shapes import element_count
 from model_spec.verdict import Verdict
 
-Array = np.ndarray
-
 
 @dataclass
 class Stages:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec.names import nearest, shown
 from model_spec.shapes import Shape
-
-Array = np.ndarray
 
 LAYOUTS = ("NHWC", "NCHW", "columns")
 """Of a batch: images channels last or first, or an example a column, (features, examples)."""

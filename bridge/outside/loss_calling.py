@@ -10,8 +10,7 @@ import numpy as np
 
 from bridge.outside.calling import BACKWARD
 from bridge.outside.raised import call_foreign
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 VALUE = (
     "forward", "loss", "compute_loss", "calculate", "compute", "value", "cost", "get_loss", "fn", "call",
@@ -39,7 +38,6 @@ class LossCalling:
 
     Attributes:
         overwritten: which of "outputs" and "targets" it has written into.
-        has_gradient: False where a loss gives its value alone.
     """
 
     def __init__(self, loss: Any, call: Callable[..., Any] | None, columns: bool = False) -> None:
@@ -102,11 +100,6 @@ class LossCalling:
         """Whether the names of the arguments say which are the targets."""
         names = [name.lower() for name in _names(self._value)[:2]]
         return any(_says(name, _TARGET_NAMES) or name in ("y", "t", "d") for name in names) and len(names) == 2
-
-    @property
-    def has_gradient(self) -> bool:
-        """Whether a gradient can be expected: known before the first call for objects and pairs alone."""
-        return self._gradient is not None
 
 
 def _ordered(method: Any, outputs: Array, targets: Array, behind: bool = False) -> list[Any]:

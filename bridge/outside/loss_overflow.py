@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.outside.loss_calling import LossCalling
+from core_numpy.contract import Array
 from model_spec import losses as rules
-
-Array = np.ndarray
 
 
 def overflow_in_words(rule: rules.Loss, calling: LossCalling, logits: Array, targets: Array) -> str:

@@ -12,18 +12,18 @@ import numpy as np
 
 from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
 from bridge.judge.bounds import UNIT_ROUNDOFF
-from bridge.lockstep.training import ENVELOPE, FLOOR, deviation
+from bridge.lockstep.report import ENVELOPE, FLOOR
+from bridge.lockstep.training import deviation
 from bridge.outside.calling import in_order
 from bridge.outside.external_optimizer import METHODS, ExternalOptimizerError, step_of
 from bridge.outside.raised import raised_in_words
 from bridge.outside.taken import need_claim, need_own
+from core_numpy.contract import Array
 from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
 from model_spec.validation import boolean, positive_integer
 from model_spec.verdict import ShownInShort, Verdict, largest, plain
-
-Array = np.ndarray
 
 SHAPES: dict[str, tuple[int, ...]] = {"w": (4, 3), "b": (3,)}
 """Parameters an optimizer is tried on; one that takes one at a time gets the first."""

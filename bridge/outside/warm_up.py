@@ -10,8 +10,7 @@ import numpy as np
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.layouts import image_to_layer
-
-Array = np.ndarray
+from core_numpy.contract import Array
 
 LAZY = "makes its variables at the first forward: it was run once before they were set"
 

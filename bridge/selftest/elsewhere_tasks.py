@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bridge.judge.tensor import Row
-from bridge.lockstep.training import TrainingParityReport
+from bridge.lockstep.report import TrainingParityReport
 from bridge.outside.optimizer_check import OptimizerReport
 from bridge.selftest.comparisons import (
     CHOICE,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conventions.comparison import compare_models
-from bridge.judge.comparison import DTYPES
+from bridge.judge.backends import DTYPES
 from bridge.judge.report import ParityReport
 from bridge.judge.tensor import TIE, VACUOUS, Row
 from bridge.lockstep.training import compare_training

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from bridge.lockstep.training import Step, TrainingParityReport
+from bridge.lockstep.report import Step, TrainingParityReport
 
 COUNTERS = ("/iterations", "/dropout_call")
 

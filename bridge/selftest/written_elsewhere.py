@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bridge.lockstep.training import TrainingParityReport, compare_training
+from bridge.lockstep.report import TrainingParityReport
+from bridge.lockstep.training import compare_training
 from bridge.outside.external_training import external_training
 from bridge.outside.layer_check import check_layer
 from bridge.outside.layer_report import LayerReport

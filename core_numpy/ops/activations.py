@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.ops.softmax import log_softmax, softmax, softmax_backward
 from model_spec.activations import GELU_FACTOR, LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE
-
-Array = np.ndarray
 
 
 def linear(x: Array) -> Array:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.ops.windows import Windows, col2im, im2col
-
-Array = np.ndarray
 
 
 def conv2d(x: Array, kernel: Array, windows: Windows) -> tuple[Array, Array]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.ops.windows import Windows
-
-Array = np.ndarray
 
 
 def max_pooling2d(x: Array, windows: Windows) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from core_numpy.contract import Array
 
 
 def sum_rows(matrix: Array) -> Array:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
-
+from core_numpy.contract import Array
 
 SHORT_ROW = 32
 """Numbers of a row up to which rows are summed faster where they stand beside each other, as columns.

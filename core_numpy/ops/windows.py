@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec.shapes import Padding, axis_padding, output_size, padding_amount
-
-Array = np.ndarray
 
 
 class Windows(NamedTuple):

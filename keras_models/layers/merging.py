@@ -20,6 +20,12 @@ MERGES = (
 )
 """The layers that merge tensors."""
 
+PRODUCT_OF_VECTORS = (
+    "write keras.layers.Multiply, then keras.layers.Dense(1, use_bias=False, kernel_initializer='ones') for the sum of "
+    "the products"
+)
+"""What to write in place of a product of the vectors that two layers give, such as ``keras.layers.Dot``."""
+
 TAKES_LIST = (*MERGES, Outputs)
 """What is called on a list of tensors."""
 

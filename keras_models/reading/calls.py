@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from keras_models.computing_order import OperationCall, computing_order
 from keras_models.ends import ENDS
-from keras_models.layers.merging import MERGES
+from keras_models.layers.merging import MERGES, PRODUCT_OF_VECTORS
 from keras_models.reading.operations import as_layer, caller
+from keras_models.runtime import keras
 from model_spec import BatchNormalization, LayerSpec
 
 
@@ -43,10 +44,9 @@ def readable_calls(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | Non
             calls.append(ReadableCall(layer, sources))
             continue
         if len(sources) != 1 and type(layer) not in MERGES:
-            raise ValueError(
-                f"layer {layer.name!r} ({type(layer).__name__}) takes {len(sources)} inputs; "
-                f"supported with several are {', '.join(kind.__name__ for kind in MERGES)}"
-            )
+            known = f"supported with several are {', '.join(kind.__name__ for kind in MERGES)}"
+            known = PRODUCT_OF_VECTORS if isinstance(layer, keras.layers.Dot) else known
+            raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) takes {len(sources)} inputs; {known}")
         calls.append(ReadableCall(layer, sources))
     return calls
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_models.layers import activation, readable, supported, training_only
+from keras_models.layers.merging import PRODUCT_OF_VECTORS
 from keras_models.reading.options import (
     CONSTRAINT_CLASSES,
     FUNCTION_NAMES,
@@ -98,7 +99,8 @@ def layer_entry(where: str, entry: Entry, claims: list[list[int | None]]) -> tup
     name = as_text(f"the name of a {shown(class_name)}", config.get("name", entry.get("name", class_name.lower())))
     layer = f"layer {shown(name)} ({printable(class_name[:100])})"
     if class_name != INPUT and class_name not in _LAYERS:
-        refuse(f"{layer}: this layer is not supported; {supported()}")
+        instead = PRODUCT_OF_VECTORS if class_name == keras.layers.Dot.__name__ else supported()
+        refuse(f"{layer}: this layer is not supported; {instead}")
     if not name.isprintable():
         refuse(f"{layer}: its name holds control characters; rename it")
     module = "keras.layers" if class_name == INPUT else _module(_LAYERS[class_name])

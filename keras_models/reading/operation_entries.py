@@ -7,7 +7,7 @@ import sys
 from typing import Any, NamedTuple
 
 from keras_models.reading.layer_entries import OF_A_LAYER, Place
-from keras_models.reading.operations import MODULES, TENSOR, described
+from keras_models.reading.operations import CONSTANTS, MODULES, TENSOR, described
 from keras_models.reading.plain_objects import (
     LONGEST_LIST,
     Entry,
@@ -127,5 +127,5 @@ def _arguments(operation: str, value: Any, histories: list[Any], depth: int = 2)
         histories.append(as_table(operation, value.get("config")).get("keras_history"))
         return TENSOR
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or depth == 2:
-        refuse(f"{operation} is called on {kind_of(value)}; supported are numbers and outputs of layers")
+        refuse(f"{operation} is called on {kind_of(value)}; {CONSTANTS}")
     return value

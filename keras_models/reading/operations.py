@@ -10,11 +10,18 @@ import numpy as np
 
 from keras_models.computing_order import OperationCall
 from keras_models.constants import exact
+from keras_models.layers.merging import PRODUCT_OF_VECTORS
 from keras_models.runtime import keras
 
 Options = dict[str, Any]
 Described = tuple[type, Options]
 """A class of ``keras.layers``, and the options with which it computes what an operation computes."""
+
+CONSTANTS = (
+    "supported are single numbers and outputs of layers; write a number for each channel as "
+    "keras.layers.Rescaling(scale=[...], offset=[...]), whose result is x * scale + offset"
+)
+"""What may stand beside a tensor, and what to write for an array."""
 
 TENSOR = object()
 """Stands for a tensor among the arguments of an operation."""
@@ -91,9 +98,7 @@ def _tensors(arguments: Sequence[Any], count: int) -> None:
 def _number(value: Any) -> float:
     """The one number that an argument is."""
     if isinstance(value, bool) or not (isinstance(value, numbers.Real) or np.shape(value) == ()):
-        raise ValueError(
-            f"it is called on a constant of shape {np.shape(value)}; supported are single numbers and outputs of layers"
-        )
+        raise ValueError(f"it is called on a constant of shape {np.shape(value)}; {CONSTANTS}")
     return float(value)
 
 
@@ -280,15 +285,18 @@ _OPERATIONS: dict[str, Callable[[Options, list[Any]], Described]] = {
 _SUPPORTED = f"supported are layers, and of operations {', '.join(_OPERATIONS)}"
 
 _INSTEAD = {
-    "Absolute": "write keras.ops.maximum(x, -x)",
-    "Abs": "write keras.ops.maximum(x, -x)",
     "Square": "write x * x",
     "Power": "write x * x for a square; other powers are not supported",
     "GetItem": "cut with keras.layers.Cropping2D",
-    "Squeeze": "use keras.layers.Reshape",
-    "ExpandDims": "use keras.layers.Reshape",
     "Split": "give every part a layer of its own",
     "Normalize": "use keras.layers.UnitNormalization",
     "Matmul": "use keras.layers.Dense",
+    "Min": "write -keras.ops.max(-x, axis=...)",
+    "Stack": "give each a new axis with keras.layers.Reshape, then use keras.layers.Concatenate",
+    "Sum": "write keras.ops.mean(x, axis=(1, 2)) * n for the n places of an image, axis=1 for steps, and "
+    "keras.layers.Dense(1, use_bias=False, kernel_initializer='ones') for the sum of the last axis",
+    **dict.fromkeys(("Absolute", "Abs"), "write keras.ops.maximum(x, -x)"),
+    **dict.fromkeys(("Squeeze", "ExpandDims"), "use keras.layers.Reshape"),
+    **dict.fromkeys(("Dot", "Einsum", "Tensordot", "Inner", "Vdot"), PRODUCT_OF_VECTORS),
 }
 """What to write in place of operations that are met often and not read."""

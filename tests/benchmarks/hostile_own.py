@@ -146,7 +146,7 @@ CASES = {
     ),
     "paths are numbers": (lambda m: m.case(paths=[3]), "paths must be"),
     "precision": (lambda m: m.case(dtypes=["float16"]), "float16"),
-    "fault is a table": (lambda m: m.case(fault={}), "fault and error must be text"),
+    "fault is a table": (lambda m: m.case(fault={}), "fault, error and side must be text"),
     "loss is a layer": (lambda m: m.case(loss=DENSE), "loss must be a loss"),
     "report is a number": (lambda m: m.case(report=3), "report must be a table"),
     "deep": (lambda m: m.write("case.json", deep(10**5)), "nested"),

@@ -140,3 +140,15 @@ def test_inline_pictures_follow_the_page_and_share_no_names():
 def test_histograms_of_values_that_hardly_differ(high):
     counts = histogram(np.array([1, high]))["counts"]
     assert sum(counts) == 2
+
+
+def test_names_of_networks_do_not_cover_one_another():
+    close = [(f"network_{at}, {side}", 2.0 + at / 50, 0.97) for at in range(5) for side in ("NumPy", "Keras")]
+    figure = plots.accuracy_against_time([*close, ("worse, NumPy", 9.0, 0.8), ("diverged, Keras", 3.0, np.nan)])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    boxes = [note.get_window_extent() for note in axes.texts if note.get_text() and "diverged" not in note.get_text()]
+    assert len(boxes) == 11
+    assert not [(one, other) for at, one in enumerate(boxes) for other in boxes[:at] if one.overlaps(other)]
+    ticks = [tick.get_window_extent() for tick in axes.get_xticklabels(which="both") if tick.get_text()]
+    assert not [one for one, other in zip(ticks, ticks[1:], strict=False) if one.overlaps(other)]

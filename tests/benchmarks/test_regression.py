@@ -124,6 +124,43 @@ def test_a_worse_backend_differs_and_rounding_does_not():
     assert regression.p_value(y, y + noise, y + 3 * noise) < 1e-4
 
 
+def test_the_interval_of_r2_is_that_of_a_bootstrap():
+    from scipy.stats import bootstrap
+    from sklearn.metrics import r2_score
+
+    random = np.random.default_rng(3)
+    targets = random.standard_normal((80, 2))
+    outputs = targets + 0.5 * random.standard_normal((80, 2))
+    low, high = regression.r2_interval(targets, [outputs])
+    expected = bootstrap(
+        (np.arange(80),),
+        lambda rows: r2_score(targets[rows], outputs[rows]),
+        n_resamples=2000,
+        vectorized=False,
+        method="percentile",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.02)
+    assert regression.r2_interval(targets, [outputs]) == (low, high)
+    assert regression.r2_interval(targets, [outputs, outputs]) == (low, high)
+    assert low < regression.r2_interval(targets, [outputs, targets])[0]
+    assert np.isnan(regression.r2_interval(targets, [np.full_like(outputs, np.inf)])).all()
+    assert np.isnan(regression.r2_interval(targets[:1], [outputs[:1]])).all()
+
+
+def test_errors_of_two_networks_are_compared_example_by_example():
+    random = np.random.default_rng(4)
+    y, noise = Y[:, None], random.standard_normal((60, 1)) + 2
+    # A little worse on each example: paired it shows, among the scatter of the examples it does not
+    assert (
+        regression.paired_p_value(y, y + noise, y + 1.05 * noise)
+        < 1e-4
+        < regression.p_value(y, y + noise, y + 1.05 * noise)
+    )
+    assert regression.paired_p_value(y, y + noise, y + noise) == 1
+    assert regression.paired_p_value(y, y, y + 1) == 0
+
+
 def test_both_backends_learn_the_line():
     spec = ModelSpec("line", (3,), (Dense(1),))
     training = TrainingSpec(loss="mse", optimizer="adam", epochs=60, batch_size=10).replace(seed=1)
@@ -133,6 +170,8 @@ def test_both_backends_learn_the_line():
         assert backend.test["rmse"] ** 2 == pytest.approx(backend.test["loss"], rel=1e-5)
         assert figures_on(backend.model, X, Y[:, None])[0] == backend.test
     assert "test R^2" in str(result.table())
+    assert "95 % interval" in str(result.table()) and max(map(len, str(result.table()).splitlines())) <= 120
+    assert list(result.to_dict()["r2_intervals"]) == ["NumPy", "Keras"]
     assert "Welch" in result.word()
 
 
@@ -147,6 +186,7 @@ def test_compare_train_and_data_of_a_table(short_speeds, tmp_path, monkeypatch, 
         assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet"]) == 0
     shown = capsys.readouterr().out
     assert "test R^2" in shown and "side by side" in shown and "accuracy" not in shown
+    assert "line - other" in shown and "no more than chance" in shown and "95 % interval" in shown
     # Each side by side has a directory of its own, and the newest is opened
     with short_speeds():
         assert main(["compare", "line.toml", "other.toml", "--data", path, "--quiet", "--limit", "30"]) == 0

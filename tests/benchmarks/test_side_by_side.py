@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import side_by_side
 from benchmarks.accuracy import AccuracyComparison
+from benchmarks.network_differences import differences, holm
 from benchmarks.trained import TrainedBackend
 from core_numpy import NumpyModel
 from model_spec import History, TrainingSpec, zoo
@@ -56,10 +57,51 @@ def test_lines_page_and_table(tmp_path):
     assert (lines[0]["low"], lines[0]["high"]) == pytest.approx((0.5958, 0.9821), abs=1e-4)
     text = page.read_text()
     assert re.findall(r'<td><a href="([^"]*)"', text) == ["../mlp/report.html"] * 2 + ["../cnn-2/report.html"] * 2
+    assert text.count("no more than chance") == 2 and text.count("<td>mlp - cnn</td>") == 2
+    apart = json.loads((tmp_path / "side-by-side/differences.json").read_text())
+    assert [(each["first"], each["backend"], each["p_value"]) for each in apart] == [
+        ("mlp", "NumPy", 1.0),
+        ("mlp", "Keras", 1.0),
+    ]
     assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*:[^"]*)"', text) == []
     shown = str(side_by_side.table(side_by_side.lines_of(results, tmp_path)))
     assert max(map(len, shown.splitlines())) <= 72
     assert "mlp      NumPy  AGREE     0.9000" in shown
+
+
+def trained(name, right, examples=200, labels=0):
+    """Classifiers that answer the first ``right`` of the examples rightly, on both backends."""
+    outputs = np.eye(2)[(np.arange(examples) >= right).astype(int)]
+    backends = tuple(
+        TrainedBackend(side, None, History(), {"accuracy": right / examples, "loss": 0.5}, outputs)
+        for side in ("NumPy", "Keras")
+    )
+    labels = np.full(examples, labels)
+    return AccuracyComparison(zoo.build(name, (8, 8, 1), 10), TrainingSpec(), backends, labels, 1.0, (0, 0), 0.0)
+
+
+def test_differences_of_networks_are_paired_and_corrected():
+    found = differences([trained("mlp", 150), trained("cnn", 158), trained("lenet", 190)])
+    assert [(each.first, each.second, each.backend) for each in found][::2] == [
+        ("mlp", "cnn", "NumPy"),
+        ("mlp", "lenet", "NumPy"),
+        ("cnn", "lenet", "NumPy"),
+    ]
+    # 8 examples are right on one side alone: p is 2 / 2**8 by itself, and 6 pairs were tested, of which 4 are surer
+    assert found[0].p_value == pytest.approx(2 * 2 / 2**8)
+    assert found[2].p_value == pytest.approx(6 * 2 / 2**40)
+    assert [each.exceeds_chance for each in found] == [False, False, True, True, True, True]
+    assert found[0].difference == pytest.approx(-0.04)
+    assert differences([trained("mlp", 150), trained("cnn", 158, labels=1)]) == []
+    nan = trained("cnn", 158)
+    nan.backends[0].test["loss"] = np.nan
+    assert [each.backend for each in differences([trained("mlp", 150), nan])] == ["Keras"]
+
+
+def test_holm_is_that_of_the_textbook():
+    assert holm([]) == []
+    assert holm([0.01, 0.02, 0.022, 0.09, 0.5]) == pytest.approx([0.05, 0.08, 0.08, 0.18, 0.5])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_what_was_not_trained_has_no_page(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import sweep
 from benchmarks.cli import main
+from benchmarks.sweep_result import SweepResult
 from bridge.fuzzing.task_runner import Outcome, Task
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def test_results_of_a_file_that_was_edited_are_not_kept(tmp_path):
 def test_one_backend_that_diverged_is_compared_with_nothing():
     cells = sweep.cells_of(["mlp"], ["digits"], ["numpy"], 1, TRAINING, 50)
     outcome = Outcome(cells[0], {"accuracy": 0.1, "loss": float("nan")})
-    assert sweep.SweepResult([outcome], 1).verdict == "NOTHING COMPARED"
+    assert SweepResult([outcome], 1).verdict == "NOTHING COMPARED"
 
 
 def test_both_backends_train_and_agree(tmp_path):

@@ -43,7 +43,7 @@ CASES = {
         "x must have shape (examples, *(8, 8, 1)), got (6, 8, 8); add the channel axis with x[..., None]",
     ),
     "one image": (lambda model: model.activations(X[0]), "got (8, 8, 1); add the batch axis with x[None]"),
-    "wrong size": (lambda model: model.predict(X[:, :7]), "got (6, 7, 8, 1); reshape it to (examples, 8, 8, 1)"),
+    "wrong size": (lambda model: model.predict(X[:, :7]), "got (6, 7, 8, 1); resize it to what"),
     "strings": (lambda model: model.predict(np.full((6, 8, 8, 1), "a")), "x must hold numbers, got dtype <U1"),
     "too few labels": (
         lambda model: model.evaluate(X, Y[:4]),

@@ -14,12 +14,12 @@ from benchmarks.cli import main
 from benchmarks.commands.common import CANNOT_COMPARE, CRASHED, exit_code
 from benchmarks.compare import Comparison
 from benchmarks.optimizer_parity import OptimizerParity
-from benchmarks.sweep import SweepResult
+from benchmarks.sweep_result import SweepResult
 from bridge.fuzzing.conversions import ConversionCampaign
 from bridge.fuzzing.summary import FuzzSummary
 from bridge.fuzzing.task_runner import Outcome, Task
 from bridge.judge.report import ParityReport
-from bridge.lockstep.training import Step, TrainingParityReport
+from bridge.lockstep.report import Step, TrainingParityReport
 from bridge.outside.layer_report import LayerReport
 from core_numpy import NumpyModel
 from model_spec import SGD, Dense, ModelSpec, TrainingSpec

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import crosscheck
+from benchmarks.cli import main
 from bridge.fuzzing.known_layers import KnownLayers
 from bridge.fuzzing.own_backends import fuzz
 from core_numpy import NumpyModel
@@ -64,7 +65,7 @@ def test_a_right_backend_agrees_on_all_layers(make, dtype):
     assert str(report).startswith(f"AGREE: {report.networks} networks on {report.side} agree")
 
 
-def test_the_first_finding_is_shrunk_saved_and_repeated(tmp_path):
+def test_the_first_finding_is_shrunk_saved_and_repeated(tmp_path, capsys):
     report = fuzz(Wrong, networks=100, directory=tmp_path)
     assert report.verdict == "DIFFER" and not report.passed
     spec = report.finding.case.spec
@@ -77,6 +78,9 @@ def test_the_first_finding_is_shrunk_saved_and_repeated(tmp_path):
     assert again.finding.case == report.finding.case
     assert fuzz(Predicting, replay=report.saved).passed
     assert json.dumps(report.to_dict())
+    for command in (["replay"], ["replay", "--pytest", str(tmp_path / "test_case.py")]):
+        assert main([*command, str(report.saved)]) == 2
+        assert "a finding of 'Wrong', a backend written elsewhere" in capsys.readouterr().err
     same = fuzz(Wrong, networks=100, directory=tmp_path / "again")
     assert same.finding.case == report.finding.case and same.networks == report.networks
 

@@ -8,7 +8,8 @@ import pytest
 import bridge
 from benchmarks import datasets
 from bridge.lockstep import training as training_module
-from bridge.lockstep.training import Step, TrainingParityReport, deviation
+from bridge.lockstep.report import Step, TrainingParityReport
+from bridge.lockstep.training import deviation
 from core_numpy import NumpyModel, update_rules
 from keras_models import KerasModel
 from model_spec import (

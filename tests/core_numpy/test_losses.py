@@ -22,6 +22,7 @@ from model_spec import losses as rules
 from model_spec.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    Crossentropy,
     HalfSumSquaredError,
     Loss,
     MeanSquaredError,
@@ -127,7 +128,8 @@ def prepared(loss, form, from_logits):
 
 
 def test_the_table_has_every_loss():
-    assert {type(loss) for loss, _, _ in TABLE} == set(Loss.__subclasses__())
+    leaves = {*Loss.__subclasses__(), *Crossentropy.__subclasses__()} - {Crossentropy}
+    assert {type(loss) for loss, _, _ in TABLE} == leaves
 
 
 @every_row
@@ -268,7 +270,6 @@ COLUMN = np.array([[1.0], [0.0], [1.0], [0.0]])
         lambda outputs, targets: metrics.correct(outputs, targets, rules.BinaryCrossentropy()),
         lambda outputs, targets: metrics.correct(outputs, targets, rules.CategoricalCrossentropy()),
         metrics.accuracy,
-        lambda outputs, targets: metrics.top_k_accuracy(outputs, targets, 1),
     ],
 )
 @pytest.mark.parametrize("targets", [COLUMN[:, 0], COLUMN.T, COLUMN[:1], COLUMN[:, :, None], np.ones((4, 2))])

@@ -13,6 +13,7 @@ from keras_models.initializers import keras_initializer, keras_regularizer
 from keras_models.losses import HalfSumSquaredError
 from keras_models.weight_files import named_variables
 from model_spec import (
+    Add,
     Dense,
     Dropout,
     GlobalAveragePooling1D,
@@ -71,6 +72,16 @@ def test_every_activation_initializer_and_regularizer_has_a_keras_form():
     assert keras_initializer(initializers.RandomUniform(2, 3), 1)((9,)).numpy().min() >= 2
     assert keras_regularizer(regularizers.L1L2(0.5, 0.25), "float32").get_config() == {"l1": 0.5, "l2": 0.25}
     assert keras_regularizer(None, "float32") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "in_keras"), [("net", "net"), ("dense", "dense"), ("my net", "my_net"), ("_net", "model__net"), ("2", "2")]
+)
+def test_the_model_keeps_its_name(name, in_keras):
+    for layers in ((Dense(2, name="dense"),), (Dense(2, name="dense"), Add(inputs=("dense", "dense")))):
+        model = KerasModel(ModelSpec(name, (3,), layers))
+        assert model.keras_model.name == in_keras
+        assert model.predict(np.ones((1, 3))).shape == (1, 2)
 
 
 def test_step_is_one_above_zero_only():

@@ -69,6 +69,11 @@ REFUSED = {
     "minimum of 1": (lambda x, y: ops.minimum(y, 1.0), "max_value"),
     "maximum of 1": (lambda x, y: ops.maximum(y, 1.0), "supported are 0 and two tensors"),
     "sin": (lambda x, y: ops.sin(y), "'sin.*' .Sin.*supported are layers, and of operations Add"),
+    "sum": (lambda x, y: ops.sum(y, axis=(1, 2)), r"'sum.*' .Sum.*write keras.ops.mean.x, axis=.1, 2.. . n "),
+    "minimum of places": (lambda x, y: ops.min(y, axis=(1, 2)), "write -keras.ops.max"),
+    "product of vectors": (lambda x, y: ops.einsum("abcd,abcd->abc", x, y), "Einsum.*Multiply, then .*Dense.1, "),
+    "dot": (lambda x, y: L.Dot(1)([L.Flatten()(x), L.Flatten()(y)]), "Dot.*Multiply, then .*Dense.1, use_bias"),
+    "vector": (lambda x, y: y - np.ones(3, "float32"), r"'subtract.*Rescaling.scale=\[\.\.\.\], offset="),
     "absolute": (lambda x, y: ops.absolute(y), "'absolute.*' .Absolute.*write keras.ops.maximum"),
 }
 
@@ -120,6 +125,31 @@ def test_refused_by_name(name, tmp_path):
         model.save(tmp_path / "model.keras")
         with pytest.raises(ValueError, match=message):
             read(tmp_path / "model.keras")
+
+
+ONES = {"use_bias": False, "kernel_initializer": "ones"}
+
+ADVISED = {
+    "sum of places": (lambda x, y: ops.sum(y, axis=(1, 2)), lambda x, y: ops.mean(y, axis=(1, 2)) * 12),
+    "sum of channels": (lambda x, y: ops.sum(y, axis=-1, keepdims=True), lambda x, y: L.Dense(1, **ONES)(y)),
+    "minimum of places": (lambda x, y: ops.min(y, axis=(1, 2)), lambda x, y: -ops.max(-y, axis=(1, 2))),
+    "dot": (
+        lambda x, y: L.Dot(1)([L.Flatten()(x), L.Flatten()(y)]),
+        lambda x, y: L.Dense(1, **ONES)(L.Multiply()([L.Flatten()(x), L.Flatten()(y)])),
+    ),
+    "vector": (
+        lambda x, y: (y - np.array([1.0, 2.0, 3.0], "float32")) / np.array([2.0, 4.0, 8.0], "float32"),
+        lambda x, y: L.Rescaling([0.5, 0.25, 0.125], [-0.5, -0.5, -0.375])(y),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVISED)
+def test_what_a_refusal_advises_computes_the_same_and_is_read(name):
+    refused, advised = (model_with(operation) for operation in ADVISED[name])
+    advised.set_weights([*refused.get_weights(), *advised.get_weights()[len(refused.get_weights()) :]])
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 2)).astype("float32")
+    np.testing.assert_allclose(read(advised).predict(x), np.asarray(refused(x)), rtol=1e-4, atol=1e-5)
 
 
 def changed(path, change):

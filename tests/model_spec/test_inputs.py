@@ -37,6 +37,11 @@ def test_x_is_cast_and_contiguous():
             (4,),
             r"x must have shape \(examples, \*\(4,\)\), got \(5, 3\); reshape it to \(examples, 4\)",
         ),
+        (
+            np.zeros((5, 48, 40, 3)),
+            (32, 32, 3),
+            r"got \(5, 48, 40, 3\); resize it .* input_shape=\(48, 40, 3\), --input-shape 48,40,3$",
+        ),
         (np.zeros((0, 4)), (4,), r"x has no rows \(shape \(0, 4\)\); give at least one example"),
         (
             with_value((4, 4), (3, 1), np.nan),

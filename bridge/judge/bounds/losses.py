@@ -58,7 +58,7 @@ class LossTrace:
     @property
     def takes_probabilities(self) -> bool:
         """True where the output is clipped and its logarithm taken."""
-        return not self.from_logits and isinstance(self.rule, (rules.CategoricalCrossentropy, rules.BinaryCrossentropy))
+        return not self.from_logits and isinstance(self.rule, rules.Crossentropy)
 
 
 @dataclass(frozen=True)

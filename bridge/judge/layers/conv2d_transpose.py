@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bridge.judge.layers.form import Some, draw_activation, draw_weighted
-from bridge.judge.layers.linear import Repeats, greater, partial_products
+from bridge.judge.layers.linear import Repeats, greater, partial_products, rounded_products
 from bridge.judge.repeats import ColumnGroups, RowGroups
 from bridge.judge.rounding import BackwardError, Cotangent, LayerTrace, Rounding
 from core_numpy.contract import Array
@@ -24,14 +24,8 @@ class TransposedRule:
 
     def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
         windows = _layer(trace).windows(trace.x)
-        squared = {"kernel": np.square(trace.params["kernel"])}
-        has_bias = "bias" in trace.params
-        total = trace.y - trace.params["bias"] if has_bias else trace.y
-        carried = trace.run(trace.x_variance, squared)
-        squares = trace.run(np.square(trace.x), squared)
-        added = rounding.unit * np.square(trace.y) if has_bias else 0.0
         overlapping = math.prod(-(-windows.window[axis] // windows.strides[axis]) for axis in (0, 1))
-        return carried + rounding.sum_of(squares, total, overlapping * trace.x.shape[-1]) + added
+        return rounded_products(rounding, trace, overlapping * trace.x.shape[-1])
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         layer, kernel, dy = _layer(trace), trace.params["kernel"], cotangent.value

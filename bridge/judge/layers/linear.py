@@ -14,19 +14,24 @@ _LOOKS = 64
 """Places in a batch where the partial sums of a kernel's gradient are looked at."""
 
 
+def rounded_products(rounding: Rounding, trace: LayerTrace, length: int) -> Array:
+    """The variance of y = sum(x k) + bias, sums of so many products."""
+    squared = {"kernel": np.square(trace.params["kernel"])}
+    has_bias = "bias" in trace.params
+    total = trace.y - trace.params["bias"] if has_bias else trace.y
+    # var(y) = sum(var(x) k**2) + what the sum of products collects + the rounding of adding the bias
+    carried = trace.run(trace.x_variance, squared)
+    squares = trace.run(np.square(trace.x), squared)
+    added = rounding.unit * np.square(trace.y) if has_bias else 0.0
+    return carried + rounding.sum_of(squares, total, length) + added
+
+
 class LinearRule:
     """y = sum(x k) + bias."""
 
     def forward(self, rounding: Rounding, trace: LayerTrace) -> Array:
         kernel = trace.params["kernel"]
-        squared = {"kernel": np.square(kernel)}
-        has_bias = "bias" in trace.params
-        total = trace.y - trace.params["bias"] if has_bias else trace.y
-        # var(y) = sum(var(x) k**2) + what the sum of products collects + the rounding of adding the bias
-        carried = trace.run(trace.x_variance, squared)
-        squares = trace.run(np.square(trace.x), squared)
-        added = rounding.unit * np.square(trace.y) if has_bias else 0.0
-        return carried + rounding.sum_of(squares, total, kernel.size // kernel.shape[-1]) + added
+        return rounded_products(rounding, trace, kernel.size // kernel.shape[-1])
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         layer, kernel, dy = trace.layer, trace.params["kernel"], cotangent.value

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from core_numpy.contract import Array
 from model_spec import ModelSpec
 from model_spec.layers import (
     Activation,
@@ -31,8 +32,6 @@ from model_spec.layers import (
 )
 from model_spec.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from model_spec.regularizers import L1L2, L2
-
-Array = np.ndarray
 
 CROSS_ENTROPY = CategoricalCrossentropy()
 

@@ -120,7 +120,9 @@ def test_backends_that_seem_to_differ_take_ten_seeds(rows, computed, monkeypatch
     monkeypatch.setattr(cells, "run", unlike)
     result = campaign.run([rows["small"]], Record(), None)
     assert result.computed == 20
-    first = summarise(rows["small"], result.record.of_seeds(range(3)))
+    first = summarise(
+        rows["small"], result.record.only(key for key, entry in result.record.entries.items() if entry.seed < 3)
+    )
     assert not first.agrees
     assert (first.seeds, first.wanted) == (3, 10)
     assert summarise(rows["small"], result.record).agrees

@@ -13,6 +13,10 @@ from benchmarks.reproduction.statistics import paired
 from benchmarks.reproduction.summary import summarise
 
 
+def of_two_seeds(record):
+    return record.only(key for key, entry in record.entries.items() if entry.seed < 2)
+
+
 @pytest.fixture
 def written(rows, record, tmp_path):
     """The page of three made-up seeds, and the directory it is in."""
@@ -89,9 +93,7 @@ def test_a_row_without_some_curves_has_a_page(rows, record, tmp_path, left_out):
 def test_few_seeds_that_agree_are_not_the_last_word(rows, record):
     whole = dataclasses.replace(summarise(rows["small"], record), seeds=10)
     assert wording.backends_word(whole) == "agree"
-    assert (
-        wording.backends_word(summarise(rows["small"], record.of_seeds(range(2)))) == "agree so far, 2 of 3 seeds run"
-    )
+    assert wording.backends_word(summarise(rows["small"], of_two_seeds(record))) == "agree so far, 2 of 3 seeds run"
 
 
 def _apart(record, differences):
@@ -107,7 +109,7 @@ def test_a_difference_is_marked(rows, record):
     assert not summary.agrees
     assert summary.fresh is None
     assert wording.backends_word(summary) == "are undecided, 3 of 10 seeds run"
-    some = summarise(rows["small"], record.of_seeds(range(2)))
+    some = summarise(rows["small"], of_two_seeds(record))
     assert wording.backends_word(some) == "are undecided, 2 of 3 seeds run"
     assert "**misses zero**" in page.text(rows, record, {}, "all.json")
     assert any("**misses zero**" in line for line in wording.text_lines(rows["small"], summary))

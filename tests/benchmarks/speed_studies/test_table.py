@@ -144,3 +144,16 @@ def test_the_floor_by_hand():
     assert floors.work_of(spec, training=True) == floors.Work(2 * (2 * 72 + 3 * 24), 16 * (16 + 8 + 3))
     assert floors.Ceilings(100, 1).floor(floors.Work(1000, 20), 3) == 60
     assert all(rate > 1e8 for rate in floors.measure())
+
+
+def test_it_says_before_anything_starts_what_is_timed_and_how_long_that_takes():
+    said = []
+
+    def show(line, done=0, total=0):
+        said.append((line, done, total))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        table.run(["lenet"], ["train"], show=show, pairs=3)
+    cells = said[0][2] // 3
+    assert said == [(f"times lenet: about {6 * cells} minutes; processes start", 0, 3 * cells)] and cells > 0

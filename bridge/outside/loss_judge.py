@@ -1,0 +1,226 @@
+"""Judges one way to feed a loss written elsewhere: what it gave for random batches and at the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bridge.conventions.loss_cause import as_rows, loss_causes
+from bridge.conventions.loss_forms import LossFeed, LossForm, claimed, with_rounded_constants
+from bridge.judge.bounds import Expected
+from bridge.judge.bounds.losses import LossTrace, loss_error
+from bridge.judge.rounding import Rounding
+from bridge.judge.tensor import Place, Row, judge
+from bridge.outside.layer_report import Broken, LayerReport
+from bridge.outside.loss_calling import LossCalling
+from bridge.outside.loss_overflow import overflow_in_words
+from bridge.outside.raised import raised_in_words
+from core_numpy.contract import Array
+from core_numpy.losses import loss_function
+from core_numpy.ops.activations import sigmoid
+from core_numpy.ops.softmax import softmax
+from model_spec import losses as rules
+from model_spec.verdict import Verdict
+
+_DRAWS = 4
+"""Batches of one size, so that a constant can be told from a coincidence."""
+
+
+@dataclass(repr=False)
+class LossReport(LayerReport):
+    """What one check of a loss found: a :class:`LayerReport` whose tensors are "loss" and "gradient".
+
+    Attributes:
+        fed: what the loss was found to take, such as "logits, one-hot rows".
+
+    Examples:
+        >>> import numpy as np
+        >>> from bridge import check_loss
+        >>> from model_spec.losses import MeanSquaredError
+        >>> report = check_loss(lambda y, t: (((y - t) ** 2).mean(), 2 * (y - t) / y.size), MeanSquaredError())
+        >>> report.passed
+        True
+    """
+
+    fed: str = ""
+
+
+@dataclass
+class LossJudge:
+    """One way to feed a loss."""
+
+    loss: Any
+    claim: Any
+    rule: rules.Loss
+    logits: bool
+    form: str
+    outputs: int
+    batch: int
+    seed: int
+    reduction: str
+    gradient_of: str
+    layout: str
+    call: Callable[..., Any] | None
+    hints: int
+    feeds: list[LossFeed] = field(default_factory=list)
+
+    def run(self) -> LossReport:
+        """Draw, feed, judge and explain."""
+        calling = LossCalling(self.loss, self.call, self.layout == "columns")
+        kind = isinstance(self.rule, rules.Crossentropy)
+        fed = ("logits" if self.logits else "probabilities") if kind else "values"
+        name = getattr(self.loss, "__name__", type(self.loss).__name__)
+        claim = self.claim if isinstance(self.claim, str) else type(self.rule).__name__
+        report = LossReport(name, f"{claim}, {self.reduction} over the batch", "training", hints=self.hints, fed=fed)
+        axis = "columns" if self.layout == "columns" else "rows"
+        report.fed = f"{fed}, {'classes' if self.form == 'classes' else f'{axis} of targets'}"
+        for dtype in ("float64", "float32"):
+            for draw in range(_DRAWS):
+                y, t = self._draw(draw)
+                self._one(calling, report, y, t, dtype, "")
+        for name in sorted(calling.overwritten):
+            words = f"it writes into the {name} it is given, so the caller's array is changed: work on a copy"
+            report.broken.append(Broken(name, "float64", words))
+        report.tried = [f"random points (seed {self.seed}, {self.batch} examples, {report.fed})"]
+        if report.verdict == Verdict.AGREE:
+            self._edges(calling, report)
+        if report.verdict != Verdict.AGREE and self.feeds and not report.broken:
+            report.explanations += loss_causes(self.rule, self.logits, self.feeds, 1e-9, self.reduction)
+        if not any(row.tensor == "gradient" for row in report.rows):
+            report.notes.append("only the value was judged: no gradient was given")
+        return report
+
+    def _draw(self, draw: int) -> tuple[Array, Array]:
+        random = np.random.default_rng([self.seed, draw, 7])
+        y = random.standard_normal((self.batch, self.outputs)) * 1.5
+        if isinstance(self.rule, rules.CategoricalCrossentropy):
+            t: Array = random.integers(0, self.outputs, self.batch)
+        elif isinstance(self.rule, rules.BinaryCrossentropy):
+            t = random.integers(0, 2, y.shape).astype(np.float64)
+        elif isinstance(self.rule, (rules.Hinge, rules.SquaredHinge)):
+            t = random.choice([-1.0, 1.0], y.shape)
+        elif isinstance(self.rule, rules.CategoricalHinge):
+            t = np.eye(self.outputs)[random.integers(0, self.outputs, self.batch)]
+        elif isinstance(self.rule, rules.KLDivergence):
+            y, t = softmax(y), softmax(random.standard_normal(y.shape)).astype(np.float32).astype(np.float64)
+        else:
+            t = random.standard_normal(y.shape).astype(np.float32).astype(np.float64)
+        if self.logits or not isinstance(self.rule, rules.Crossentropy):
+            return y.astype(np.float32).astype(np.float64), t
+        y = softmax(y) if isinstance(self.rule, rules.CategoricalCrossentropy) else sigmoid(y)
+        return y.astype(np.float32).astype(np.float64), t
+
+    def _one(self, calling: LossCalling, report: LossReport, y: Array, t: Array, dtype: str, case: str) -> None:
+        rows = as_rows(t, y)
+        given = t if self.form == "classes" else rows.astype(dtype)
+        end = f" on {case}" if case else ""
+        try:
+            with np.errstate(all="ignore"):
+                value, gradient = calling(y.astype(dtype), given)
+            number = np.asarray(value, np.float64)
+            gradient = None if gradient is None else np.asarray(gradient, np.float64)
+        except Exception as error:  # whatever a foreign loss raises is a finding
+            message = raised_in_words(error)
+            report.broken.append(Broken(f"loss{end}", dtype, message, raised=True))
+            return
+        if number.size != 1:
+            note = f"it gives one value for each of {number.size}; their {self.reduction} was judged"
+            report.notes += [] if note in report.notes else [note]
+            number = np.asarray(number.mean() if self.reduction == "mean" else number.sum())
+        number = number.reshape(())
+        if dtype == "float64" and not case:
+            self.feeds.append(LossFeed(y, rows, float(number), gradient))
+        self._judge(report, y, rows, number, gradient, dtype, end)
+
+    def _judge(
+        self, report: LossReport, y: Array, rows: Array, number: Array, gradient: Array | None, dtype: str, end: str
+    ) -> None:
+        place = Place(dtype, "training", "eager", "loss gradient")
+        rounding, scale = Rounding.of(dtype), 1.0 if self.reduction == "mean" else float(len(y))
+        form = claimed(self.rule, self.logits)
+        error = loss_error(rounding, LossTrace(self.rule, self.logits, y, np.zeros_like(y), rows))
+        value = np.asarray(form.value(y, rows).mean() * scale)
+        # Textbook forms sum a term for each output, and round each
+        terms = np.square(np.maximum(np.abs(form.value(y, rows)), np.abs(y).max())).sum() / len(y) ** 2
+        variance = (error.value + rounding.unit * (4 + y.shape[-1]) * terms) * scale**2
+        row = self._row(number, Expected(value, variance, np.zeros(())), place, f"loss{end}")
+        rounded = with_rounded_constants(self.rule)
+        if rounded is not None and not row.agrees:
+            value = np.asarray(rounded.value(y, rows).mean() * scale)
+            other = self._row(number, Expected(value, variance, np.zeros(())), place, f"loss{end}")
+            if other.agrees:
+                row = other
+                report.notes += [] if rounded.words in report.notes else [rounded.words]
+        self._keep(report, row, end)
+        if gradient is None:
+            return
+        if gradient.shape != y.shape:
+            report.broken.append(Broken(f"gradient{end}", dtype, f"has shape {gradient.shape}, expected {y.shape}"))
+            return
+        wanted = [form.gradient(y, rows) / len(y) * scale, self._keras(y, rows) / len(y) * scale]
+        if self.gradient_of == "logits" and not self.logits:
+            wanted = [self._of_logits(form, y, rows) / len(y) * scale]
+        found = [self._expected(each, error.gradient * scale**2, rounding, y, scale) for each in wanted]
+        judged = [judge(gradient, each.value, each, place, f"gradient{end}", "loss") for each in found]
+        best = min(judged, key=lambda row: (not row.agrees, row.error_over_bound))
+        self._keep(report, best, end)
+
+    def _expected(self, value: Array, variance: Array, rounding: Rounding, y: Array, scale: float) -> Expected:
+        own = rounding.unit * (8 * np.square(value) + 4 * np.square(scale / y.size if y.size else 0.0))
+        return Expected(value, variance + own, np.zeros_like(value))
+
+    def _keras(self, y: Array, rows: Array) -> Array:
+        return loss_function(self.rule, self.logits)(y, rows)[1]
+
+    def _of_logits(self, form: LossForm, y: Array, rows: Array) -> Array:
+        dy = form.gradient(y, rows)
+        if isinstance(self.rule, rules.CategoricalCrossentropy):
+            return np.asarray(y * (dy - (dy * y).sum(axis=-1, keepdims=True)))
+        return np.asarray(dy * y * (1 - y))
+
+    def _row(self, found: Array, expected: Expected, place: Place, tensor: str) -> Row:
+        return judge(found, expected.value, expected, place, tensor, "loss")
+
+    def _keep(self, report: LossReport, row: Row, end: str) -> None:
+        """One row for each tensor and precision, the worst of all draws; those of edge cases where they fail."""
+        same = [at for at, one in enumerate(report.rows) if (one.dtype, one.tensor) == (row.dtype, row.tensor)]
+        if not same:
+            if not end or not row.agrees:
+                report.rows.append(row)
+        elif (row.agrees, -row.error_over_bound) < (
+            report.rows[same[0]].agrees,
+            -report.rows[same[0]].error_over_bound,
+        ):
+            report.rows[same[0]] = row
+
+    def _edges(self, calling: LossCalling, report: LossReport) -> None:
+        """Logits of +-1000; one example; probabilities of 0, where the value is said in a note."""
+        y, t = self._draw(_DRAWS)
+        kind = isinstance(self.rule, rules.Crossentropy)
+        self._one(calling, report, y[:1], t[:1], "float64", "one example")
+        report.tried.append("one example")
+        if kind and self.logits:
+            large = (np.sign(y) * 1000).astype(np.float64)
+            before = len(report.rows)
+            self._one(calling, report, large, t, "float64", "logits of +-1000")
+            report.tried.append("logits of +-1000")
+            if any(np.isnan(row.values[0]) for row in report.rows[before:]):
+                targets = t if self.form == "classes" else as_rows(t, y)
+                report.explanations.append(overflow_in_words(self.rule, calling, y, targets))
+            elif any(np.isinf(row.values[0]) and row.tensor.startswith("loss") for row in report.rows[before:]):
+                report.rows = [row for row in report.rows if not np.isinf(row.values[0])]
+                report.notes.append("the loss is infinite at logits of +-1000: a probability of 0 has no logarithm")
+        elif kind:
+            sure = y.copy()
+            sure[0] = 0.0
+            sure[0, -1] = 1.0
+            with np.errstate(all="ignore"):
+                rows = as_rows(t, y)
+                value, _ = calling(sure, t if self.form == "classes" else rows)
+            number = float(np.asarray(value, np.float64).mean())
+            if not np.isfinite(number):
+                report.notes.append(f"a probability of 0 gives {number}; Keras keeps them in 1e-7 .. 1 - 1e-7")
+            report.tried.append("probabilities of 0 and 1 (value told, not judged)")
