@@ -263,7 +263,7 @@ REFUSED = [
     (lambda: keras.Sequential([layers.Dense(2)]), "has not been built"),
     (lambda: sequential(layers.GlobalMaxPooling2D(), shape=(None, None, 1)), r"any size.*input_shape=\(64, 64, 1\)"),
     (lambda: sequential(layers.Conv2D(2, 3), layers.MaxPooling2D(data_format="channels_first")), "mix data formats"),
-    (dot, "takes 2 inputs; supported with several are Add"),
+    (dot, r"takes 2 inputs; write keras\.layers\.Multiply, then keras\.layers\.Dense\(1, use_bias=False"),
     (repeated_sum, r"shapes \(4, 3\) and \(4, 1\), which must be the same;"),
     (other_ranks, r"shapes \(4, 3\) and \(3,\), which must be the same, or 1"),
     (nested_outputs, "nests its outputs"),

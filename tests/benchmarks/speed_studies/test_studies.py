@@ -53,11 +53,11 @@ def test_random_networks_are_of_many_kinds_and_all_can_be_built():
 
 def test_cliffs_are_named():
     spec = cliffs.random_image_network(np.random.default_rng(0), 0)
-    fine = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.4}))
+    fine = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.14, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.4}))
     steep = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.3, cliffs.REFERENCE: 0.4}))
     beaten = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.1}))
     assert [found.is_cliff for found in (fine, steep, beaten)] == [False, True, True]
-    assert fine.of_tensorflow == pytest.approx(0.5) and fine.of_reference == pytest.approx(2)
+    assert fine.of_tensorflow == pytest.approx(0.7) and fine.of_reference == pytest.approx(2)
     assert "2 cliffs" in cliffs.lines([steep, fine, beaten])[0]
 
 
