@@ -8,6 +8,7 @@ from core_numpy.contract import Array
 from core_numpy.losses import check_targets
 from model_spec import losses as rules
 from model_spec.inputs import numeric
+from model_spec.validation import positive_integer
 
 
 def correct(predictions: Array, targets: Array, loss: rules.Loss) -> Array | None:
@@ -59,3 +60,24 @@ def accuracy(predictions: Array, labels: Array) -> float:
     """
     predictions, classes = _checked(predictions, labels)
     return float((predictions.argmax(axis=-1) == classes).mean())
+
+
+def top_k_accuracy(predictions: Array, labels: Array, k: int = 5) -> float:
+    """Share of rows whose label is among the k largest values; a tie at the edge counts as inside, as in TensorFlow.
+
+    Args:
+        predictions: shape (n, classes), without NaN.
+        labels: classes (n,) or one-hot rows (n, classes).
+        k: 1 to the number of classes.
+
+    Raises:
+        ValueError: for anything else, and for labels that are no class.
+
+    >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]), np.array([1, 2]), k=2)
+    0.5
+    """
+    predictions, classes = _checked(predictions, labels)
+    if positive_integer("k", k) > predictions.shape[1]:
+        raise ValueError(f"k must be at most the number of classes, {predictions.shape[1]}, got {k}")
+    at_label = np.take_along_axis(predictions, classes[:, None], axis=1)
+    return float(((predictions > at_label).sum(axis=1) < k).mean())

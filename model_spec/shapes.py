@@ -91,6 +91,21 @@ def padding_amount(
     return same_padding(size, window, stride, dilation) if padding == "same" else (0, 0)
 
 
+def padding_that_keeps_size(window: int, dilation: int = 1) -> int:
+    """Cells to add on EACH side so that a window of stride 1 keeps the size; the inverse of :func:`output_size`.
+
+    >>> padding_that_keeps_size(3), padding_that_keeps_size(5)
+    (1, 2)
+    """
+    extent = window_extent(window, dilation)
+    if extent % 2 == 0:
+        raise ValueError(
+            f"no equal padding on both sides keeps the size under an even window extent, got {extent}; "
+            f'use padding="same", which puts the odd cell after'
+        )
+    return (extent - 1) // 2
+
+
 def windowed_shape(
     input_shape: Shape,
     window: tuple[int, int],

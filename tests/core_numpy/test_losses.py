@@ -270,6 +270,7 @@ COLUMN = np.array([[1.0], [0.0], [1.0], [0.0]])
         lambda outputs, targets: metrics.correct(outputs, targets, rules.BinaryCrossentropy()),
         lambda outputs, targets: metrics.correct(outputs, targets, rules.CategoricalCrossentropy()),
         metrics.accuracy,
+        lambda outputs, targets: metrics.top_k_accuracy(outputs, targets, 1),
     ],
 )
 @pytest.mark.parametrize("targets", [COLUMN[:, 0], COLUMN.T, COLUMN[:1], COLUMN[:, :, None], np.ones((4, 2))])

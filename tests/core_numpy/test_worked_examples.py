@@ -10,7 +10,7 @@ from benchmarks.datasets import class_data
 from core_numpy import NumpyModel
 from core_numpy.ops import convolve1d, convolve2d, correlate1d, correlate2d, max_pooling2d
 from core_numpy.ops.windows import Windows
-from model_spec.shapes import output_size, same_padding
+from model_spec.shapes import output_size, padding_that_keeps_size, same_padding
 
 SIGNAL = np.array([2, 8, 3, 7, 1, 2, 0, 4, 5])
 KERNEL = np.array([2, 1, 5, 3])
@@ -127,7 +127,7 @@ def test_derivative_of_a_cubic():
 @pytest.mark.parametrize("window", [1, 3, 5, 7])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_padding_that_keeps_the_size_is_the_inverse(window, dilation):
-    padding = (window - 1) * dilation // 2
+    padding = padding_that_keeps_size(window, dilation)
     assert output_size(20 + 2 * padding, window, dilation=dilation) == 20
     assert same_padding(20, window, dilation=dilation) == (padding, padding)
 

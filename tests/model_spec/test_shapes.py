@@ -12,6 +12,7 @@ from model_spec.shapes import (
     image_shape,
     output_size,
     padding_amount,
+    padding_that_keeps_size,
     same_padding,
     transposed_size,
     window_extent,
@@ -72,6 +73,14 @@ def test_transposed_sizes_are_keras_and_hold_as_many_windows(window, padding):
 def test_extents_and_counts():
     assert (window_extent(3), window_extent(3, 2), window_extent(1, 5)) == (3, 5, 1)
     assert (element_count((28, 28, 1)), element_count((7,))) == (784, 7)
+
+
+def test_padding_that_keeps_the_size_is_the_inverse_of_output_size():
+    for window, dilation in [(1, 1), (3, 1), (5, 1), (3, 2), (2, 2)]:
+        cells = padding_that_keeps_size(window, dilation)
+        assert output_size(20 + 2 * cells, window, dilation=dilation) == 20
+    with pytest.raises(ValueError, match='even window extent, got 4; use padding="same"'):
+        padding_that_keeps_size(4)
 
 
 def test_a_window_that_does_not_fit_is_refused_with_the_fix():
