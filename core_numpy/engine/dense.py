@@ -30,7 +30,7 @@ class Dense(Block):
         units = layer.spec.units  # type: ignore[attr-defined]
         inputs = self._columns(source.y).shape[0]
         self.y = self.whole = context.buffer((units,))
-        self.rows = without_single_example(self.y)
+        self.y_squeezed = without_single_example(self.y)
         in_slabs = context.layout.batch_last
         count = slabs(inputs, SMALL_PRODUCT // (units * context.examples)) if in_slabs else 1
         # (slabs, inputs of a slab)
@@ -71,7 +71,7 @@ class Dense(Block):
         # ``dot`` starts in two thirds of the time of ``matmul``
         np.dot(self.x, self.kernel, out=self.y)
         if self.bias is not None:
-            np.add(self.rows, self.bias, out=self.rows)
+            np.add(self.y_squeezed, self.bias, out=self.y_squeezed)
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         dy = self._columns(dy)

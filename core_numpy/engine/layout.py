@@ -103,8 +103,8 @@ class TurnRows:
             self.apart = rows[:, :size].reshape(shape)
 
     def copy(self, rows: Array, into: Array) -> None:
-        """Copy the rows into the view, both of shape (n, ...) or less rows."""
-        if self.apart is not None and rows.shape == into.shape:
+        """Copy the rows into the view, both (n, ...) or fewer; rows with axes of length 1 are broadcast."""
+        if self.apart is not None:
             apart = self.apart[: len(rows)]
             np.copyto(apart, rows)
             rows = apart

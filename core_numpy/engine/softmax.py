@@ -27,10 +27,10 @@ class Softmax(Block):
             self.y = self.whole = empty(source.y.shape[::-1], context.dtype).T
         else:
             self.y, self.whole = context.like(source)
-        self.rows = self.y if batch_last else without_single_example(self.y)
+        self.y_squeezed = self.y if batch_last else without_single_example(self.y)
 
     def forward(self) -> None:
-        x = y = self.rows
+        x = y = self.y_squeezed
         if self.has_short_rows:
             np.copyto(y, self.x)
         else:

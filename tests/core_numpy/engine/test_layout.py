@@ -24,8 +24,10 @@ def test_rows_are_laid_apart_where_they_share_places_of_the_cache():
     assert TurnRows((4, 28, 28, 1), np.float32).apart is None
 
 
-def test_one_row_for_all_is_not_laid_apart():
+def test_axes_of_length_one_are_broadcast():
     turn = TurnRows((4, 16, 16, 8), np.bool_)
     buffer = np.zeros((16, 16, 8, 4), bool)
-    turn.copy(np.ones((4, 1, 1, 8), bool), np.moveaxis(buffer, -1, 0))
-    assert buffer.all()
+    rows = np.random.default_rng(0).random((4, 1, 1, 8)) < 0.5
+    turn.copy(rows, np.moveaxis(buffer, -1, 0))
+    for number, row in enumerate(rows):
+        np.testing.assert_array_equal(buffer[..., number], np.broadcast_to(row, (16, 16, 8)))
