@@ -241,7 +241,8 @@ class NumpyModel(KerasNames):
         ``batch_size`` is the most rows computed at once; ``verbose`` is taken for Keras' sake: nothing is printed.
         """
         rows = None if batch_size is None else inputs.check_batch_size(batch_size, 1)
-        x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True)
+        later = self._folded is None and self._running_engine().tier.refuses_nonfinite
+        x = inputs.check_inputs(x, self.spec, self.dtype, allow_empty=True, allow_nonfinite=later)
         outputs = self._infer(x, rows)
         return outputs if self.spec.outputs is None else outputs_of_row(outputs, self.spec)
 
@@ -448,7 +449,8 @@ class NumpyModel(KerasNames):
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one step on one batch; return the batch's loss before the step."""
         refuse_several_outputs(self.spec, "training")
-        x = inputs.check_inputs(x, self.spec, self.dtype)
+        later = self._running_engine().tier.refuses_nonfinite
+        x = inputs.check_inputs(x, self.spec, self.dtype, allow_nonfinite=later)
         y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.step(x, y)[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class ReferenceTier:
     """The layers of ``core_numpy.layers`` one after the other; they need no plans."""
 
     network: Network
+    refuses_nonfinite: ClassVar[bool] = False
 
     def infer(
         self, params: Params, state: Params, x: Array, plans: PlanCache | None = None, rows: int | None = None

@@ -81,10 +81,18 @@ def _turned_axes(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[
     return next((0, *order) for order in orders if tuple(shape[axis] for axis in order) == input_shape)
 
 
-def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x", allow_empty: bool = False) -> Array:
+def check_x(
+    x: Any,
+    input_shape: tuple[int, ...],
+    dtype: Any,
+    *,
+    name: str = "x",
+    allow_empty: bool = False,
+    allow_nonfinite: bool = False,
+) -> Array:
     """Return x as a contiguous array of ``dtype`` and shape (examples, *input_shape).
 
-    Integers and other float widths are cast. NaN, infinity, a wrong shape and (unless allowed) no rows are refused.
+    Integers and other float widths are cast. A wrong shape and, unless allowed, no rows, NaN and infinity are refused.
     """
     array = numeric(name, x)
     if array.shape[1:] != tuple(input_shape) or array.ndim != len(input_shape) + 1:
@@ -108,18 +116,34 @@ def check_x(x: Any, input_shape: tuple[int, ...], dtype: Any, *, name: str = "x"
     if dtype is None or array.dtype != dtype or not array.flags.c_contiguous:
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(array, dtype=floating_dtype(dtype))
-    if not is_whole:
+    if not is_whole and not allow_nonfinite:
         refuse_nonfinite(name, array)
     return array
 
 
-def check_inputs(x: Any, spec: ModelSpec, dtype: Any, *, name: str = "x", allow_empty: bool = False) -> Array:
+def check_inputs(
+    x: Any,
+    spec: ModelSpec,
+    dtype: Any,
+    *,
+    name: str = "x",
+    allow_empty: bool = False,
+    allow_nonfinite: bool = False,
+) -> Array:
     """Return x as :func:`check_x` does, with the values a network's inputs are cast to (``spec.input_dtype``).
 
     Whole numbers are cut off towards zero, as Keras' cast does. Values the type does not reach are refused: what a cast
     makes of them depends on the processor. Several inputs, a list or a dict, come back as the one row they travel in.
     """
-    array = check_x(row_of_inputs(x, spec, name), spec.input_shape, dtype, name=name, allow_empty=allow_empty)
+    array = check_x(
+        row_of_inputs(x, spec, name),
+        spec.input_shape,
+        dtype,
+        name=name,
+        allow_empty=allow_empty,
+        # What a cast makes of them is up to the processor
+        allow_nonfinite=allow_nonfinite and spec.input_dtype is None,
+    )
     if spec.input_dtype is None:
         return array
     kind = np.dtype(spec.input_dtype)

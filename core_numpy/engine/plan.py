@@ -12,8 +12,9 @@ from core_numpy.engine.all_reduce import OneShard, WholeBatch
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.block_choice import block_for
 from core_numpy.engine.borders import NONE, WithBorder, WithoutBorder, border_of, border_of_value, wanted_border
+from core_numpy.engine.finite_rows import FiniteProduct
 from core_numpy.engine.layout import TAKEN, Layout, TurnRows
-from core_numpy.engine.steps import pooled_first, readers_of, reads_rows_once
+from core_numpy.engine.steps import first_product, pooled_first, readers_of, reads_rows_once
 from core_numpy.layers.build import Step
 from core_numpy.network import Network, Params
 
@@ -94,8 +95,11 @@ class Plan:
         ]
         self.forwards: list[Callable[[], None]] = []
         self.forwards_before = [0]
+        first = None if layout.batch_last else first_product(steps, spec.input_shapes)
         for at, block in enumerate(self.blocks):
             calls = [self.in_front[at], block] if at in self.in_front else [block]
+            if at == first:
+                calls = [FiniteProduct(self.entry, block)]
             self.forwards += [call.forward for call in calls]
             self.forwards_before.append(len(self.forwards))
         self.nbytes = TAKEN.total - before

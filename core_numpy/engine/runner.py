@@ -11,15 +11,18 @@ from core_numpy.batch import Batch, BatchResult, all_right
 from core_numpy.contract import Array, MaskSource, MaskSources
 from core_numpy.engine.all_reduce import WholeBatch
 from core_numpy.engine.chunks import ROWS_AT_ONCE, chunk_size, even_chunk
+from core_numpy.engine.finite_rows import NonfiniteRows
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.shard_runner import ShardRunner, Start, Work, begin
 from core_numpy.engine.shard_tasks import InferenceTask, LossTask, Shard, ShardResult, ShardTask
 from core_numpy.engine.shards import ShardThreads, in_order, shard_bounds, usable_threads
+from core_numpy.engine.steps import first_product
 from core_numpy.engine.worker_team import WorkerTeam
 from core_numpy.layers.conv2d import Conv2D
 from core_numpy.layers.dropout import Dropout
 from core_numpy.network import Network, Params
+from model_spec.inputs import refuse_nonfinite
 
 SHARDS = 2
 """Parts a batch of images is split into; the gradients' last bits depend on it, and on nothing else."""
@@ -52,6 +55,9 @@ class Runner:
         threads: for the shards of a batch of images; all processors by default.
         shards: parts a batch of images is split into.
         team: processes that compute all shards but the first; threads do without.
+
+    Attributes:
+        refuses_nonfinite: see :class:`core_numpy.batch.Tier`.
     """
 
     def __init__(
@@ -66,6 +72,9 @@ class Runner:
         self.dtype = np.dtype(dtype)
         self.has_images = any(isinstance(step.layer, Conv2D) for step in network.steps)
         self.shards = shards
+        # Shards of images lie batch last, where the first product is another one
+        product = None if self.has_images else first_product(network.steps, network.spec.input_shapes)
+        self.refuses_nonfinite = product is not None
         self.flops = sum(network.spec.flops.values())
         self.shard_threads = ShardThreads(min(threads or usable_threads(), shards), one_blas_thread=self.has_images)
         # A process each, or none: one that computed two shards would take as long as one thread
@@ -121,7 +130,18 @@ class Runner:
     # Inference
 
     def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
-        """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk."""
+        """The network's output in inference mode, (n, ...) -> (n, *output shape), ``rows`` examples a chunk.
+
+        Raises:
+            ValueError: ``refuses_nonfinite``, and x holds NaN or infinity; so does :meth:`pull_loss`.
+        """
+        try:
+            return self._infer(params, state, x, plans, rows)
+        except NonfiniteRows:
+            refuse_nonfinite("x", x)
+            raise
+
+    def _infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None) -> Array:
         if len(x) <= min(rows or FEW_IMAGES, FEW_IMAGES):
             # Telling BLAS its threads takes as long as a small network
             return self.of_shard.infer_few(plans, params, state, x)
@@ -161,6 +181,13 @@ class Runner:
 
     def pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         """The mean loss over the batch and its gradients."""
+        try:
+            return self._pull_loss(params, state, batch, plans)
+        except NonfiniteRows:
+            refuse_nonfinite("x", batch.x)
+            raise
+
+    def _pull_loss(self, params: Params, state: Params, batch: Batch, plans: PlanCache) -> BatchResult:
         sources = self._mask_sources(batch.masks) if batch.training else {}
         coupled = batch.training and self.network.couples_examples
         if coupled or batch.need_dx:

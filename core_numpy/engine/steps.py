@@ -11,6 +11,7 @@ from core_numpy.layers.dense import Dense
 from core_numpy.layers.pooling import MaxPooling2D
 from core_numpy.layers.reshaping import Reshape
 from model_spec import Flatten
+from model_spec.shapes import Shape
 
 INCREASING = frozenset({"relu", "relu6", "tanh", "sigmoid", "hard_sigmoid", "elu", "selu", "softplus", "softsign"})
 """Activations whose output never falls where their input grows."""
@@ -51,3 +52,16 @@ def reads_rows_once(steps: Sequence[Step], readers: Sequence[Sequence[int]]) -> 
     if isinstance(layers[0], Reshape) and isinstance(layers[0].spec, Flatten):
         layers = layers[1:]
     return bool(layers) and isinstance(layers[0], Dense)
+
+
+def first_product(steps: Sequence[Step], input_shapes: Sequence[Shape]) -> int | None:
+    """Position of the Dense layer that alone reads the rows of a batch, each a vector to it; None without one.
+
+    Args:
+        steps: of a network.
+        input_shapes: of an example, for each layer.
+    """
+    if not reads_rows_once(steps, readers_of(steps)):
+        return None
+    at = int(not isinstance(steps[0].layer, Dense))
+    return at if len(input_shapes[steps[at].index]) == 1 else None
