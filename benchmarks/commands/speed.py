@@ -12,6 +12,9 @@ from model_spec.verdict import json_text
 if TYPE_CHECKING:
     from bridge.progress import Show
 
+CLIFFS = 100
+"""Random networks of the study of cliffs."""
+
 Result = tuple[dict[str, Any], list[str], int]
 """(everything for the JSON file, the text, exit code)"""
 
@@ -115,10 +118,18 @@ def _scaling(options: argparse.Namespace, show: Show) -> Result:
 
 def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     from benchmarks.speed_studies import cliffs
+    from model_spec.whole_files import write_whole
 
-    found = cliffs.run(100, options.seed, options.threads, _core(options), options.blocks or 5, show)
+    def entry(found: list[cliffs.Steepness]) -> dict[str, Any]:
+        return {"networks": [one.to_dict() for one in found]}
+
+    def keep(found: list[cliffs.Steepness]) -> None:
+        write_whole(options.output, json_text(entry(found)))
+
+    found = cliffs.run(CLIFFS, options.seed, options.threads, _core(options), options.blocks or 5, show, keep)
     cliff = any(steepness.is_cliff for steepness in found)
-    return {"networks": [one.to_dict() for one in found]}, cliffs.lines(found), DIFFER if cliff else AGREE
+    code = INTERRUPTED if len(found) < CLIFFS else DIFFER if cliff else AGREE
+    return entry(found), cliffs.lines(found), code
 
 
 def _tricks(options: argparse.Namespace, show: Show) -> Result:

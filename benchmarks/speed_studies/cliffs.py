@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.speed_studies.contestants import TENSORFLOW, against_best, contestants
+from benchmarks.speed_studies.contestants import TENSORFLOW, Contestants, against_best, contestants
 from benchmarks.timing import SpeedComparison
 from bridge.progress import Show, silent
 from model_spec import (
@@ -116,22 +118,40 @@ def run(
     blas_core: str | None = "auto",
     blocks: int = 5,
     show: Show = silent,
+    keep: Callable[[list[Steepness]], None] | None = None,
 ) -> list[Steepness]:
-    """Time a training step of ``count`` random networks, the slowest beside TensorFlow first."""
+    """Time a training step of ``count`` random networks, the slowest beside TensorFlow first.
+
+    Ctrl-C ends it with the networks that have been measured; ``keep`` is called with them after each one.
+    """
     random = np.random.default_rng(seed)
     specs = [random_image_network(random, number) for number in range(count)]
     found: list[Steepness] = []
-    for first in range(0, count, 10):
-        # TensorFlow keeps every compiled function; new processes keep its memory small
-        with contestants(threads, blas_core) as who:
-            for spec in specs[first : first + 10]:
-                show(spec.name, len(found), count)
-                task = (to_json(spec), BATCH, "random")
-                arms = {TENSORFLOW[0]: who.tensorflow_arm("tensorflow_step", *task, threads, False)}
-                arms[FAST] = who.numpy_arm("numpy_step", *task, "fast", threads)
-                arms[REFERENCE] = who.numpy_arm("numpy_step", *task, "reference", threads)
-                found.append(Steepness(spec, against_best(arms, blocks, 0.1, until_settled=False)))
-    return sorted(found, key=lambda steepness: steepness.of_tensorflow)
+    try:
+        for first in range(0, count, 10):
+            # TensorFlow keeps every compiled function; new processes keep its memory small
+            with contestants(threads, blas_core) as who:
+                for spec in specs[first : first + 10]:
+                    show(spec.name, len(found), count)
+                    insort(found, _measure(who, spec, blocks), key=_of_tensorflow)
+                    if keep:
+                        keep(found)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+    return found
+
+
+def _measure(who: Contestants, spec: ModelSpec, blocks: int) -> Steepness:
+    task = (to_json(spec), BATCH, "random")
+    arms = {TENSORFLOW[0]: who.tensorflow_arm("tensorflow_step", *task, who.threads, False)}
+    arms[FAST] = who.numpy_arm("numpy_step", *task, "fast", who.threads)
+    arms[REFERENCE] = who.numpy_arm("numpy_step", *task, "reference", who.threads)
+    return Steepness(spec, against_best(arms, blocks, 0.1, until_settled=False))
+
+
+def _of_tensorflow(steepness: Steepness) -> float:
+    return steepness.of_tensorflow
 
 
 def lines(found: list[Steepness], worst: int = 5) -> list[str]:

@@ -1,6 +1,7 @@
 """The studies around the speed table, cut short: each measures what it says and finds what is planted."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -59,6 +60,26 @@ def test_cliffs_are_named():
     assert [found.is_cliff for found in (fine, steep, beaten)] == [False, True, True]
     assert fine.of_tensorflow == pytest.approx(0.7) and fine.of_reference == pytest.approx(2)
     assert "2 cliffs" in cliffs.lines([steep, fine, beaten])[0]
+
+
+def test_an_interrupted_study_of_cliffs_has_what_was_measured(monkeypatch):
+    seconds = iter([0.3, 0.1])
+
+    def measure(who, spec, blocks):
+        try:
+            fast = next(seconds)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+        return cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: fast, cliffs.REFERENCE: 0.4}))
+
+    monkeypatch.setattr(cliffs, "_measure", measure)
+    monkeypatch.setattr(cliffs, "contestants", lambda threads, blas_core: nullcontext())
+    kept = []
+    found = cliffs.run(5, keep=lambda found: kept.append([one.spec.name for one in found]))
+    # The slowest beside TensorFlow first
+    assert kept == [["random_0"], ["random_0", "random_1"]] and len(found) == 2
+    with pytest.raises(KeyboardInterrupt):
+        cliffs.run(5)
 
 
 def test_one_random_network_is_timed():
