@@ -179,7 +179,9 @@ def run(
     plan = list(_plan(networks, phases, inference_batches or INFERENCE_BATCHES))
     table: SpeedTable | None = None
     found: dict[tuple[str, str, int], list[Cell]] = {cell: [] for cell in plan}
-    show(f"times {', '.join(networks)}: about {2 * pairs * len(plan)} minutes; processes start", 0, pairs * len(plan))
+    # Two for each cell of 15 blocks
+    minutes = -(-2 * blocks * pairs * len(plan) // 15)
+    show(f"times {', '.join(networks)}: about {minutes} minutes; processes start", 0, pairs * len(plan))
     try:
         for pair in range(pairs):
             busy = environment.busy_share()

@@ -153,7 +153,11 @@ def test_it_says_before_anything_starts_what_is_timed_and_how_long_that_takes():
         said.append((line, done, total))
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        table.run(["lenet"], ["train"], show=show, pairs=3)
-    cells = said[0][2] // 3
-    assert said == [(f"times lenet: about {6 * cells} minutes; processes start", 0, 3 * cells)] and cells > 0
+    for blocks in (15, 5):
+        with pytest.raises(KeyboardInterrupt):
+            table.run(["lenet"], ["train"], show=show, pairs=3, blocks=blocks)
+    # Two training batches
+    assert said == [
+        ("times lenet: about 12 minutes; processes start", 0, 6),
+        ("times lenet: about 4 minutes; processes start", 0, 6),
+    ]
