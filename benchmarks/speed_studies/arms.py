@@ -88,9 +88,11 @@ def numpy_inference(network: str, batch: int, data: str, engine: str, threads: i
     return lambda: model.predict(x)
 
 
-def numpy_epoch(network: str, batch: int, rows: int, data: str, engine: str, threads: int) -> Task:
+def numpy_epoch(
+    network: str, batch: int, rows: int, data: str, engine: str, threads: int, workers: str = "threads"
+) -> Task:
     """One epoch of ``fit``."""
-    model = _numpy(network, engine, threads)
+    model = _numpy(network, engine, threads, workers)
     x, y = batch_for(model.spec, rows, data)
     return lambda: model.fit(x, y, TRAINING, verbose=0, batch_size=batch, epochs=1)
 

@@ -243,7 +243,8 @@ def _arms(
     if phase == "epoch":
         epoch = (network, batch, EPOCH_ROWS, data)
         fit = who.tensorflow_arm("keras_epoch", *epoch, threads)
-        return {"Keras fit": fit, **who.numpy_arms("numpy_epoch", *epoch, "auto", threads)}
+        arms = {"Keras fit": fit, **who.numpy_arms("numpy_epoch", *epoch, "auto", threads)}
+        return arms | _by_processes(who, "numpy_epoch", *epoch)
     if phase == "gradients":
         arms = who.all_tensorflows("tensorflow_gradients", *task, threads)
         return {**arms, **who.numpy_arms("numpy_gradients", *task, threads)}
@@ -272,13 +273,13 @@ def _arms(
     return arms
 
 
-def _by_processes(who: Contestants, function: str, network: str, batch: int, data: str) -> dict[str, ResidentArm]:
+def _by_processes(who: Contestants, function: str, network: str, batch: int, *others: Any) -> dict[str, ResidentArm]:
     """NumPy with worker processes, where the batch is split at all."""
     spec = network_of(network)
     has_images = any(isinstance(layer, Conv2D) for layer in spec.layers)
     if who.threads == 1 or not has_images or batch * sum(spec.flops.values()) <= LEAST_SHARED_FLOPS:
         return {}
-    return {NUMPY_PROCESSES: who.numpy_arm(function, network, batch, data, "auto", who.threads, "processes")}
+    return {NUMPY_PROCESSES: who.numpy_arm(function, network, batch, *others, "auto", who.threads, "processes")}
 
 
 def _peer(who: Contestants, function: str, *arguments: Any) -> ResidentArm:
