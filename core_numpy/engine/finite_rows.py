@@ -1,6 +1,6 @@
 """Refuses NaN and infinity in a batch by its first product, without a pass over the batch of its own.
 
-Whatever it is multiplied by, a NaN or an infinity leaves no finite sum: so the outputs of one unit tell of all inputs.
+Whatever it is multiplied by, a NaN or an infinity leaves no finite sum: so the few outputs tell of all inputs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ class FiniteProduct:
 
     def __init__(self, rows: Block, product: Block) -> None:
         self.rows, self.product = rows, product
-        # (n,)
-        self.sums = product.y[:, 0]
         self.forward = self._look_first if rows.y.size <= _FEW else self._multiply_first
 
     def _look_first(self) -> None:
@@ -38,7 +36,7 @@ class FiniteProduct:
     def _multiply_first(self) -> None:
         with np.errstate(invalid="ignore"):
             self.product.forward()
-        if not np.isfinite(self.sums).all():
+        if not np.isfinite(self.product.y).all():
             self._refuse_nonfinite()
             # The weights are not finite or the numbers too large: once more, with the warnings the caller wants
             self.product.forward()

@@ -65,8 +65,14 @@ def test_numbers_that_only_become_too_large_are_computed_with_the_warnings_asked
     x = np.full((20, 784), 3e38, np.float32)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(np.isnan(model.predict(x)), np.isnan(reference.predict(x)))
-    with np.errstate(invalid="raise", over="ignore"), pytest.raises(FloatingPointError):
-        model.predict(x)
+    kernel = model.weights["dense/kernel"]
+    with np.errstate(invalid="call", over="ignore"):
+        said = [], []
+        for words, compute in zip(said, (lambda: x.dot(kernel), lambda: model.predict(x)), strict=True):
+            with np.errstate(call=lambda what, flag, words=words: words.append(what)):
+                compute()
+    # NumPy 2.0 has nothing to say of a product
+    assert said[0] == said[1][: len(said[0])]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *OTHERS])
