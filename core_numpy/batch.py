@@ -64,13 +64,11 @@ class Batch(NamedTuple):
 
 
 class Tier(Protocol):
-    """What a model asks of either way. ``plans`` is the caller's own until the result has been used or copied.
+    """What a model asks of either way. ``plans`` is the caller's own until the result has been used or copied."""
 
-    Attributes:
-        refuses_nonfinite: True where ``infer`` and ``pull_loss`` themselves refuse an x with NaN or infinity in it.
-    """
-
-    refuses_nonfinite: bool
+    @property
+    def refuses_nonfinite(self) -> bool:
+        """True where ``infer`` and ``pull_loss`` themselves refuse an x with NaN or infinity in it."""
 
     def infer(self, params: Params, state: Params, x: Array, plans: PlanCache, rows: int | None = None) -> Array:
         """The output in inference mode, at most ``rows`` examples at once."""

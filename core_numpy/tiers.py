@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class ReferenceTier:
     """The layers of ``core_numpy.layers`` one after the other; they need no plans."""
 
     network: Network
-    refuses_nonfinite: ClassVar[bool] = False
+    refuses_nonfinite = False
 
     def infer(
         self, params: Params, state: Params, x: Array, plans: PlanCache | None = None, rows: int | None = None

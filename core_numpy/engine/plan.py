@@ -97,10 +97,9 @@ class Plan:
         self.forwards_before = [0]
         first = None if layout.batch_last else first_product(steps, spec.input_shapes)
         for at, block in enumerate(self.blocks):
-            calls = [self.in_front[at], block] if at in self.in_front else [block]
-            if at == first:
-                calls = [FiniteProduct(self.entry, block)]
-            self.forwards += [call.forward for call in calls]
+            if at in self.in_front:
+                self.forwards.append(self.in_front[at].forward)
+            self.forwards.append(FiniteProduct(self.entry, block).forward if at == first else block.forward)
             self.forwards_before.append(len(self.forwards))
         self.nbytes = TAKEN.total - before
 
