@@ -23,7 +23,9 @@ SETTLE_SECONDS = 0.25
 """The pause after oneDNN's threads (OpenMP) and onnxruntime's; measured: 0.20 s of spinning."""
 
 BLAS_SETTLE_SECONDS = 0.15
-"""The pause after OpenBLAS' threads; measured: 0.104 s of spinning (OpenBLAS 0.3.31, 2 cores)."""
+"""The pause after OpenBLAS' threads; measured: 0.104 s of spinning (OpenBLAS 0.3.31, 2 cores).
+
+One thread alone spins for nobody and needs none."""
 
 SAMPLE_SECONDS = 0.1
 """Least length of a sample: shorter ones scatter more, and spend their time on pauses."""
