@@ -76,8 +76,18 @@ def kills(count: int, seed: int = 0, show: Show = silent) -> dict[str, Any]:
             bits = [line.split()[1] for line in said if line.startswith("bits")]
             found["different"] += bits != [expected]
         found["orphans"] += not _ended(worker)
-    found["shared_memory_left"] = len(_names() - before)
+    found["shared_memory_left"] = len(_left(before))
     return found
+
+
+def _left(before: set[str]) -> set[str]:
+    """Names that came and stay: other programs' come and go."""
+    deadline = time.monotonic() + _END_SECONDS
+    left = _names() - before
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left &= _names()
+    return left
 
 
 def _names() -> set[str]:

@@ -28,6 +28,7 @@ from model_spec import losses as loss_rules
 from model_spec.keras_names import KerasNames
 from model_spec.regularizers import Regularizer
 from model_spec.several import outputs_of_row, refuse_several_outputs, row_of_outputs
+from model_spec.targets import check_y
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import non_negative_integer, one_of, positive_integer
 
@@ -268,7 +269,7 @@ class NumpyModel(KerasNames):
         fitting.warn_of_logits(self.spec, self.loss)
         inputs.check_batch_size(batch_size, 1)
         x = inputs.check_inputs(x, self.spec, self.dtype)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.evaluate_checked(x, y)
 
     def evaluate_checked(self, x: Array, y: Array) -> dict[str, float]:
@@ -308,7 +309,7 @@ class NumpyModel(KerasNames):
         refuse_several_outputs(self.spec, "a loss")
         rule = self.loss if loss is None else loss_rules.get(loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         sources = self._masks(training, inputs.check_dropout_call(dropout_call))
         batch = Batch(x, y, rule, self.loss_functions, sources, training, need_dx=True)
         engine = self._running_engine()
@@ -416,7 +417,8 @@ class NumpyModel(KerasNames):
 
     def start_training(self, training: TrainingSpec) -> None:
         """Begin a run that is driven step by step with :meth:`train_on_batch`: a fresh optimizer, this run's loss."""
-        from core_numpy.optimizers import OptimizerState, one_vector
+        from core_numpy.optimizers import OptimizerState
+        from core_numpy.vectors import one_vector
         from model_spec import fitting
         from model_spec import optimizers as optimizer_rules
 
@@ -451,7 +453,7 @@ class NumpyModel(KerasNames):
         refuse_several_outputs(self.spec, "training")
         later = self._running_engine().tier.refuses_nonfinite
         x = inputs.check_inputs(x, self.spec, self.dtype, allow_nonfinite=later)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, self.loss, self.dtype)
         return self.step(x, y)[0]
 
     def step(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, Array | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,3 +215,12 @@ def _own(variables: Params, step: Step) -> Variables:
 def flatten(variables: dict[str, Any]) -> dict[str, Array]:
     """{layer: {variable: array}} as {"layer/variable": array}."""
     return {f"{layer}/{name}": value for layer, own in variables.items() for name, value in own.items()}
+
+
+def unflatten(variables: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """{"layer/variable": array} as {layer: {variable: array}}."""
+    layers: dict[str, dict[str, Array]] = {}
+    for name, value in variables.items():
+        layer, _, variable = name.partition("/")
+        layers.setdefault(layer, {})[variable] = value
+    return layers

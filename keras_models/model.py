@@ -23,6 +23,7 @@ from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, ch
 from model_spec.keras_names import KerasNames
 from model_spec.schedules import Schedule
 from model_spec.several import inputs_of_row, outputs_of_row, refuse_several_outputs, row_of_outputs
+from model_spec.targets import check_y
 from model_spec.training_lock import TrainingLock
 from model_spec.validation import boolean, non_negative_integer, one_of, positive_real
 
@@ -190,7 +191,7 @@ class KerasModel(KerasNames):
         refuse_several_outputs(self.spec, "evaluate")
         fitting.warn_of_logits(self.spec, self._loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         size = inputs.check_batch_size(batch_size, PREDICTION_BATCH_SIZE)
         with self._changing():
             self._compile(self._loss, y)
@@ -234,7 +235,7 @@ class KerasModel(KerasNames):
         refuse_several_outputs(self.spec, "a loss")
         rule = self._loss if loss is None else losses.get(loss)
         x = inputs.check_inputs(x, self.spec, self.dtype)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, rule, self.dtype)
         call = inputs.check_dropout_call(dropout_call)
         with self._changing():
             return gradients.loss_and_gradients(
@@ -352,7 +353,7 @@ class KerasModel(KerasNames):
         refuse_several_outputs(self.spec, "training")
         self._running()
         x = inputs.check_inputs(x, self.spec, self.dtype)
-        y = inputs.check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
+        y = check_y(y, len(x), self.spec.output_shape, self._loss, self.dtype)
         with self._changing():
             self._compile(self._loss, y)
             return trainer.train_on_batch(self.keras_model, self._given(x), y)

@@ -10,11 +10,12 @@ import numpy as np
 
 from model_spec import losses
 from model_spec.callbacks import Callback
-from model_spec.inputs import check_inputs, check_y, floating_dtype, numeric, refuse_nonfinite
+from model_spec.inputs import check_inputs, floating_dtype, numeric, refuse_nonfinite
 from model_spec.model import ModelSpec
 from model_spec.outputs import final_activation
 from model_spec.several import refuse_several_outputs
 from model_spec.streams import held_out
+from model_spec.targets import check_y
 from model_spec.training import TrainingSpec
 from model_spec.validation import non_negative_integer, real
 

@@ -174,7 +174,8 @@ def relu_beside_zeros() -> Task:
 
 
 def _adam(joined: bool) -> Task:
-    from core_numpy.optimizers import OptimizerState, one_vector
+    from core_numpy.optimizers import OptimizerState
+    from core_numpy.vectors import one_vector
     from model_spec import Adam, zoo
 
     parameters = {name: _random(*shape) for name, shape in zoo.lenet().parameter_shapes.items()}

@@ -21,6 +21,7 @@ from model_spec import losses as loss_rules
 from model_spec.entries import two_names
 from model_spec.protocol import Differentiates, HoldsWeights, PullsBack, ShowsValues, offers
 from model_spec.several import refuse_several_outputs, row_of_outputs
+from model_spec.targets import check_y
 from model_spec.verdict import Verdict
 
 
@@ -54,7 +55,7 @@ def compare_models(
     x = inputs.check_inputs(x, spec, dtype)
     if y is not None:
         refuse_several_outputs(spec, "a loss")
-    y = None if y is None else inputs.check_y(y, len(x), spec.output_shape, rule, dtype)
+    y = None if y is None else check_y(y, len(x), spec.output_shape, rule, dtype)
     cotangent = random_cotangent(spec, len(x), seed, dtype)
     report = ParityReport(spec=spec, seed=seed, sides=names or (type(a).__name__, type(b).__name__))
     path = next((path for model in (a, b) if (path := getattr(model, "path", None))), "eager")

@@ -16,7 +16,8 @@ from core_numpy.contract import Array
 from core_numpy.regularizers import penalty, regularized_parameters
 from model_spec import Gradients, ModelSpec
 from model_spec import losses as loss_rules
-from model_spec.inputs import check_weights, check_x, check_y, floating_dtype
+from model_spec.inputs import check_weights, check_x, floating_dtype
+from model_spec.targets import check_y
 from model_spec.validation import one_of
 
 _KERNELS = ("weights", "W", "w", "Ws", "kernels", "theta", "Theta", "thetas")

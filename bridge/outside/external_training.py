@@ -18,7 +18,7 @@ from model_spec import TrainingSpec
 from model_spec import losses as loss_rules
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
-from model_spec.inputs import check_y
+from model_spec.targets import check_y
 
 
 class ForeignTraining:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ class BuildContext(NamedTuple):
         dtype: of all numbers.
         training: whether backward will follow.
         border: ((top, bottom), (left, right)) cells of zeros the next block wants around its input.
+        gradients: {variable: array} that the gradients of a trained layer go to; empty for others.
     """
 
     layout: Layout
@@ -28,6 +31,7 @@ class BuildContext(NamedTuple):
     dtype: np.dtype
     training: bool
     border: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    gradients: Mapping[str, Array] = MappingProxyType({})
 
     def buffer(self, example: Shape) -> Array:
         """An uninitialised buffer for one chunk of values of this shape."""
@@ -91,6 +95,9 @@ class Block:
         """Return the gradient of ``source.y`` (None where it is not needed), and add to the parameters' gradients."""
         raise TypeError(f"{type(self).__name__} has no backward; a block must define it")
 
-    def gradients(self) -> dict[str, Array]:
-        """Gradients of the parameters in the reference's layout, summed over the chunks since :meth:`begin`."""
+    def gradients(self) -> Mapping[str, Array]:
+        """Gradients of the parameters in the reference's layout, summed over the chunks since :meth:`begin`.
+
+        The plan copies them to ``context.gradients``, where they are not these arrays themselves.
+        """
         return {}

@@ -7,11 +7,13 @@ image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.layout import empty, without_single_example, zeros
+from core_numpy.engine.layout import empty, without_single_example
 
 SMALL_PRODUCT = 1_000_000
 """Multiplications up to which OpenBLAS calls a product small."""
@@ -40,9 +42,8 @@ class Dense(Block):
         if context.training:
             count = slabs(inputs, SMALL_TRANSPOSED // units) if in_slabs else 1
             self.gradient_slabs = count, inputs // count
-            self.dkernel, self.dbias = zeros((inputs, units), context.dtype), zeros((units, 1), context.dtype)
             self.product = empty((inputs, units), context.dtype)
-            self.ones = np.ones((context.examples, 1), context.dtype)
+            self.ones = np.ones(context.examples, context.dtype)
             self.dx = context.buffer((inputs,))
 
     def _columns(self, values: Array) -> Array:
@@ -75,8 +76,8 @@ class Dense(Block):
 
     def backward(self, dy: Array, need_dx: bool) -> Array | None:
         dy = self._columns(dy)
-        if self.layer.spec.trainable:
-            self._add_gradients(dy)
+        if self.context.gradients:
+            self._add_gradients(dy, self.context.gradients["kernel"], self.context.gradients.get("bias"))
         if not need_dx:
             return None
         # (slabs, inputs, units) @ (units, n) -> (slabs, inputs, n)
@@ -84,22 +85,22 @@ class Dense(Block):
         np.matmul(self.kernel.reshape(*self.slabs, -1), dy, out=dx)
         return self.dx
 
-    def _add_gradients(self, dy: Array) -> None:
+    def _add_gradients(self, dy: Array, dkernel: Array, dbias: Array | None) -> None:
         """dkernel += x dy.T and dbias += sum of dy."""
         # The first chunk needs nothing to add to
-        product = self.dkernel if self.fresh else self.product
+        product = dkernel if self.fresh else self.product
         # (slabs, inputs, n) @ (n, units) -> (slabs, inputs, units)
         x = self._columns(self.x).reshape(*self.gradient_slabs, -1)
         np.matmul(x, dy.T, out=product.reshape(*self.gradient_slabs, -1))
-        if self.fresh:
-            np.matmul(dy, self.ones, out=self.dbias)
-        else:
-            self.dkernel += product
-            self.dbias += dy @ self.ones
+        if not self.fresh:
+            dkernel += product
+        if dbias is not None:
+            # (units, n) @ (n,) -> (units,)
+            dbias[...] = dy @ self.ones if self.fresh else dbias + dy @ self.ones
         self.fresh = False
 
-    def gradients(self) -> dict[str, Array]:
-        return {"kernel": self.dkernel} | ({"bias": self.dbias[:, 0]} if self.bias is not None else {})
+    def gradients(self) -> Mapping[str, Array]:
+        return self.context.gradients
 
 
 def slabs(inputs: int, longest: int) -> int:

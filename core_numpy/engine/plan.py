@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -13,10 +14,11 @@ from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.block_choice import block_for
 from core_numpy.engine.borders import NONE, WithBorder, WithoutBorder, border_of, border_of_value, wanted_border
 from core_numpy.engine.finite_rows import FiniteProduct
-from core_numpy.engine.layout import TAKEN, Layout, TurnRows
+from core_numpy.engine.layout import TAKEN, Layout, TurnRows, zeros
 from core_numpy.engine.steps import first_product, pooled_first, readers_of, reads_rows_once
 from core_numpy.layers.build import Step
-from core_numpy.network import Network, Params
+from core_numpy.network import Network, Params, unflatten
+from core_numpy.vectors import parts_of
 
 
 class Entry(Block):
@@ -65,6 +67,7 @@ class Plan:
         borders = [border_of_value(steps, readers, at, spec.input_shapes) for at in range(len(steps) + 1)]
         context = BuildContext(layout, examples, dtype, training, borders[0])
         self.entry = Entry(spec.input_shape, context, copies=layout.batch_last or not reads_rows_once(steps, readers))
+        self.gradients_of = self._gradient_arrays(network, dtype) if training else {}
         self.steps: list[Step] = list(steps)
         self.blocks: list[Block] = []
         self.in_front: dict[int, WithBorder] = {}
@@ -79,7 +82,8 @@ class Plan:
                     self.in_front[at] = WithBorder(sources[0], wish)
                     sources = [self.in_front[at]]
             alone = len(readers[step.sources[0]]) == 1
-            context = BuildContext(layout, examples, dtype, training, borders[at + 1])
+            gradients = {} if step.is_activation else self.gradients_of.get(step.name, {})
+            context = BuildContext(layout, examples, dtype, training, borders[at + 1], gradients)
             block = block_for(steps, at, sources, context, readers, alone)
             if len(readers[at + 1]) > 1:
                 # Nobody may work in its place
@@ -102,6 +106,13 @@ class Plan:
             self.forwards.append(FiniteProduct(self.entry, block).forward if at == first else block.forward)
             self.forwards_before.append(len(self.forwards))
         self.nbytes = TAKEN.total - before
+
+    @staticmethod
+    def _gradient_arrays(network: Network, dtype: np.dtype) -> dict[str, dict[str, Array]]:
+        """Room for the gradients of what is trained, {layer: {variable: array}}: parts of one vector, in order."""
+        shapes = {name: network.spec.parameter_shapes[name] for name in network.spec.trainable_parameters}
+        vector = zeros((sum(math.prod(shape) for shape in shapes.values()),), dtype)
+        return unflatten(parts_of(vector, shapes))
 
     def begin(self, params: Params, state: Params, training: bool = True, batch: WholeBatch | None = None) -> None:
         """Take these variables for the chunks to come, and forget all gradients.
@@ -172,13 +183,13 @@ class Plan:
         return None if entry is None else self.layout.to_rows(entry)[: self.used]
 
     def gradients(self) -> dict[str, dict[str, Array]]:
-        """{layer: {variable: gradient}}, summed over the chunks since :meth:`begin`."""
-        found = {}
-        for step, block in zip(self.steps, self.blocks, strict=True):
+        """{layer: {variable: gradient}} of what is trained, summed over the chunks since :meth:`begin`."""
+        for block in self.blocks:
             own = block.gradients()
-            if own:
-                found[step.name] = own
-        return found
+            for name, room in block.context.gradients.items():
+                if own[name] is not room:
+                    np.copyto(room, own[name])
+        return self.gradients_of
 
     def next_state(self, state: Params) -> Params:
         """Moving statistics after the chunk."""

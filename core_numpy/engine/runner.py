@@ -16,7 +16,7 @@ from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache
 from core_numpy.engine.shard_runner import ShardRunner, Start, Work, begin
 from core_numpy.engine.shard_tasks import InferenceTask, LossTask, Shard, ShardResult, ShardTask
-from core_numpy.engine.shards import ShardThreads, in_order, shard_bounds, usable_threads
+from core_numpy.engine.shards import ShardThreads, add_in_order, shard_bounds, usable_threads
 from core_numpy.engine.steps import first_product
 from core_numpy.engine.worker_team import WorkerTeam
 from core_numpy.layers.conv2d import Conv2D
@@ -81,7 +81,6 @@ class Runner:
         self.team = team if self.has_images and self.shard_threads.threads == shards else None
         self.chunk = chunk_size(network, self.dtype) if self.has_images else ROWS_AT_ONCE
         self.of_shard = ShardRunner(network, self.dtype)
-        self.trainable = {str(layer.name) for layer in network.spec.layers if layer.trainable}
 
     def _cut(self, examples: int, backward: bool, whole: bool = False, rows: int | None = None) -> list[Shard]:
         """A batch as shards of chunks, at most ``rows`` examples a chunk; ``whole`` keeps each shard in one chunk.
@@ -256,10 +255,9 @@ class Runner:
 
     def _gather(self, results: list[ShardResult], state: Params, values: list[Array | None]) -> BatchResult:
         """What the whole batch gave, added in the order of shards."""
-        total = in_order([result.gradients for result in results])
         return BatchResult(
             sum(result.loss for result in results),
-            {layer: own for layer, own in total.items() if layer in self.trainable},
+            add_in_order([result.gradients for result in results]),
             all_right([result.correct for result in results]),
             state,
             values,

@@ -14,7 +14,7 @@ from core_numpy.engine.layout import Layout
 from core_numpy.engine.plan import Plan
 from core_numpy.engine.plan_cache import PlanCache, PlanKey
 from core_numpy.engine.shard_tasks import Shard, ShardResult
-from core_numpy.engine.shards import chunk_bounds, in_order
+from core_numpy.engine.shards import add_in_order, chunk_bounds
 from core_numpy.losses import LossFunction, mean_loss, takes_logits
 from core_numpy.network import Network, Params
 from model_spec.losses import CategoricalCrossentropy, Loss
@@ -130,7 +130,7 @@ class ShardRunner:
             value += cost
             rights.append(right)
         # The full chunks before the remainder
-        return ShardResult(value, all_right(rights), in_order([plan.gradients() for plan in _plans(work)]))
+        return ShardResult(value, all_right(rights), add_in_order([plan.gradients() for plan in _plans(work)]))
 
     def _loss(self, batch: Batch) -> tuple[int, LossFunction]:
         """(steps in front of the loss, its function)."""

@@ -12,7 +12,7 @@ from core_numpy.contract import Array, MaskSource
 from core_numpy.engine.shared_memory import ArrayLayout
 from core_numpy.losses import loss_function
 from core_numpy.masks import FastMask, KerasMask
-from core_numpy.network import Params, flatten
+from core_numpy.network import Params, flatten, unflatten
 from model_spec import ModelSpec
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -134,8 +134,4 @@ class LossTask(NamedTuple):
 
     def result(self, shard: Shard, value: tuple[float, Array | None], results: dict[str, Array]) -> ShardResult:
         """See :class:`ShardTask`."""
-        gradients: dict[str, dict[str, Array]] = {}
-        for name, gradient in results.items():
-            layer, _, variable = name.partition("/")
-            gradients.setdefault(layer, {})[variable] = gradient
-        return ShardResult(*value, gradients)
+        return ShardResult(*value, unflatten(results))

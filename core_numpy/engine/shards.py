@@ -6,7 +6,6 @@ of threads gives the same bits.
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from core_numpy.contract import Array
 from core_numpy.engine.all_reduce import AllReduce, ShardHandle
 from core_numpy.engine.leases import hold_calls_during_forks
 
@@ -157,24 +157,11 @@ def single_threaded_blas() -> SingleThreadedBlas:
     return SingleThreadedBlas()
 
 
-def in_order(parts: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Sum of the shards' gradients, {layer: {variable: gradient}}, added in the order of shards.
-
-    Several are added into one vector, which an optimizer takes as it is.
-    """
-    first, *others = parts
-    if not others:
-        return first
-    # Worker processes give those of trainable parameters alone
-    shapes = {(layer, name): g.shape for layer, own in others[-1].items() for name, g in own.items()}
-    kind = next((gradient.dtype for own in first.values() for gradient in own.values()), None)
-    vector, at = np.empty(sum(math.prod(shape) for shape in shapes.values()), kind), 0
-    total: dict[str, dict[str, Any]] = {}
-    for (layer, name), shape in shapes.items():
-        view = vector[at : at + math.prod(shape)].reshape(shape)
-        at += view.size
-        np.add(first[layer][name], others[0][layer][name], out=view)
-        for part in others[1:]:
-            view += part[layer][name]
-        total.setdefault(layer, {})[name] = view
+def add_in_order(parts: Sequence[dict[str, dict[str, Array]]]) -> dict[str, dict[str, Array]]:
+    """Sum of the shards' gradients, {layer: {variable: gradient}}: the first one's, with the others added in order."""
+    total, *others = parts
+    for part in others:
+        for layer, own in part.items():
+            for name, gradient in own.items():
+                np.add(total[layer][name], gradient, out=total[layer][name])
     return total

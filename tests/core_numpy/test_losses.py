@@ -17,7 +17,6 @@ from core_numpy.losses import (
 )
 from core_numpy.ops import one_hot, softmax
 from core_numpy.ops.activations import sigmoid
-from model_spec import inputs
 from model_spec import losses as rules
 from model_spec.losses import (
     BinaryCrossentropy,
@@ -27,6 +26,7 @@ from model_spec.losses import (
     Loss,
     MeanSquaredError,
 )
+from model_spec.targets import check_y
 
 ROWS, OUTPUTS = 5, 4
 
@@ -123,7 +123,7 @@ def prepared(loss, form, from_logits):
     targets = make_targets(form)
     shape = targets.shape if targets.ndim > 1 else (ROWS, OUTPUTS)
     outputs = make_outputs(from_logits, shape)
-    targets = inputs.check_y(targets, ROWS, shape[1:], loss, "float64")
+    targets = check_y(targets, ROWS, shape[1:], loss, "float64")
     return loss_function(loss, from_logits), outputs, targets
 
 
@@ -295,7 +295,7 @@ HINGE_TARGETS = [
 @pytest.mark.parametrize(("loss", "targets", "message"), HINGE_TARGETS)
 def test_targets_a_loss_means_nothing_for_are_refused(loss, targets, message):
     with pytest.raises(ValueError, match=message):
-        inputs.check_y(targets, 2, (2,), loss, "float64")
+        check_y(targets, 2, (2,), loss, "float64")
 
 
 def test_subgradients_at_the_kinks():

@@ -20,6 +20,7 @@ from model_spec import (
     losses,
     regularizers,
 )
+from model_spec.targets import check_classes
 
 
 def probe(model, loss_of, names, seed=1, step=1e-6):
@@ -243,8 +244,8 @@ def test_both_backends_words_for_bad_input(small, rows):
     calls = [
         (lambda: model.predict(broken), lambda: inputs.check_x(broken, (4,), "float32")),
         (lambda: model.activations(x[:0]), lambda: inputs.check_x(x[:0], (4,), "float32")),
-        (lambda: model.evaluate(x, y + 9), lambda: inputs.check_classes(y + 9, 23, 3, "float32")),
-        (lambda: model.loss_and_gradients(x, y[:4]), lambda: inputs.check_classes(y[:4], 23, 3, "float32")),
+        (lambda: model.evaluate(x, y + 9), lambda: check_classes(y + 9, 23, 3, "float32")),
+        (lambda: model.loss_and_gradients(x, y[:4]), lambda: check_classes(y[:4], 23, 3, "float32")),
         (lambda: model.predict(x, 0), lambda: inputs.check_batch_size(0, 1)),
         (lambda: model.activations(x, dropout_call=-1), lambda: inputs.check_dropout_call(-1)),
         (lambda: model.pullback(x, y), lambda: inputs.check_cotangent(y, len(x), (3,), "float32")),

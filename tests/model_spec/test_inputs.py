@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import model_spec as ms
 from model_spec import fitting, inputs, losses, zoo
+from model_spec.targets import check_classes, check_y
 
 CROSSENTROPY = losses.CategoricalCrossentropy()
 
@@ -67,26 +68,26 @@ def test_only_two_dtypes(dtype):
 
 
 def test_the_form_of_labels_is_read_from_y():
-    classes = inputs.check_y([2, 0, 1], 3, (3,), CROSSENTROPY, "float32")
+    classes = check_y([2, 0, 1], 3, (3,), CROSSENTROPY, "float32")
     assert (classes.dtype, classes.tolist()) == (np.int64, [2, 0, 1])
-    assert inputs.check_y(np.array([[2.0], [0.0]]), 2, (3,), CROSSENTROPY, "float32").tolist() == [2, 0]
-    assert inputs.check_y(np.array([2.0, 0.0]), 2, (3,), CROSSENTROPY, "float32").tolist() == [2, 0]
-    rows = inputs.check_y(np.eye(3), 3, (3,), CROSSENTROPY, "float32")
+    assert check_y(np.array([[2.0], [0.0]]), 2, (3,), CROSSENTROPY, "float32").tolist() == [2, 0]
+    assert check_y(np.array([2.0, 0.0]), 2, (3,), CROSSENTROPY, "float32").tolist() == [2, 0]
+    rows = check_y(np.eye(3), 3, (3,), CROSSENTROPY, "float32")
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, np.eye(3))
-    assert inputs.check_y([True, False], 2, (2,), CROSSENTROPY, "float32").tolist() == [1, 0]
+    assert check_y([True, False], 2, (2,), CROSSENTROPY, "float32").tolist() == [1, 0]
 
 
 def test_smoothed_labels_become_rows():
-    smoothed = inputs.check_y([1], 1, (3,), losses.CategoricalCrossentropy(label_smoothing=0.1), "float64")
+    smoothed = check_y([1], 1, (3,), losses.CategoricalCrossentropy(label_smoothing=0.1), "float64")
     np.testing.assert_array_equal(smoothed, [[0.0, 1.0, 0.0]])
 
 
 def test_values_for_squared_error():
     squared = losses.MeanSquaredError()
-    assert inputs.check_y([0.5, 2.0], 2, (1,), squared, "float32").shape == (2, 1)
-    np.testing.assert_array_equal(inputs.check_y([1, 0], 2, (2,), squared, "float64"), [[0, 1], [1, 0]])
-    assert inputs.check_y(np.zeros((2, 4, 3)), 2, (4, 3), squared, "float32").shape == (2, 4, 3)
+    assert check_y([0.5, 2.0], 2, (1,), squared, "float32").shape == (2, 1)
+    np.testing.assert_array_equal(check_y([1, 0], 2, (2,), squared, "float64"), [[0, 1], [1, 0]])
+    assert check_y(np.zeros((2, 4, 3)), 2, (4, 3), squared, "float32").shape == (2, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_values_for_squared_error():
 )
 def test_bad_y_is_refused(y, examples, output, loss, message):
     with pytest.raises(ValueError, match=message):
-        inputs.check_y(y, examples, output, loss, "float32")
+        check_y(y, examples, output, loss, "float32")
 
 
 @given(labels=st.lists(st.integers(-3, 12), min_size=1, max_size=20))
@@ -120,9 +121,9 @@ def test_labels_pass_exactly_when_in_range(labels):
     outside = [index for index, label in enumerate(labels) if not 0 <= label < 10]
     if outside:
         with pytest.raises(ValueError, match=f"got {labels[outside[0]]} at index {outside[0]}"):
-            inputs.check_classes(labels, len(labels), 10, "float32")
+            check_classes(labels, len(labels), 10, "float32")
     else:
-        assert inputs.check_classes(labels, len(labels), 10, "float32").tolist() == labels
+        assert check_classes(labels, len(labels), 10, "float32").tolist() == labels
 
 
 def test_sizes_and_calls():
