@@ -60,6 +60,7 @@ RULES_OF_FILES = {
     "model_spec/array_archives.py": Rule(frozenset({"numpy"})),
     "model_spec/checkpoints.py": Rule(frozenset({"numpy"})),
     "model_spec/inputs.py": Rule(frozenset({"numpy"})),
+    "model_spec/targets.py": Rule(frozenset({"numpy"})),
     "model_spec/several.py": Rule(frozenset({"numpy"})),
     "model_spec/weight_files.py": Rule(frozenset({"numpy"})),
     "model_spec/fitting.py": Rule(frozenset({"numpy"})),

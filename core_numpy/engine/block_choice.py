@@ -60,20 +60,21 @@ def block_for(
             return ReferenceMerge(layer, sources, context)
         case Conv2D() if context.layout.batch_last and layer.spec.dilation_rate[1] == 1:
             follows = steps[at + 1].layer if readers[at + 1] == [at + 1] else None
-            pooled = _pooled_rows(layer, follows, source)
             height, width, channels, _ = source.y.shape
-            tile = tile_for(layer.windows(np.empty((1, height, width, 0))), channels, layer.spec.filters)
+            windows = layer.windows(np.empty((1, height, width, 0)))
+            pooled = _pooled_windows(windows.output, follows)
+            tile = tile_for(windows, channels, layer.spec.filters, pooled[1] if pooled else 1)
             if tile is None:
                 return Convolution(layer, source, context, pooled)
             return WinogradConvolution(layer, source, context, tile, pooled)
-        case MaxPooling2D() if isinstance(source, Convolution) and source.feeds_pooling:
+        case MaxPooling2D() if isinstance(source, Convolution) and source.pooled:
             return StripMaxPooling(layer, source, context)
         case Activation() if layer.spec.activation == "relu" and alone and _is_in_strips(source, context):
             convolution = source if isinstance(source, Convolution) else source.source
             return StripRelu(layer, source, context, convolution)  # type: ignore[arg-type]
         case Conv2D() if not context.layout.batch_last and not context.training:
-            pooled = readers[at + 1] == [at + 1] and isinstance(steps[at + 1].layer, MaxPooling2D)
-            return FewImagesConvolution(layer, source, context, feeds_pooling=pooled)
+            feeds_pooling = readers[at + 1] == [at + 1] and isinstance(steps[at + 1].layer, MaxPooling2D)
+            return FewImagesConvolution(layer, source, context, feeds_pooling)
         case MaxPooling2D() if isinstance(source, FewImagesConvolution) and alone:
             return FewImagesMaxPooling(layer, source, context)
         case DepthwiseConv2D() if is_fast(layer):
@@ -101,15 +102,13 @@ def block_for(
     return ReferenceLayer(layer, source, context, layer.spec.output_shape(example))
 
 
-def _pooled_rows(layer: Conv2D, follows: Layer | None, source: Block) -> int:
-    """Rows of a convolution's output that a pooling right behind it takes at once; 1 where it cannot go by strips."""
+def _pooled_windows(image: tuple[int, int], follows: Layer | None) -> tuple[int, int] | None:
+    """Height and width of the windows of a pooling behind a convolution that can take its strips; None of others."""
     if not isinstance(follows, MaxPooling2D):
-        return 1
-    height, width = source.y.shape[:2]
-    rows, columns = layer.windows(np.empty((1, height, width, 0))).output
-    windows = follows.windows(np.empty((1, rows, columns, 0)))
+        return None
+    windows = follows.windows(np.empty((1, *image, 0)))
     apart = windows.strides == windows.window and windows.padding_cells == ((0, 0), (0, 0))
-    return windows.window[0] if apart and windows.window[0] > 1 else 1
+    return windows.window if apart and windows.window[0] > 1 else None
 
 
 def _is_in_strips(source: Block, context: BuildContext) -> bool:

@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, zeros
+from core_numpy.engine.pooled_strip import PooledStrip
 from core_numpy.ops.windows import Windows
 
 STRIP_BYTES = 3 << 20
@@ -50,9 +51,6 @@ class FusedEpilogue(Block):
     gradient on to the convolution, which calls :meth:`backward_strip`.
     """
 
-    rows_per_output_row = 1
-    """Rows of the convolution's output that make one row of the epilogue's."""
-
     def forward_strip(self, strip: Strip) -> None:
         """Compute the output's rows from a strip of the convolution's output."""
         raise TypeError(f"{type(self).__name__} has no forward_strip; an epilogue must define it")
@@ -72,11 +70,17 @@ class FusedEpilogue(Block):
 class Convolution(Block):
     """y = sum(x k) + bias over windows; strides are free, dilation along the height only.
 
+    Rows and columns of the output have two axes each: those of the windows of a pooling behind it, and those in a
+    window, of which there is one where nothing is pooled.
+
     Args:
-        rows_per_output_row: rows that one row of a pooling behind it needs, 1 without; strips are multiples of it.
+        pooled: height and width of the windows of a pooling that takes every strip at once, None without; strips are
+            multiples of them, and positions that no window reaches are left out.
     """
 
-    def __init__(self, layer: Layer, source: Block, context: BuildContext, rows_per_output_row: int = 1) -> None:
+    def __init__(
+        self, layer: Layer, source: Block, context: BuildContext, pooled: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(layer, source, context)
         spec = layer.spec
         height, width, channels, examples = source.y.shape
@@ -88,21 +92,53 @@ class Convolution(Block):
                 f"{layer.spec.name!r} needs the border {rows}, {columns} around images of {height}x{width}, "
                 f"its source has {source.whole.shape[:2]}; give the source's block this border in its BuildContext"
             )
-        self.rows, self.columns = self.windows.output
+        self.pooled = pooled
+        self.pooled_tall, self.pooled_wide = pooled or (1, 1)
+        self.rows = self.windows.output[0]
+        self.columns = self.windows.output[1] // self.pooled_wide * self.pooled_wide
         self.kernel_shape = (*self.windows.window, channels, filters)
         self.has_bias = bool(spec.use_bias)  # type: ignore[attr-defined]
         self.epilogues: list[FusedEpilogue] = []
-        self.strips = self._cut(rows_per_output_row, source.whole.shape[1])
-        # A pooling takes every strip at once; without one the strips make up the output
-        self.feeds_pooling = rows_per_output_row > 1
+        self.strips = self._cut(source.whole.shape[1])
         most = self.strips[0].count
-        example = (most if self.feeds_pooling else self.rows, self.columns, filters)
-        self.y, self.whole = (context.buffer(example),) * 2 if self.feeds_pooling else context.bordered(example)
         self._build_panel(source, most)
+        # A pooling takes every strip at once; without one the strips make up the output
+        if pooled is None:
+            self.y, self.whole = context.bordered((self.rows, self.columns, filters))
+            self.output = self.by_window(self.y)
+        else:
+            self.strip = self.pooled_strip(backward=False)
+            self.y = self.whole = self.output = self.strip.output
         if context.training:
             self._build_backward(most)
 
-    def _cut(self, rows_per_output_row: int, padded_width: int) -> list[Strip]:
+    def pooled_strip(self, backward: bool) -> PooledStrip:
+        """Room for the values of the longest strip, or for their gradient."""
+        rows, columns = self.strips[0].count // self.pooled_tall, self.columns // self.pooled_wide
+        shape = (self.pooled_tall, self.pooled_wide, rows, columns, self.kernel_shape[3], self.context.examples)
+        return PooledStrip.uninitialised(shape, self.context.dtype, self._lays_cells_apart(backward))
+
+    def _lays_cells_apart(self, backward: bool) -> bool:
+        """Whether the products go to, or read, cells that lie apart."""
+        return True
+
+    def by_window(self, values: Array) -> Array:
+        """Rows and columns split: (h, w, ...) -> (rows of windows, window h, columns of windows, window w, ...)."""
+        return values.reshape(
+            -1, self.pooled_tall, self.columns // self.pooled_wide, self.pooled_wide, *values.shape[2:]
+        )
+
+    def rows_of(self, strip: Strip) -> slice:
+        """A strip's rows of windows."""
+        return slice(strip.start // self.pooled_tall, strip.stop // self.pooled_tall)
+
+    def _output_of(self, strip: Strip) -> Array:
+        """The strip's part of the output, (rows of windows, window h, columns of windows, window w, filters, n)."""
+        return (
+            self.output[self.rows_of(strip)] if self.pooled is None else self.output[: strip.count // self.pooled_tall]
+        )
+
+    def _cut(self, padded_width: int) -> list[Strip]:
         """Strips of the rows that are used: a pooling may leave the last ones out."""
         tall, wide, channels, filters = self.kernel_shape
         # Panel, output, gradient turned around and gradient spread, a row each
@@ -110,8 +146,8 @@ class Convolution(Block):
         # The kernel's gradient at every position does not shrink with the examples
         products = self.columns * wide * (tall * channels + 1) * filters if self.context.training else 0
         row_bytes = (numbers * self.context.examples + products) * self.context.dtype.itemsize
-        each = max(STRIP_BYTES // row_bytes // rows_per_output_row, 1) * rows_per_output_row
-        used = self.rows // rows_per_output_row * rows_per_output_row
+        each = max(STRIP_BYTES // row_bytes // self.pooled_tall, 1) * self.pooled_tall
+        used = self.rows // self.pooled_tall * self.pooled_tall
         return [Strip(start, min(start + each, used)) for start in range(0, used, each)]
 
     def _build_panel(self, source: Block, most: int) -> None:
@@ -127,11 +163,12 @@ class Convolution(Block):
         self.image_columns = columns.reshape(*columns.shape[:2], tall, channels, examples)
         step, (stride, across) = self.panel.strides, self.windows.strides
         # (strip, out w, kernel w * column, n): neighbouring windows share all but one column
-        self.seen = as_strided(
+        seen = as_strided(
             self.panel,
             (most, self.columns, wide * self.column, examples),
             (step[0], across * step[1], step[2], step[3]),
         )
+        self.seen = self.by_window(seen)
         whole, dilation = source.whole, self.windows.dilation[0]
         step = whole.strides
         # (out h, padded w, kernel h, c, n): each row of positions sees its rows of the image
@@ -146,8 +183,8 @@ class Convolution(Block):
     def _build_backward(self, most: int) -> None:
         _, wide, _, filters = self.kernel_shape
         examples, dtype = self.context.examples, self.context.dtype
-        self.turned = empty((most, self.columns, examples, filters), dtype)
-        self.products = empty((most, self.columns, wide * self.column, filters), dtype)
+        self.turned = self.by_window(empty((most, self.columns, examples, filters), dtype))
+        self.products = self.by_window(empty((most, self.columns, wide * self.column, filters), dtype))
         self.ones = np.ones((1, most * self.columns), dtype)
         self.dpacked = zeros((wide * self.column, filters), dtype)
         self.dsum = empty((1, wide * self.column * filters), dtype)
@@ -163,7 +200,7 @@ class Convolution(Block):
         padded_width, stride = width + sum(columns), self.windows.strides[1]
         # dy with its columns apart by the stride, and space for the windows that reach over its ends
         self.spread = zeros((most, padded_width + wide - 1, filters, examples), dtype)
-        self.inner = self.spread[:, wide - 1 : wide - 1 + (self.columns - 1) * stride + 1 : stride]
+        self.inner = self.by_window(self.spread[:, wide - 1 : wide - 1 + (self.columns - 1) * stride + 1 : stride])
         # (strip, padded w, kernel w * filters, n)
         self.reached = as_strided(self.spread, (most, padded_width, wide * filters, examples), self.spread.strides)
         self.back = empty((tall, channels, wide * filters), dtype)
@@ -198,9 +235,8 @@ class Convolution(Block):
     def forward(self) -> None:
         for strip in self.strips:
             self._fill_panel(strip)
-            out = self.y[: strip.count] if self.feeds_pooling else self.y[strip.start : strip.stop]
-            # (filters, k) @ (strip, out w, k, n) -> (strip, out w, filters, n)
-            np.matmul(self.packed, self.seen[: strip.count], out=out)
+            # (filters, k) @ (.., k, n) -> (.., filters, n) at every position
+            np.matmul(self.packed, self.seen[: strip.count // self.pooled_tall], out=self._output_of(strip))
             for epilogue in self.epilogues:
                 epilogue.forward_strip(strip)
 
@@ -229,32 +265,31 @@ class Convolution(Block):
 
     def _strips_of(self, dy: Array) -> Iterator[tuple[Strip, Array]]:
         """Each strip with its gradient, pulled back through the epilogues."""
-        each = max([1, *(epilogue.rows_per_output_row for epilogue in self.epilogues)])
         for strip in self.strips:
-            gradient = dy[strip.start // each : strip.stop // each]
+            gradient = dy[self.rows_of(strip)]
             for epilogue in reversed(self.epilogues):
                 gradient = epilogue.backward_strip(strip, gradient)
-            yield strip, gradient
+            yield strip, gradient if self.pooled else self.by_window(gradient)
 
     def _add_kernel_gradient(self, strip: Strip, dy: Array) -> None:
         """dkernel += sum over positions of window @ dy.T."""
         self._fill_panel(strip)
-        count = strip.count
-        products = self.products[:count]
-        # (strip, out w, filters, n) -> (strip, out w, n, filters)
+        rows, positions = strip.count // self.pooled_tall, strip.count * self.columns
+        products = self.products[:rows]
+        # (.., filters, n) -> (.., n, filters)
         turned = dy.swapaxes(-1, -2)
         if self.kernel_shape[2] >= _FEW_CHANNELS:
-            np.copyto(self.turned[:count], turned)
-            turned = self.turned[:count]
-        np.matmul(self.seen[:count], turned, out=products)
+            np.copyto(self.turned[:rows], turned)
+            turned = self.turned[:rows]
+        np.matmul(self.seen[:rows], turned, out=products)
         # A product with ones sums the positions several times faster than a reduction over an outer axis
-        np.matmul(self.ones[:, : count * self.columns], products.reshape(count * self.columns, -1), out=self.dsum)
+        np.matmul(self.ones[:, :positions], products.reshape(positions, -1), out=self.dsum)
         self.dpacked += self.dsum.reshape(self.dpacked.shape)
 
     def _add_input_gradient(self, strip: Strip, dy: Array, dwhole: Array) -> None:
         """dx += dy correlated with the flipped kernel, one kernel row after the other."""
         count, (stride, _), (dilation, _) = strip.count, self.windows.strides, self.windows.dilation
-        np.copyto(self.inner[:count], dy)
+        np.copyto(self.inner[: count // self.pooled_tall], dy)
         drow = self.drow[:count]
         for row, back in enumerate(self.back):
             # (c, kernel w * filters) @ (strip, padded w, kernel w * filters, n) -> (strip, padded w, c, n)

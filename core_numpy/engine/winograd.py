@@ -88,15 +88,16 @@ FILTERS_OF_2 = 32
 """Filters from which the tile of 2 pays, which saves a third of the products instead of half."""
 
 
-def tile_for(windows: Windows, channels: int, filters: int) -> Tile | None:
+def tile_for(windows: Windows, channels: int, filters: int, pooled_columns: int = 1) -> Tile | None:
     """The tile that a convolution goes by, or None where the direct one is as fast.
 
-    It depends on the shapes alone, so that a network gives the same bits on every processor of a kind.
+    It depends on the shapes alone, so that a network gives the same bits on every processor of a kind. Columns of the
+    output are computed in multiples of ``pooled_columns``; a pooling leaves out the others.
     """
     plain = windows.strides == (1, 1) and windows.dilation == (1, 1) and windows.window[1] == TAPS
     if not plain or min(channels, filters) < LEAST_CHANNELS:
         return None
-    columns = windows.output[1]
+    columns = windows.output[1] // pooled_columns * pooled_columns
     if columns % 4 == 0:
         return TILE_OF_4
     return TILE_OF_2 if columns % 2 == 0 and filters >= FILTERS_OF_2 else None
@@ -106,10 +107,19 @@ class WinogradConvolution(Convolution):
     """y = sum(x k) + bias by tiles along the width: y itself in inference, dx and dk in training."""
 
     def __init__(
-        self, layer: Layer, source: Block, context: BuildContext, tile: Tile, rows_per_output_row: int = 1
+        self,
+        layer: Layer,
+        source: Block,
+        context: BuildContext,
+        tile: Tile,
+        pooled: tuple[int, int] | None = None,
     ) -> None:
         self.tile = tile
-        super().__init__(layer, source, context, rows_per_output_row)
+        super().__init__(layer, source, context, pooled)
+
+    def _lays_cells_apart(self, backward: bool) -> bool:
+        # The outputs of a tile need one stride
+        return self.pooled_wide == self.tile.outputs or (self.context.training and not backward)
 
     def _build_panel(self, source: Block, most: int) -> None:
         self._build_image_points(source.whole)
@@ -120,13 +130,14 @@ class WinogradConvolution(Convolution):
         points = self.tile.points
         self.kernel_points = empty((points, filters, tall * channels), self.context.dtype)
         self.sums = empty((most, self.tiles, points, filters, self.context.examples), self.context.dtype)
-        self.y_tiles = self._in_tiles(self.y)
 
-    def _in_tiles(self, image: Array) -> Array:
-        """A view of images that begin where the tiles do: (h, w, c, n) -> (h, tiles, outputs, c * n)."""
-        step, outputs = image.strides, self.tile.outputs
-        shape = (image.shape[0], self.tiles, outputs, image.shape[2] * image.shape[3])
-        return as_strided(image, shape, (step[0], outputs * step[1], step[1], step[3]))
+    def _in_tiles(self, output: Array) -> Array:
+        """A view of rows of the output: (.., columns, wide, filters, n) -> (.., tiles, outputs, filters * n)."""
+        return output.reshape(*output.shape[:2], self.tiles, self.tile.outputs, -1)
+
+    def _rows_apart(self, points: Array) -> Array:
+        """A view: (rows, tiles, points, c, n) -> (rows of windows, window h, tiles, points, c * n)."""
+        return points.reshape(-1, self.pooled_tall, *points.shape[1:3], points.shape[3] * points.shape[4])
 
     def _build_image_points(self, whole: Array) -> None:
         tall, _, channels, _ = self.kernel_shape
@@ -187,7 +198,13 @@ class WinogradConvolution(Convolution):
         (top, _), (left, _) = self.windows.padding_cells
         height, width = self.windows.image
         self.dx = self.dwhole[top : top + height, left : left + width]
-        self.dwhole_tiles = self._in_tiles(self.dwhole)
+        step, outputs = self.dwhole.strides, self.tile.outputs
+        # (h, tiles, outputs, c * n)
+        self.dwhole_tiles = as_strided(
+            self.dwhole,
+            (len(self.dwhole), self.tiles, outputs, channels * examples),
+            (step[0], outputs * step[1], step[1], step[3]),
+        )
         self._pack_back()
         return self.dwhole
 
@@ -212,9 +229,8 @@ class WinogradConvolution(Convolution):
             if self.bias is not None:
                 # What stands at the point 1 is added to all outputs of the tile
                 sums[:, :, 1] += self.bias
-            out = self.y_tiles[: strip.count] if self.feeds_pooling else self.y_tiles[strip.start : strip.stop]
-            # (outputs, points) @ (strip, tiles, points, filters * n) -> (strip, tiles, outputs, filters * n)
-            np.matmul(self.output_transform.T, sums.reshape(*sums.shape[:3], -1), out=out)
+            # (outputs, points) @ (.., tiles, points, filters * n) -> (.., tiles, outputs, filters * n)
+            np.matmul(self.output_transform.T, self._rows_apart(sums), out=self._in_tiles(self._output_of(strip)))
             for epilogue in self.epilogues:
                 epilogue.forward_strip(strip)
 
@@ -238,12 +254,9 @@ class WinogradConvolution(Convolution):
         """Nothing: every row that a window sees is written."""
 
     def _add_strip(self, strip: Strip, dy: Array, dwhole: Array | None) -> None:
-        filters, examples = self.kernel_shape[3], self.context.examples
-        # (strip, out w, filters, n) -> (strip, tiles, outputs, filters * n)
-        tiles = dy.reshape(strip.count, self.tiles, self.tile.outputs, filters * examples)
         points = self.gradient_points[strip.start : strip.stop]
-        # (points, outputs) @ (strip, tiles, outputs, filters * n) -> (strip, tiles, points, filters * n)
-        np.matmul(self.output_transform, tiles, out=points.reshape(*points.shape[:3], -1))
+        # (points, outputs) @ (.., tiles, outputs, filters * n) -> (.., tiles, points, filters * n)
+        np.matmul(self.output_transform, self._in_tiles(dy), out=self._rows_apart(points))
         super()._add_strip(strip, dy, dwhole)
 
     def _add_kernel_gradient(self, strip: Strip, dy: Array) -> None:
@@ -280,7 +293,9 @@ class WinogradConvolution(Convolution):
         np.copyto(inside, dtiles[:, :, :outputs])
         # The two columns that a tile shares with the next
         inside[:, 1:, : TAPS - 1] += dtiles[:, :-1, outputs:]
-        dwhole[strip.start : stop, self.columns :] = dtiles[:, -1, outputs:].reshape(count, -1, channels, examples)
+        dwhole[strip.start : stop, self.columns : self.columns + TAPS - 1] = dtiles[:, -1, outputs:].reshape(
+            count, -1, channels, examples
+        )
 
     def gradients(self) -> dict[str, Array]:
         # (points, kernel w), (points, kernel h, c, filters) -> (kernel w, kernel h, c, filters)
