@@ -98,8 +98,9 @@ class OptimizerState:
             for name, view in views.items():
                 slots[name][slot] = view
         shared = {}
-        if isinstance(rule, rules.Nadam) and parameters:
-            shared["u_product"] = np.ones((), next(iter(parameters.values())).dtype)
+        if isinstance(rule, rules.Nadam):
+            kind = next(iter(parameters.values())).dtype if parameters else np.dtype(np.float32)
+            shared["u_product"] = np.ones((), kind)
         return cls(rule, slots, shared, 0, learning_rate_at(rule.learning_rate, 0), vectors)
 
     def current_learning_rate(self) -> float:
@@ -118,7 +119,9 @@ class OptimizerState:
         self.learning_rate = positive_real("learning_rate", rate)
 
     def step(self, parameters: dict[str, Array], gradients: dict[str, Array]) -> None:
-        """Change the parameters in place by one step along these gradients."""
+        """Change the parameters in place by one step along these gradients; without any it is not counted."""
+        if not gradients:
+            return
         rule, t = self.rule, self.iterations + 1
         gradients = clipped(rule, gradients)
         rate = self.current_learning_rate()

@@ -128,8 +128,9 @@ def nadam(rule: rules.Nadam, w: Array, g: Array, slots: Slots, rate: Any, t: int
     u, following = (nadam_momentum(rule, step, kind, _NADAM_STEP_DECAY) for step in (t, t + 1))
     product = slots["u_product"]
     m, v = slots["momentum"], slots["velocity"]
-    m += (g - m) * kind(1 - rule.beta_1)
-    v += (np.square(g) - v) * kind(1 - rule.beta_2)
+    # 1 - beta of rounded betas, as Keras' Nadam has it: at first it cancels with 1 - beta**t
+    m += (g - m) * (1 - kind(rule.beta_1))
+    v += (np.square(g) - v) * (1 - kind(rule.beta_2))
     m_hat = following * m / (1 - product * following) + (1 - u) * g / (1 - product)
     v_hat = v / (1 - kind(rule.beta_2) ** kind(t))
     w -= m_hat * rate / (np.sqrt(v_hat) + kind(rule.epsilon))

@@ -114,6 +114,7 @@ def save(
         "version": SCHEMA_VERSION,
         "training": to_dict(training),
         "data": progress.data,
+        "masks": _masks(model),
         "epochs": progress.epochs,
         "history": progress.history.to_dict(),
         "logs": progress.logs,
@@ -155,6 +156,8 @@ def load(
         given = {"spec": file.meta["spec"], "backend": file.meta["backend"], "dtype": file.meta["dtype"]}
         given |= {"data": progress.data, "callbacks": [name for name, _ in progress.memories]}
         theirs = _of("training", found["training"], dict)
+        # Files of earlier releases do not say
+        masks = _figures("masks", found.get("masks", _masks(model)))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise weight_files.WeightFileError(
             f"{path} is no checkpoint of a training run: {printable(str(error))}"
@@ -172,10 +175,15 @@ def load(
         for name, value in to_dict(training).items()
         if name not in _MAY_GROW and value != theirs.get(name)
     ]
+    differing += [
+        f"{name} ({shown(masks.get(name))} there, {value!r} here)"
+        for name, value in _masks(model).items()
+        if value != masks.get(name)
+    ]
     if differing:
         raise ValueError(
             f"{path} is the checkpoint of another run: it differs in {', '.join(differing)}; "
-            f"resume with the same network, data and training, or name another file"
+            f"resume with the same network, data, training and dropout_seed, or name another file"
         )
     before = model.weights
     try:
@@ -187,6 +195,13 @@ def load(
         model.set_weights(before)
         raise ValueError(f"{path}: {printable(str(error))}") from None
     return progress
+
+
+def _masks(model: Any) -> dict[str, Any]:
+    """What dropout masks are drawn by, beside the counters of the training state."""
+    if not model.spec.dropout_layers:
+        return {}
+    return {"dropout_seed": model.dropout_seed, "masks": getattr(model, "mask_kind", "keras")}
 
 
 def _of(name: str, value: Any, *kinds: type) -> Any:

@@ -13,6 +13,7 @@ controls is tried again beside several times as many: were it a control itself, 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,7 +45,9 @@ def deviation(first: Array, second: Array, learning_rate: float) -> float:
     scale = max(float(np.abs(first).max(initial=0)), learning_rate)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return float("inf")
-    return float(np.abs(np.asarray(first, np.float64) - second).max(initial=0)) / scale
+    difference = float(np.abs(np.asarray(first, np.float64) - second).max(initial=0))
+    # Zeros, where a schedule begins at zero too, are equal or infinitely far apart
+    return difference / scale if scale else math.inf if difference else 0.0
 
 
 def compare_training(

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from time import monotonic
 
 from core_numpy.engine.plan_cache import PlanCache
@@ -26,8 +27,9 @@ _REGISTERING = threading.Lock()
 class Leases:
     """Lends plan caches to callers: each has one to itself, so no thread writes into another one's buffers.
 
-    Whoever comes while all are lent waits. The cache that was given back last is lent first: one thread alone always
-    works in the same, warm buffers.
+    Whoever comes while all are lent waits, and those who wait are served in the order they came: a thread that calls in
+    a loop keeps nobody out. The cache that was given back last is lent first: one thread alone always works in the
+    same, warm buffers.
 
     Args:
         readers: how many callers may compute at once.
@@ -38,6 +40,7 @@ class Leases:
         self._idle = [PlanCache() for _ in range(readers)]
         self._everyone = [weakref.ref(cache) for cache in self._idle]
         self._returned = threading.Condition()
+        self._queue: list[object] = []
         self._waiting = 0
         self._paused = False
         with _REGISTERING:
@@ -59,23 +62,49 @@ class Leases:
 
     def take(self) -> PlanCache:
         """A cache nobody else uses, as soon as there is one and no fork is about to happen."""
-        try:
-            cache = self._idle.pop()
-        except IndexError:
-            cache = self._wait()
+        cache = self._take_in_turn()
         # Asked after taking, as pause looks at what is taken after asking to pause: one of the two sees the other
         while self._paused:
             self.put_back([cache])
             self._wait_for_fork()
-            cache = self.take_also_before_a_fork()
+            cache = self._take_in_turn()
         return cache
 
-    def take_also_before_a_fork(self) -> PlanCache:
-        """A cache for who must go on to give back what he has."""
+    def _take_in_turn(self) -> PlanCache:
+        if not self._queue:
+            try:
+                return self._idle.pop()
+            except IndexError:
+                pass
+        taken: list[PlanCache] = []
         try:
-            return self._idle.pop()
-        except IndexError:
-            return self._wait()
+            self.take_several(taken, 1)
+        except BaseException:
+            self.put_back(taken)
+            raise
+        return taken[0]
+
+    def take_several(self, taken: list[PlanCache], count: int) -> None:
+        """Add caches to ``taken`` until there are ``count``, before a fork too: who is at work must be able to end.
+
+        What has been taken when an exception comes is in the list.
+        """
+        ticket = object()
+        with self._returned:
+            try:
+                self._waiting += 1
+                self._queue.append(ticket)
+                while len(taken) < count:
+                    if self._queue[0] is ticket and self._idle:
+                        with suppress(IndexError):  # somebody who saw no queue was faster
+                            taken.append(self._idle.pop())
+                    elif not self._returned.wait(_CHECK_SECONDS):
+                        self._replace_lost()
+            finally:
+                self._waiting -= 1
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+                self._returned.notify_all()
 
     def give_back(self, cache: PlanCache) -> None:
         """Let others have this cache."""
@@ -93,19 +122,6 @@ class Leases:
     def _wake(self) -> None:
         with self._returned:
             self._returned.notify_all()
-
-    def _wait(self) -> PlanCache:
-        with self._returned:
-            self._waiting += 1
-            try:
-                while True:
-                    try:
-                        return self._idle.pop()
-                    except IndexError:
-                        if not self._returned.wait(_CHECK_SECONDS):
-                            self._replace_lost()
-            finally:
-                self._waiting -= 1
 
     def _wait_for_fork(self) -> None:
         with self._returned:
@@ -175,8 +191,8 @@ class _Writing:
         taken: list[PlanCache] = []
         self._taken = taken
         try:
-            while len(taken) < self._count:
-                taken.append(leases.take_also_before_a_fork())
+            if self._count:
+                leases.take_several(taken, self._count)
         except BaseException:
             self.__exit__()
             raise

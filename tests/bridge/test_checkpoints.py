@@ -148,9 +148,22 @@ def test_a_checkpoint_of_the_other_backend_is_refused(tmp_path):
 
 
 @both
+@pytest.mark.parametrize("changed", [{"seed": 8}, {"dropout_seed": 8}, {"masks": "fast"}], ids=str)
+def test_masks_of_another_stream_are_refused(tmp_path, backend, changed):
+    if backend == "keras" and "masks" in changed:
+        pytest.skip("Keras has its own masks only")
+    fit(BACKENDS[backend](SPEC), epochs=1, checkpoint=tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="another run: it differs in (dropout_seed .0 there, 8 here.|masks)"):
+        fit(BACKENDS[backend](SPEC, **changed), checkpoint=tmp_path / "run.npz", resume=True)
+    without = ms.ModelSpec("without", (6, 6, 1), (ms.Flatten(), ms.Dense(4, activation="softmax")))
+    fit(BACKENDS[backend](without), epochs=1, checkpoint=tmp_path / "without.npz")
+    fit(BACKENDS[backend](without, **changed), epochs=1, checkpoint=tmp_path / "without.npz", resume=True)
+
+
+@both
 @pytest.mark.parametrize("training", [TRAINING, STOPPING], ids=["to the end", "stopped"])
 def test_a_finished_run_is_not_trained_further(tmp_path, backend, training):
-    first, second = BACKENDS[backend](SPEC), BACKENDS[backend](SPEC, seed=5)
+    first, second = BACKENDS[backend](SPEC), BACKENDS[backend](SPEC, seed=5, dropout_seed=0)
     history = fit(first, training, checkpoint=tmp_path / "run.npz")
     again = fit(second, training, checkpoint=tmp_path / "run.npz", resume=True)
     assert again.history == history.history

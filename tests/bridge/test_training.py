@@ -23,6 +23,7 @@ from model_spec import (
     PReLU,
     TrainingSpec,
     optimizers,
+    schedules,
     zoo,
 )
 from model_spec.initializers import Constant
@@ -190,3 +191,26 @@ def test_the_convention_of_an_optimizer_is_named(data, optimizer, fault, convent
     assert report.verdict == "DIFFER"
     assert report.explanation == convention
     assert (f"follows another convention: {convention}" in str(report)) is (convention is not None)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_schedule_that_starts_at_zero_beside_parameters_that_are_zero(dtype):
+    spec = ModelSpec("net", (4,), (Dense(3, activation="softmax"),))
+    warm_up = SGD(schedules.CosineDecay(0.0, 5, warmup_target=0.1, warmup_steps=5))
+    x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+    report = bridge.compare_training(spec, x, y, TrainingSpec(optimizer=warm_up, batch_size=4), 3, dtype=dtype)
+    assert report.passed
+
+
+def test_from_zero_every_difference_is_infinite():
+    zero, one = np.zeros(2), np.array([0.0, 1e-30])
+    assert deviation(zero, zero, 0.0) == 0
+    assert deviation(zero, one, 0.0) == np.inf
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "nadam", "sgd"])
+def test_a_network_with_nothing_to_train(optimizer):
+    spec = ModelSpec("net", (4,), (Dense(3, activation="softmax", trainable=False),))
+    x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+    report = bridge.compare_training(spec, x, y, TrainingSpec(optimizer=optimizer, batch_size=4), 3)
+    assert report.passed

@@ -291,3 +291,70 @@ def test_blas_threads_come_back_in_a_child():
         assert limit._inside == 0
         assert limit._limit is None
         limit._inside = 1  # for the exit of this test's own block
+
+
+@pytest.mark.parametrize("readers", [1, 3])
+@pytest.mark.parametrize("call", ["train", "set weights", "predict"])
+def test_threads_that_predict_in_a_loop_keep_nobody_out(readers, call):
+    # Python's own: a thread keeps the interpreter for many calls of a network as small as this
+    sys.setswitchinterval(0.005)
+    spec = ms.ModelSpec("tiny", (20,), (ms.Dense(30, activation="relu"), ms.Dense(4, activation="softmax")))
+    model = NumpyModel(spec, seed=1)
+    x, y = np.random.default_rng(0).random((33, 20), np.float32), np.arange(33) % 4
+    model.start_training(ms.TrainingSpec(optimizer="adam"))
+    calls = {
+        "train": lambda: model.train_on_batch(x, y),
+        "set weights": lambda: model.set_weights(model.get_weights()),
+        "predict": lambda: model.predict(x),
+    }
+    stop, counts = threading.Event(), [0] * readers
+
+    def read(number):
+        while not stop.is_set():
+            model.predict(x)
+            counts[number] += 1
+
+    def work():
+        for _ in range(30):
+            calls[call]()
+
+    threads = [threading.Thread(target=read, args=(number,), daemon=True) for number in range(readers)]
+    worker = threading.Thread(target=work, daemon=True)
+    for thread in (*threads, worker):
+        thread.start()
+    worker.join(20)
+    ended = not worker.is_alive()
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+    assert ended
+    assert min(counts) > 0
+
+
+def test_who_waits_for_several_caches_keeps_his_place():
+    leases = Leases(3)
+    one = leases.take()
+    order = []
+
+    def write():
+        with leases.writing():
+            order.append("writer")
+
+    def read():
+        with leases.reading():
+            order.append("reader")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not leases._queue:
+        time.sleep(0.001)
+    reader = threading.Thread(target=read)
+    reader.start()
+    while len(leases._queue) < 2:
+        time.sleep(0.001)
+    leases.give_back(one)
+    for thread in (writer, reader):
+        thread.join(20)
+    assert order == ["writer", "reader"]
+    assert len(leases._idle) == 3
+    assert not leases._queue
