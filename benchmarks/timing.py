@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import numbers
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table
+from model_spec.names import shown
 from model_spec.validation import positive_integer, positive_real
 
 MARGIN = 0.05
@@ -168,8 +170,8 @@ def compare_speed(
     """
     if not arms:
         raise ValueError("no arms were given; give at least one function to time, {'name': function}")
-    if positive_integer("blocks", blocks) < 5:
-        raise ValueError(f"blocks must be at least 5, got {blocks}; fewer carry no 95 % interval")
+    if isinstance(blocks, bool) or not isinstance(blocks, numbers.Integral) or blocks < 5:
+        raise ValueError(f"blocks must be an integer of at least 5, got {shown(blocks)}; fewer carry no 95 % interval")
     if most_blocks is not None and positive_integer("most_blocks", most_blocks) < blocks:
         raise ValueError(f"most_blocks must be at least blocks, {blocks}, got {most_blocks}")
     positive_real("minimum_sample_seconds", minimum_sample_seconds)

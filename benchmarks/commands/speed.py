@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress, typed, write_record
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, note_turns, progress, typed, write_record
 from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def run(options: argparse.Namespace) -> int:
             f"crosscheck speed times the networks of its studies (crosscheck list), not {', '.join(files)}; "
             f"crosscheck compare {files[0]} times a network of your own"
         )
+    _refuse_what_nothing_looks_at(options)
+    _core(options)
+    if options.study in ("table", "start", "target", "cliffs"):
+        note_turns(options.threads)
     if options.record:
         _refuse_busy_machine(environment.busy_share())
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +47,23 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+_OF_ONE_STUDY = {
+    **dict.fromkeys(("phases", "peers", "inference_batches", "compare", "fail_if"), "table"),
+    "python": "deployed",
+}
+
+
+def _refuse_what_nothing_looks_at(options: argparse.Namespace) -> None:
+    for name, study in _OF_ONE_STUDY.items():
+        if getattr(options, name) not in (None, False) and options.study != study:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is of --study {study}, got --study {options.study}; "
+                f"leave it out, or give --study {study}"
+            )
+    if options.fail_if is not None and options.compare is None:
+        raise ValueError("--fail-if needs an earlier run to compare with; add --compare OLD.json")
+
+
 def _refuse_busy_machine(share: float | None) -> None:
     from benchmarks.environment import BUSY
 
@@ -54,7 +75,11 @@ def _refuse_busy_machine(share: float | None) -> None:
 
 
 def _core(options: argparse.Namespace) -> str | None:
-    return None if options.blas_core == "none" else str(options.blas_core)
+    from benchmarks.speed_studies.contestants import blas_cores
+
+    core = None if options.blas_core == "none" else str(options.blas_core)
+    blas_cores(core)  # an unknown one is refused before anything starts
+    return core
 
 
 def _table(options: argparse.Namespace, show: Show) -> Result:

@@ -252,8 +252,9 @@ def test_words(low, high, word):
     ("arms", "options", "message"),
     [
         ({}, {}, "no arms were given; give at least one"),
-        ({"a": int}, {"blocks": 4}, "blocks must be at least 5, got 4"),
-        ({"a": int}, {"blocks": 0}, "blocks must be an integer of at least 1, got 0"),
+        ({"a": int}, {"blocks": 4}, "blocks must be an integer of at least 5, got 4"),
+        ({"a": int}, {"blocks": 0}, "blocks must be an integer of at least 5, got 0"),
+        ({"a": int}, {"blocks": "9"}, "blocks must be an integer of at least 5, got '9'"),
         ({"a": int}, {"minimum_sample_seconds": 0}, "minimum_sample_seconds must be a finite number above 0, got 0"),
         ({"a": int}, {"warmup_seconds": -1}, "warmup_seconds must be a finite number above 0, got -1"),
     ],

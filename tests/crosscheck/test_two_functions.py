@@ -19,7 +19,7 @@ REFUSED = {
     "three names": ((work, work), {"names": ("a", "b", "c")}, "names must be two names"),
     "a number for a name": ((work, work), {"names": ("a", 1)}, "names must be two names"),
     "one name twice": ((work, work), {"names": ("a", "a")}, "need different names, got 'a' twice"),
-    "blocks": ((work, work), {"blocks": 3}, "blocks must be at least 5"),
+    "blocks": ((work, work), {"blocks": 3}, "blocks must be an integer of at least 5"),
     "most blocks": ((work, work), {"most_blocks": "many"}, "most_blocks must be an integer"),
     "fewer at most": ((work, work), {"blocks": 9, "most_blocks": 6}, "most_blocks must be at least blocks, 9, got 6"),
 }

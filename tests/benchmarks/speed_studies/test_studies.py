@@ -1,13 +1,14 @@
 """The studies around the speed table, cut short: each measures what it says and finds what is planted."""
 
 import json
+import sys
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.speed_studies import cliffs, proof, scaling, start, target, trick_tasks, tricks
+from benchmarks.speed_studies import cliffs, deployed, proof, scaling, start, target, trick_tasks, tricks
 from benchmarks.speed_studies.contestants import NUMPY, TENSORFLOW
 from benchmarks.timing import compare_speed
 
@@ -105,6 +106,16 @@ def _result(name, arguments=()):
     return np.asarray(getattr(trick_tasks, name)(*arguments)())
 
 
+def test_a_python_beside_the_caller_is_found(monkeypatch, tmp_path):
+    """The programs run in another folder."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(deployed, "_run", lambda python, *rest: asked.append(python) or (1.0, ["3", "1000"]))
+    deployed.run("784-16 sigmoid-10", repeats=1, python="./python")
+    assert set(asked) == {str(tmp_path / "python"), sys.executable}
+
+
 @pytest.mark.parametrize(
     "name", ["overlapping windows, not im2col", "comparisons, not scattering", "pooling before relu"]
 )
@@ -174,8 +185,8 @@ def test_time_to_a_target(monkeypatch):
 def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([proven()]))
     monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.0)
-    files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "proof.md")]
+    files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "new" / "proof.md")]
     assert main(["speed", "--study", "proof", "--quiet", *files]) == 0
     assert capsys.readouterr().out.startswith("PASSED: 1 comparisons, ")
     assert json.loads((tmp_path / "proof.json").read_text())["machine"]["numpy"] == np.__version__
-    assert (tmp_path / "proof.md").read_text().startswith("# Speed: proof")
+    assert (tmp_path / "new" / "proof.md").read_text().startswith("# Speed: proof")

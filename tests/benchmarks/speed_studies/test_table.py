@@ -1,6 +1,7 @@
 """The speed table: ratios, floors, changes against an earlier run, and the command around it."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,12 @@ def test_a_record_wants_an_idle_machine(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_output_behind_a_link_to_nowhere_is_refused_with_a_sentence(tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert main(["speed", "lenet", "--output", str(tmp_path / "link" / "s.json")]) == 2
+    assert f"nothing can be written to {tmp_path / 'link'}" in capsys.readouterr().err
+
+
 def test_changes_against_an_earlier_run(tmp_path):
     earlier = some_table().to_dict()
     earlier["cells"][0]["ratios"][0]["ratio"] = 0.5
@@ -134,6 +141,27 @@ def test_which_kernels_are_timed(monkeypatch):
     assert contestants.blas_cores() == {"NumPy": None, "NumPy, AVX2 kernels": "Haswell"}
     monkeypatch.setattr("benchmarks.environment.blas", lambda: [{"core": "Haswell"}])
     assert contestants.blas_cores() == {"NumPy": None}
+
+
+@pytest.mark.parametrize(
+    ("machine", "wish", "words"),
+    [
+        ("x86_64", "haswel", r"knows no 'haswel' \(did you mean 'Haswell'\?\); give --blas-core auto, none, or one of"),
+        ("AMD64", "", "knows no ''; give --blas-core auto"),
+        ("x86_64", "hasWELL", None),
+        ("aarch64", "NEOVERSEN1", None),
+    ],
+)
+def test_kernels_that_openblas_does_not_know_are_refused(monkeypatch, machine, wish, words):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with nullcontext() if words is None else pytest.raises(ValueError, match=words):
+        contestants.blas_cores(wish)
+
+
+def test_more_threads_than_cores_are_told(tmp_path, capsys):
+    """As the other commands do."""
+    assert main(["speed", "cnn", "--threads", "9999", "--data", "typo", "--output", str(tmp_path / "x.json")]) == 2
+    assert capsys.readouterr().err.startswith("note: 9999 threads on ")
 
 
 def test_the_floor_by_hand():
