@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -89,19 +90,23 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
 
     limit = changes.slowdown_limit(options.fail_if)
     earlier = None if options.compare is None else changes.load_earlier(options.compare)
-    found = table.run(
-        options.networks or list(NETWORKS),
-        options.phases or table.PHASES,
-        options.threads,
-        options.data,
-        _core(options),
-        options.peers,
-        options.blocks or 15,
-        show,
-        lambda table: write_whole(options.output, json_text(table.to_dict())),
-        options.pairs,
-        options.inference_batches,
-    )
+    try:
+        found = table.run(
+            options.networks or list(NETWORKS),
+            options.phases or table.PHASES,
+            options.threads,
+            options.data,
+            _core(options),
+            options.peers,
+            options.blocks or 15,
+            show,
+            lambda table: write_whole(options.output, json_text(table.to_dict())),
+            options.pairs,
+            options.inference_batches,
+        )
+    except KeyboardInterrupt:
+        print("no cell was measured and no file written", file=sys.stderr)
+        raise
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)
     slower = any(change.ratio > limit for change in moved)
@@ -146,7 +151,8 @@ def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     from model_spec.whole_files import write_whole
 
     def entry(found: list[cliffs.Steepness]) -> dict[str, Any]:
-        return {"networks": [one.to_dict() for one in found]}
+        partial = {"interrupted": True} if len(found) < CLIFFS else {}
+        return {**partial, "networks": [one.to_dict() for one in found]}
 
     def keep(found: list[cliffs.Steepness]) -> None:
         write_whole(options.output, json_text(entry(found)))
@@ -154,7 +160,7 @@ def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     found = cliffs.run(CLIFFS, options.seed, options.threads, _core(options), options.blocks or 5, show, keep)
     cliff = any(steepness.is_cliff for steepness in found)
     code = INTERRUPTED if len(found) < CLIFFS else DIFFER if cliff else AGREE
-    return entry(found), cliffs.lines(found), code
+    return entry(found), cliffs.lines(found, CLIFFS), code
 
 
 def _tricks(options: argparse.Namespace, show: Show) -> Result:

@@ -60,7 +60,8 @@ def test_cliffs_are_named():
     beaten = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.1}))
     assert [found.is_cliff for found in (fine, steep, beaten)] == [False, True, True]
     assert fine.of_tensorflow == pytest.approx(0.7) and fine.of_reference == pytest.approx(2)
-    assert "2 cliffs" in cliffs.lines([steep, fine, beaten])[0]
+    assert "2 cliffs" in cliffs.lines([steep, fine, beaten], 3)[0]
+    assert cliffs.lines([fine], 3)[0] == "INTERRUPTED after 1 of 3 networks"
 
 
 def test_an_interrupted_study_of_cliffs_has_what_was_measured(monkeypatch):

@@ -102,9 +102,18 @@ def test_limits():
         changes.slowdown_limit("faster:2")
 
 
-def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
-    """The second cell is interrupted; the first one is kept, on disk too."""
-    answers = [comparison()]
+@pytest.mark.parametrize(
+    ("cells", "batches", "said"),
+    [
+        (0, None, "no cell was measured and no file written"),
+        (1, [1], "INTERRUPTED after 1 of 3 measurements; cells below: 1"),
+        (3, [1, 128, 1000], None),
+    ],
+)
+def test_an_interrupted_table_says_so_and_keeps_what_was_measured(monkeypatch, tmp_path, capsys, cells, batches, said):
+    """On disk and in the record, too; a whole one says nothing of it."""
+    answers = [comparison() for _ in range(cells)]
+    monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.0)
 
     def measure(*given, **options):
         if not answers:
@@ -115,11 +124,19 @@ def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(table, "with_best_rival", lambda arms, best: {name: arms[name] for name in BOTH})
     monkeypatch.setattr(table.ResidentArm, "cpu_seconds", lambda arm, calls: 0.1)
     monkeypatch.setattr(table.floors, "measure", lambda: (1e9, 1e9))
-    path = tmp_path / "speed.json"
+    path, record = tmp_path / "speed.json", tmp_path / "speed.md"
     network = "784-16 sigmoid-10"
     options = ["--phases", "inference", "--data", "random", "--threads", "1", "--quiet", "--output", str(path)]
-    assert main(["speed", network, *options]) == 130
-    assert [cell["batch"] for cell in json.loads(path.read_text())["cells"]] == [1]
+    assert main(["speed", network, *options, "--record", str(record)]) == (0 if said is None else 130)
+    shown = "".join(capsys.readouterr())
+    if batches is None:
+        assert said in shown and not path.exists() and not record.exists()
+        return
+    entry = json.loads(path.read_text())
+    assert [cell["batch"] for cell in entry["cells"]] == batches
+    for text in (shown, record.read_text()):
+        assert ("INTERRUPTED" in text) == (said is not None) and (said or "") in text
+    assert entry.get("interrupted") == (True if said else None)
 
 
 def test_unknown_networks_are_refused_before_anything_starts():
