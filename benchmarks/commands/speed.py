@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, note_turns, progress, typed, write_record
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         _refuse_busy_machine(environment.busy_share())
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    with progress(options) as show:
+    with _ended_by_sigterm(), progress(options) as show:
         entry, text, code = STUDIES[options.study](options, show)
     entry.setdefault("machine", environment.describe())
     write_whole(options.output, json_text(entry))
@@ -46,6 +49,25 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that its processes give back what they hold; else they leak it."""
+
+    def stop(number: int, frame: object) -> None:
+        # timeout sends it twice, and the second one must not disturb the end
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets the main thread alone ask for signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _OF_ONE_STUDY = {

@@ -1,7 +1,10 @@
 """The studies around the speed table, cut short: each measures what it says and finds what is planted."""
 
 import json
+import os
+import signal
 import sys
+import time
 from contextlib import nullcontext
 
 import numpy as np
@@ -181,6 +184,18 @@ def test_time_to_a_target(monkeypatch):
     assert found.lines()[-1] == "  NumPy is 2.00 times as fast"
     with pytest.raises(ValueError, match="no target accuracy for 'random'"):
         target.run(data="random")
+
+
+def test_sigterm_ends_a_study_as_ctrl_c_does(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(proof, "run", lambda **options: [os.kill(os.getpid(), signal.SIGTERM), time.sleep(5)])
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert main(["speed", "--study", "proof", "--quiet", "--output", str(tmp_path / "proof.json")]) == 130
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "interrupted\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
