@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table
-from model_spec.names import shown
+from model_spec.names import nearest, shown
 from model_spec.validation import positive_integer, positive_real
 
 MARGIN = 0.05
@@ -103,12 +103,18 @@ class SpeedComparison:
         arms = {name: {**asdict(arm), "samples": list(arm.samples)} for name, arm in self.arms.items()}
         return {"blocks": self.blocks, "arms": arms, "ratios": [asdict(ratio) for ratio in self.ratios]}
 
-    def times_as_fast(self, arm: str) -> tuple[float, float, float] | None:
-        """(times as fast as the first arm, low, high) of another arm, above 1 is faster; None for one not timed."""
+    def times_as_fast(self, arm: str) -> tuple[float, float, float]:
+        """(times as fast as the first arm, low, high), above 1 is faster; (1.0, 1.0, 1.0) for the first arm itself.
+
+        Raises:
+            ValueError: an arm that was not timed.
+        """
         for ratio in self.ratios:
             if ratio.arm == arm:
                 return ratio.times_as_fast
-        return None
+        if arm not in list(self.arms):
+            raise ValueError(f"unknown arm {shown(arm)}{nearest(arm, self.arms)}; known are {', '.join(self.arms)}")
+        return 1.0, 1.0, 1.0
 
     def table(self, title: str = "") -> Table:
         """A row an arm: its median and spread, and how many times as fast as the first it is."""
@@ -116,9 +122,9 @@ class SpeedComparison:
         against = {ratio.arm: ratio for ratio in self.ratios}
         for name, arm in self.arms.items():
             row = [name, f"{arm.median * 1e3:.3f}", f"{arm.mad * 1e3:.3f}"]
-            times = self.times_as_fast(name)
             beside = ["", "", ""]
-            if times is not None:
+            if name in against:
+                times = self.times_as_fast(name)
                 beside = [f"{times[0]:.3f}", f"{times[1]:.3f} to {times[2]:.3f}", against[name].verdict]
             table.rows.append([*row, *beside])
         return table

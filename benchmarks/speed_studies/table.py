@@ -86,8 +86,8 @@ class Cell:
                 f"  {name:<24}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
                 f" {self.cores[name]:>4.1f}"
             )
-            ratio = self.comparison.times_as_fast(name)
-            if ratio:
+            if name in words:
+                ratio = self.comparison.times_as_fast(name)
                 line += f" {ratio[0]:>7.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}] {words[name]}"
             lines.append(line)
         return lines

@@ -264,6 +264,22 @@ def test_bad_arguments_are_refused(arms, options, message):
         timing.compare_speed(arms, **options)
 
 
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("secnod", r"unknown arm 'secnod' \(did you mean 'second'\?\); known are first, second"),
+        (None, "unknown arm None; known are first, second"),
+        (["first"], r"unknown arm \['first'\]"),
+    ],
+)
+def test_an_arm_that_was_not_timed_has_no_speed(arm, words):
+    clock = HandClock()
+    found = compare(clock, {"first": clock.arm(0.1), "second": clock.arm(0.1)}, blocks=5)
+    assert found.times_as_fast("first") == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match=words):
+        found.times_as_fast(arm)
+
+
 def test_without_scipy_the_pip_line_is_given(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(ImportError, match=r'pip install "crosscheck\[data\]"'):
