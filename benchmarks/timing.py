@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table
+from benchmarks.unfinished_work import need_work_done
 from model_spec.names import nearest, shown
 from model_spec.validation import positive_integer, positive_real
 
@@ -171,7 +172,7 @@ def compare_speed(
         clock: returns seconds; for tests.
 
     Raises:
-        ValueError: no arms, or an argument out of range.
+        ValueError: no arms, one that returns a coroutine or generator, or an argument out of range.
         ImportError: two or more arms and no scipy.
     """
     if not arms:
@@ -186,7 +187,7 @@ def compare_speed(
 
     calls = {}
     for name, arm in arms.items():
-        _warm_up(arm, warmup_seconds, clock)
+        _warm_up(name, arm, warmup_seconds, clock)
         calls[name] = _calibrate(arm, minimum_sample_seconds, clock)
 
     samples: dict[str, list[float]] = {name: [] for name in arms}
@@ -275,10 +276,10 @@ def verdict(low: float, high: float) -> str:
     return "slower" if low > 1 and middle > 1 + MARGIN else "inconclusive"
 
 
-def _warm_up(arm: Arm, seconds: float, clock: Clock) -> None:
+def _warm_up(name: str, arm: Arm, seconds: float, clock: Clock) -> None:
     start, done = clock(), 0
     while done < 3 or clock() - start < seconds:
-        arm()
+        need_work_done(name, arm(), returned=True)
         done += 1
 
 
