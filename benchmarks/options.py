@@ -111,15 +111,22 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
         help="the table; how each side starts; a converted model where it is used; time to a target "
         "accuracy; growth with size; random networks; what each trick of the fast tier buys; the benchmark judged",
     )
-    command.add_argument("--phases", nargs="+", help="of the table: train gradients inference epoch; all by default")
+    command.add_argument(
+        "--phases",
+        nargs="+",
+        choices=["train", "gradients", "inference", "epoch"],
+        help="of the table; all by default",
+    )
     command.add_argument(
         "--peers", action="store_true", help="also PyTorch, onnxruntime, scikit-learn, Keras eager, textbooks"
     )
     command.add_argument("--python", help="of deployed: an interpreter that has this project and NumPy alone")
     command.add_argument("--data", default="mnist", help="where the batches come from: mnist, or random")
-    command.add_argument("--seed", type=int, default=0, help="of the random networks")
+    command.add_argument("--seed", type=_at_least(0), default=0, help="of the random networks")
     command.add_argument("--threads", type=_positive, default=2, help="threads of each side (default: 2)")
-    command.add_argument("--blocks", type=_positive, help="A B B A blocks of each comparison (default: 15; curves 5)")
+    command.add_argument(
+        "--blocks", type=_at_least(5), help="A B B A blocks of each comparison, at least 5 (default: 15; curves 5)"
+    )
     command.add_argument(
         "--inference-batches", type=_positive, nargs="+", metavar="N", help="rows a prediction (default: 1 128 1000)"
     )
@@ -311,14 +318,20 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
+        return value
+
+    return whole
+
+
+_positive = _at_least(1)
 
 
 _COMMANDS: dict[str, tuple[str, str, tuple[Callable[[argparse.ArgumentParser], None], ...]]] = {

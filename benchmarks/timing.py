@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import numbers
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import Table
+from benchmarks.unfinished_work import need_work_done
+from model_spec.names import nearest, shown
 from model_spec.validation import positive_integer, positive_real
 
 MARGIN = 0.05
@@ -101,12 +104,18 @@ class SpeedComparison:
         arms = {name: {**asdict(arm), "samples": list(arm.samples)} for name, arm in self.arms.items()}
         return {"blocks": self.blocks, "arms": arms, "ratios": [asdict(ratio) for ratio in self.ratios]}
 
-    def times_as_fast(self, arm: str) -> tuple[float, float, float] | None:
-        """(times as fast as the first arm, low, high) of another arm, above 1 is faster; None for one not timed."""
+    def times_as_fast(self, arm: str) -> tuple[float, float, float]:
+        """(times as fast as the first arm, low, high), above 1 is faster; (1.0, 1.0, 1.0) for the first arm itself.
+
+        Raises:
+            ValueError: an arm that was not timed.
+        """
         for ratio in self.ratios:
             if ratio.arm == arm:
                 return ratio.times_as_fast
-        return None
+        if arm not in list(self.arms):
+            raise ValueError(f"unknown arm {shown(arm)}{nearest(arm, self.arms)}; known are {', '.join(self.arms)}")
+        return 1.0, 1.0, 1.0
 
     def table(self, title: str = "") -> Table:
         """A row an arm: its median and spread, and how many times as fast as the first it is."""
@@ -114,9 +123,9 @@ class SpeedComparison:
         against = {ratio.arm: ratio for ratio in self.ratios}
         for name, arm in self.arms.items():
             row = [name, f"{arm.median * 1e3:.3f}", f"{arm.mad * 1e3:.3f}"]
-            times = self.times_as_fast(name)
             beside = ["", "", ""]
-            if times is not None:
+            if name in against:
+                times = self.times_as_fast(name)
                 beside = [f"{times[0]:.3f}", f"{times[1]:.3f} to {times[2]:.3f}", against[name].verdict]
             table.rows.append([*row, *beside])
         return table
@@ -163,13 +172,13 @@ def compare_speed(
         clock: returns seconds; for tests.
 
     Raises:
-        ValueError: no arms, or an argument out of range.
+        ValueError: no arms, one that returns a coroutine or generator, or an argument out of range.
         ImportError: two or more arms and no scipy.
     """
     if not arms:
         raise ValueError("no arms were given; give at least one function to time, {'name': function}")
-    if positive_integer("blocks", blocks) < 5:
-        raise ValueError(f"blocks must be at least 5, got {blocks}; fewer carry no 95 % interval")
+    if isinstance(blocks, bool) or not isinstance(blocks, numbers.Integral) or blocks < 5:
+        raise ValueError(f"blocks must be an integer of at least 5, got {shown(blocks)}; fewer carry no 95 % interval")
     if most_blocks is not None and positive_integer("most_blocks", most_blocks) < blocks:
         raise ValueError(f"most_blocks must be at least blocks, {blocks}, got {most_blocks}")
     positive_real("minimum_sample_seconds", minimum_sample_seconds)
@@ -178,7 +187,7 @@ def compare_speed(
 
     calls = {}
     for name, arm in arms.items():
-        _warm_up(arm, warmup_seconds, clock)
+        _warm_up(name, arm, warmup_seconds, clock)
         calls[name] = _calibrate(arm, minimum_sample_seconds, clock)
 
     samples: dict[str, list[float]] = {name: [] for name in arms}
@@ -267,10 +276,10 @@ def verdict(low: float, high: float) -> str:
     return "slower" if low > 1 and middle > 1 + MARGIN else "inconclusive"
 
 
-def _warm_up(arm: Arm, seconds: float, clock: Clock) -> None:
+def _warm_up(name: str, arm: Arm, seconds: float, clock: Clock) -> None:
     start, done = clock(), 0
     while done < 3 or clock() - start < seconds:
-        arm()
+        need_work_done(name, arm(), returned=True)
         done += 1
 
 

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from benchmarks.timing import Arm
+from benchmarks.unfinished_work import need_work_done
 from model_spec.entries import two_names
 from model_spec.names import shown
 
@@ -14,7 +15,7 @@ def two_arms(first: Any, second: Any, names: Any) -> dict[str, Arm]:
     """{name: function} of two functions without arguments.
 
     Raises:
-        ValueError: no such function, or names that are not two different ones.
+        ValueError: no such function, a coroutine or generator function, or names that are not two different ones.
     """
     for option, function in (("first", first), ("second", second)):
         _need_function_without_arguments(option, function)
@@ -29,6 +30,7 @@ def _need_function_without_arguments(option: str, function: Any) -> None:
         raise ValueError(
             f"{option} must be a function without arguments, got {shown(function)}; give lambda: your_function(x)"
         )
+    need_work_done(option, function, returned=False)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):

@@ -72,7 +72,7 @@ class Crosscheck:
         if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least < math.inf:
             raise ValueError(f"at_least must be a finite number above 0, got {at_least!r}")
         found = front.timing.compare(first, second, **options)
-        times, low, high = found.times_as_fast(found.ratios[0].arm) or (1.0, 1.0, 1.0)
+        times, low, high = found.ratios[0].times_as_fast
         said = f"{times:.3g} times as fast as {found.ratios[0].baseline} [{low:.3g}, {high:.3g}]"
         self._note("crosscheck_speed", said)
         too_slow = found.ratios[0].verdict == "slower" if at_least == 1 else high < at_least

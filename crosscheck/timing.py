@@ -38,7 +38,8 @@ def compare(
         The comparison; ``times_as_fast(names[1])`` is (ratio, low, high), above 1 where the second is faster.
 
     Raises:
-        ValueError: no function without arguments, names that are not two different ones, or an argument out of range.
+        ValueError: no function without arguments, one that gives a coroutine or generator in place of work, names that
+            are not two different ones, or an argument out of range.
         ImportError: scipy is not installed (extra "data").
 
     Examples:

@@ -45,16 +45,25 @@ def exit_code(verdict: Verdict) -> int:
 
 def prepare(options: argparse.Namespace) -> int:
     """Set the number of threads of both backends before they start; return it."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = int(options.threads or usable or 1)
-    if usable and threads > usable:
-        print(
-            f"note: {threads} threads on {usable} cores take turns: speeds will be those of {usable}", file=sys.stderr
-        )
+    threads = int(options.threads or _usable_cores() or 1)
+    note_turns(threads)
     import keras_models
 
     keras_models.set_threads(threads)
     return threads
+
+
+def _usable_cores() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def note_turns(threads: int) -> None:
+    """Say on standard error where there are fewer cores than threads."""
+    usable = _usable_cores()
+    if usable and threads > usable:
+        print(
+            f"note: {threads} threads on {usable} cores take turns: speeds will be those of {usable}", file=sys.stderr
+        )
 
 
 def load_data(options: argparse.Namespace, as_values: bool | None = None) -> Data:
@@ -146,7 +155,7 @@ def check_places_to_write(options: argparse.Namespace) -> None:
         try:
             if is_file and path.is_dir():
                 raise IsADirectoryError(f"{path} is a folder, a file was expected")
-            there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+            there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
             with tempfile.TemporaryFile(dir=there):
                 pass
         except OSError as error:
@@ -178,6 +187,7 @@ def write_record(path: Path, title: str, command: str, text: str) -> None:
     from benchmarks import environment
     from model_spec.whole_files import write_whole
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, f"# {title}\n\n{environment.written_by(command)}\n\n```\n{text}\n```\n")
 
 

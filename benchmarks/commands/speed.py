@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, progress, typed, write_record
+from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, note_turns, progress, typed, write_record
 from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
@@ -30,10 +34,14 @@ def run(options: argparse.Namespace) -> int:
             f"crosscheck speed times the networks of its studies (crosscheck list), not {', '.join(files)}; "
             f"crosscheck compare {files[0]} times a network of your own"
         )
+    _refuse_what_nothing_looks_at(options)
+    _core(options)
+    if options.study in ("table", "start", "target", "cliffs"):
+        note_turns(options.threads)
     if options.record:
         _refuse_busy_machine(environment.busy_share())
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    with progress(options) as show:
+    with _ended_by_sigterm(), progress(options) as show:
         entry, text, code = STUDIES[options.study](options, show)
     entry.setdefault("machine", environment.describe())
     write_whole(options.output, json_text(entry))
@@ -41,6 +49,42 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         write_record(options.record, f"Speed: {options.study}", typed(options), "\n".join(text))
     return code
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that its processes give back what they hold; else they leak it."""
+
+    def stop(number: int, frame: object) -> None:
+        # timeout sends it twice, and the second one must not disturb the end
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets the main thread alone ask for signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+_OF_ONE_STUDY = {
+    **dict.fromkeys(("phases", "peers", "inference_batches", "compare", "fail_if"), "table"),
+    "python": "deployed",
+}
+
+
+def _refuse_what_nothing_looks_at(options: argparse.Namespace) -> None:
+    for name, study in _OF_ONE_STUDY.items():
+        if getattr(options, name) not in (None, False) and options.study != study:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is of --study {study}, got --study {options.study}; "
+                f"leave it out, or give --study {study}"
+            )
+    if options.fail_if is not None and options.compare is None:
+        raise ValueError("--fail-if needs an earlier run to compare with; add --compare OLD.json")
 
 
 def _refuse_busy_machine(share: float | None) -> None:
@@ -54,7 +98,11 @@ def _refuse_busy_machine(share: float | None) -> None:
 
 
 def _core(options: argparse.Namespace) -> str | None:
-    return None if options.blas_core == "none" else str(options.blas_core)
+    from benchmarks.speed_studies.contestants import blas_cores
+
+    core = None if options.blas_core == "none" else str(options.blas_core)
+    blas_cores(core)  # an unknown one is refused before anything starts
+    return core
 
 
 def _table(options: argparse.Namespace, show: Show) -> Result:
@@ -64,19 +112,23 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
 
     limit = changes.slowdown_limit(options.fail_if)
     earlier = None if options.compare is None else changes.load_earlier(options.compare)
-    found = table.run(
-        options.networks or list(NETWORKS),
-        options.phases or table.PHASES,
-        options.threads,
-        options.data,
-        _core(options),
-        options.peers,
-        options.blocks or 15,
-        show,
-        lambda table: write_whole(options.output, json_text(table.to_dict())),
-        options.pairs,
-        options.inference_batches,
-    )
+    try:
+        found = table.run(
+            options.networks or list(NETWORKS),
+            options.phases or table.PHASES,
+            options.threads,
+            options.data,
+            _core(options),
+            options.peers,
+            options.blocks or 15,
+            show,
+            lambda table: write_whole(options.output, json_text(table.to_dict())),
+            options.pairs,
+            options.inference_batches,
+        )
+    except KeyboardInterrupt:
+        print("no cell was measured and no file written", file=sys.stderr)
+        raise
     entry = found.to_dict()
     moved = [] if earlier is None else changes.changes(entry, earlier)
     slower = any(change.ratio > limit for change in moved)
@@ -121,7 +173,8 @@ def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     from model_spec.whole_files import write_whole
 
     def entry(found: list[cliffs.Steepness]) -> dict[str, Any]:
-        return {"networks": [one.to_dict() for one in found]}
+        partial = {"interrupted": True} if len(found) < CLIFFS else {}
+        return {**partial, "networks": [one.to_dict() for one in found]}
 
     def keep(found: list[cliffs.Steepness]) -> None:
         write_whole(options.output, json_text(entry(found)))
@@ -129,7 +182,7 @@ def _cliffs(options: argparse.Namespace, show: Show) -> Result:
     found = cliffs.run(CLIFFS, options.seed, options.threads, _core(options), options.blocks or 5, show, keep)
     cliff = any(steepness.is_cliff for steepness in found)
     code = INTERRUPTED if len(found) < CLIFFS else DIFFER if cliff else AGREE
-    return entry(found), cliffs.lines(found), code
+    return entry(found), cliffs.lines(found, CLIFFS), code
 
 
 def _tricks(options: argparse.Namespace, show: Show) -> Result:

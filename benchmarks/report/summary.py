@@ -79,7 +79,7 @@ def _chance(result: Comparison) -> str:
 def _conclusion(result: Comparison) -> str:
     if result.verdict == Verdict.AGREE:
         speeds = [] if result.speed is None else [_speed(name, found) for name, found in result.speed.phases.items()]
-        times = f"; {', '.join(speed for speed in speeds if speed)}" if any(speeds) else ""
+        times = f"; {', '.join(speeds)}" if speeds else ""
         return f"Either can stand for the other{times}."
     if result.parity.culprits:
         culprit = result.parity.culprits[0]
@@ -92,9 +92,8 @@ def _conclusion(result: Comparison) -> str:
 
 
 def _speed(phase: str, found: SpeedComparison) -> str:
-    times = found.times_as_fast("NumPy")
     first = next(iter(found.arms))
-    return f"NumPy is {times[0]:.2f} times as fast as {first} in {phase.split(',')[0]}" if times else ""
+    return f"NumPy is {found.times_as_fast('NumPy')[0]:.2f} times as fast as {first} in {phase.split(',')[0]}"
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def slowdown_limit(text: str | None) -> float:
         return float("inf")
     word, _, number = text.partition(":")
     try:
-        if word != "slower":
+        if word != "slower" or not 0 < float(number) < float("inf"):
             raise ValueError
         return float(number)
     except ValueError:

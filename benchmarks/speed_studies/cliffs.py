@@ -45,8 +45,7 @@ class Steepness:
     @property
     def of_tensorflow(self) -> float:
         """The engine's speed as a share of TensorFlow's best."""
-        ratio = self.comparison.times_as_fast(FAST)
-        return float("nan") if ratio is None else ratio[0]
+        return self.comparison.times_as_fast(FAST)[0]
 
     @property
     def of_reference(self) -> float:
@@ -154,8 +153,8 @@ def _of_tensorflow(steepness: Steepness) -> float:
     return steepness.of_tensorflow
 
 
-def lines(found: list[Steepness], worst: int = 5) -> list[str]:
-    """How many cliffs there are, and the worst networks beside TensorFlow and beside the reference."""
+def lines(found: list[Steepness], count: int, worst: int = 5) -> list[str]:
+    """How many cliffs there are among ``count`` networks, and the worst ones beside TensorFlow and the reference."""
     cliffs = [steepness for steepness in found if steepness.is_cliff]
     beside = sorted(found, key=lambda steepness: steepness.of_reference)
     median, other = (
@@ -163,6 +162,7 @@ def lines(found: list[Steepness], worst: int = 5) -> list[str]:
         for name in ("of_tensorflow", "of_reference")
     )
     return [
+        *([f"INTERRUPTED after {len(found)} of {count} networks"] if len(found) < count else []),
         f"{len(found)} random networks, training step at batch {BATCH}: {len(cliffs)} cliffs",
         f"the engine's speed: median {median:.2f} of TensorFlow's, {other:.2f} of the reference's",
         f"{'of TF':>6}{'of ref':>8}  slowest beside TensorFlow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from benchmarks import environment
 from benchmarks.speed_studies.worker_process import BLAS_SETTLE_SECONDS, SAMPLE_SECONDS, ResidentArm, ResidentProcess
 from benchmarks.timing import SpeedComparison, compare_speed
+from model_spec.names import nearest
 
 TENSORFLOW = ("tf.function", "tf.function jit")
 """TensorFlow as it starts by itself, without and with XLA."""
@@ -27,6 +29,13 @@ NUMPY_AVX2, NUMPY_DEFAULT = "NumPy, AVX2 kernels", "NumPy, default BLAS"
 
 ARMS = "benchmarks.speed_studies.arms"
 
+OPENBLAS_CORES = (
+    *("Katmai", "Coppermine", "Northwood", "Prescott", "Banias", "Atom", "Core2", "Penryn", "Dunnington", "Nehalem"),
+    *("Athlon", "Opteron", "Opteron_SSE3", "Barcelona", "Nano", "Sandybridge", "Bobcat", "Bulldozer", "Piledriver"),
+    *("Haswell", "Steamroller", "Excavator", "Zen", "SkylakeX", "Cooperlake"),
+)
+"""The core types for x86 that OpenBLAS 0.3.31 finds, in any case of letters; another one it passes over in silence."""
+
 
 def blas_cores(wish: str | None = "auto") -> dict[str, str | None]:
     """{arm: OPENBLAS_CORETYPE or None for NumPy's own choice}, the first one the fastest there is.
@@ -35,10 +44,19 @@ def blas_cores(wish: str | None = "auto") -> dict[str, str | None]:
 
     Args:
         wish: "auto"; or None for NumPy's own choice alone; or a core type for NumPy, beside its own choice.
+
+    Raises:
+        ValueError: on x86, a core type that OpenBLAS does not know.
     """
     if wish is None:
         return {NUMPY: None}
     if wish != "auto":
+        is_known = wish.lower() in {core.lower() for core in OPENBLAS_CORES}
+        if not is_known and platform.machine().lower() in ("x86_64", "amd64"):
+            raise ValueError(
+                f"OpenBLAS knows no {wish!r}{nearest(wish, OPENBLAS_CORES)}; give --blas-core auto, none, "
+                f"or one of {', '.join(OPENBLAS_CORES)}"
+            )
         return {NUMPY: wish, NUMPY_DEFAULT: None}
     better = environment.better_blas_core()
     if better:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,8 +78,11 @@ def run(network: str = "lenet", repeats: int = 20, python: str | None = None, sh
         show: see :class:`bridge.progress.Show`.
 
     Raises:
-        ValueError: a program failed, or the two answers differ.
+        ValueError: no Python there, a program failed, or the two answers differ.
     """
+    interpreter = shutil.which(python or sys.executable)
+    if interpreter is None:
+        raise ValueError(f"no Python was found at {python}; give --python the path of an interpreter")
     from benchmarks.speed_studies.arms import network_of
     from bridge.conversion import to_numpy
     from keras_models import KerasModel
@@ -93,7 +97,8 @@ def run(network: str = "lenet", repeats: int = 20, python: str | None = None, sh
         np.save(directory / "image.npy", image)
         seconds: dict[str, list[float]] = {backend: [] for backend in PROGRAMS}
         memory: dict[str, list[float]] = {backend: [] for backend in PROGRAMS}
-        interpreters = {"numpy": python or sys.executable, "keras": sys.executable}
+        # Not a relative path: the programs run in another folder
+        interpreters = {"numpy": os.path.abspath(interpreter), "keras": sys.executable}
         for number in range(repeats + 1):
             answers = {}
             for backend in PROGRAMS:

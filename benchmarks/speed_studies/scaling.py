@@ -56,7 +56,7 @@ class Point:
 
     def __str__(self) -> str:
         arms = self.comparison.arms
-        ratio = self.comparison.times_as_fast(NUMPY) or (float("nan"),) * 3
+        ratio = self.comparison.times_as_fast(NUMPY)
         milliseconds = [arms[name].median * 1e3 for name in (TENSORFLOW[0], NUMPY)]
         return (
             f"{self.axis:<6}{self.value:>6}{self.threads:>8}{milliseconds[0]:>12.3f}{milliseconds[1]:>12.3f}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import environment
+from benchmarks import datasets, environment
 from benchmarks.speed_studies import floors, peers
-from benchmarks.speed_studies.arms import NETWORKS, network_of
+from benchmarks.speed_studies.arms import NETWORKS, RANDOM, network_of
 from benchmarks.speed_studies.contestants import (
     NUMPY,
     NUMPY_PROCESSES,
@@ -86,8 +86,8 @@ class Cell:
                 f"  {name:<24}{arm.median * 1000:>9.3f} ms +-{arm.mad * 1000:>6.3f} {arm.median / self.floor:>7.1f} x"
                 f" {self.cores[name]:>4.1f}"
             )
-            ratio = self.comparison.times_as_fast(name)
-            if ratio:
+            if name in words:
+                ratio = self.comparison.times_as_fast(name)
                 line += f" {ratio[0]:>7.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}] {words[name]}"
             lines.append(line)
         return lines
@@ -107,7 +107,8 @@ class SpeedTable:
         cores: BLAS kernels asked for, by NumPy's arms; None is NumPy's own choice.
         ceilings: of the machine, with the fastest kernels.
         busy: the largest share of the processors that others used before a pair of processes was started, or None.
-        interrupted: True where cells are missing.
+        interrupted: True where measurements are missing.
+        planned: measurements that all of it takes: one of each cell for each pair of processes.
     """
 
     cells: list[Cell]
@@ -116,6 +117,7 @@ class SpeedTable:
     ceilings: floors.Ceilings
     busy: float | None = None
     interrupted: bool = False
+    planned: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
@@ -124,6 +126,7 @@ class SpeedTable:
             "blas_cores": self.cores,
             "ceilings": {"flops": self.ceilings.flops, "bytes": self.ceilings.bytes},
             "busy": self.busy,
+            **({"interrupted": True} if self.interrupted else {}),
             "cells": [cell.to_dict() for cell in self.cells],
         }
 
@@ -138,6 +141,9 @@ class SpeedTable:
         ]
         if self.busy is not None:
             lines.append(f"other programs used up to {self.busy:.0%} of the processors before the processes started")
+        if self.interrupted:
+            done = sum(cell.processes for cell in self.cells)
+            lines.insert(0, f"INTERRUPTED after {done} of {self.planned} measurements; cells below: {len(self.cells)}")
         return lines + [line for cell in self.cells for line in ["", *cell.lines()]]
 
 
@@ -154,7 +160,7 @@ def run(
     pairs: int = 1,
     inference_batches: Sequence[int] | None = None,
 ) -> SpeedTable:
-    """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned.
+    """Time NumPy and TensorFlow on these networks; on Ctrl-C what has been measured is returned, if anything.
 
     Args:
         networks: names of ``arms.NETWORKS``.
@@ -165,17 +171,26 @@ def run(
         with_peers: also Keras' eager mode, scikit-learn, PyTorch and onnxruntime where installed, the textbooks' code.
         blocks: A B B A blocks of each comparison; with one pair of processes more of them where a ratio is near 1.
         show: see :class:`bridge.progress.Show`.
-        keep: called with the table so far after every cell: all of it takes an hour.
+        keep: called with the table so far, as interrupted, after every cell: all of it takes an hour.
         pairs: how many times all processes are started afresh and every cell is measured.
         inference_batches: rows a prediction; ``INFERENCE_BATCHES`` by default.
 
     Raises:
-        ValueError: unknown networks or phases.
+        ValueError: unknown networks or phases, or data that are not there or do not fit.
     """
     for wanted, known, what in ((networks, NETWORKS, "networks"), (phases, PHASES, "phases")):
         unknown = sorted(set(wanted) - set(known))
         if unknown:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
+    if data != RANDOM:
+        (x, _), _ = datasets.images(data, limit=1)
+        for network in networks:
+            expected = network_of(network).input_shape
+            if x.shape[1:] != expected:
+                raise ValueError(
+                    f"{network} takes inputs {expected}, data set {data!r} has {x.shape[1:]}; "
+                    f"give --data mnist, fashion_mnist or random"
+                )
     plan = list(_plan(networks, phases, inference_batches or INFERENCE_BATCHES))
     table: SpeedTable | None = None
     found: dict[tuple[str, str, int], list[Cell]] = {cell: [] for cell in plan}
@@ -188,7 +203,8 @@ def run(
             with contestants(threads, blas_core) as who:
                 if table is None:
                     ceilings = floors.Ceilings(*who.numpy[NUMPY].call(f"{floors.__name__}:measure"))
-                    table = SpeedTable([], environment.describe(), who.cores, ceilings)
+                    machine, planned = environment.describe(), pairs * len(plan)
+                    table = SpeedTable([], machine, who.cores, ceilings, interrupted=True, planned=planned)
                 table.busy = busy if table.busy is None else max(busy or 0.0, table.busy)
                 for number, (cell, measured) in enumerate(found.items()):
                     show("{}, {}, batch {}".format(*cell), pair * len(plan) + number, pairs * len(plan))
@@ -199,11 +215,12 @@ def run(
                     if keep:
                         keep(table)
     except KeyboardInterrupt:
-        if table is None:
+        if table is None or not table.cells:
             raise
-        table.interrupted = True
+        return table
     if table is None:
         raise ValueError(f"pairs must be at least 1, got {pairs}")
+    table.interrupted = False
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import datasets
 from benchmarks.speed_studies.contestants import NUMPY, contestants
 from benchmarks.speed_studies.worker_process import SETTLE_SECONDS
 from bridge.progress import Show, silent
@@ -55,10 +56,11 @@ def run(seeds: int = 5, threads: int = 2, data: str = "mnist", show: Show = sile
     """Train with every seed on both backends, in turns.
 
     Raises:
-        ValueError: a data set without a wanted accuracy.
+        ValueError: a data set without a wanted accuracy, or one that is not there.
     """
     if data not in WANTED:
         raise ValueError(f"no target accuracy for {data!r}; known are {', '.join(WANTED)}")
+    datasets.images(data, limit=1)
     runs: dict[str, list[Run]] = {"NumPy": [], "Keras fit": []}
     with contestants(threads) as who:
         sides = ((who.numpy[NUMPY], "train_numpy"), (who.tensorflow, "train_keras"))
@@ -72,7 +74,6 @@ def run(seeds: int = 5, threads: int = 2, data: str = "mnist", show: Show = sile
 
 def train_numpy(seed: int, data: str, wanted: float, threads: int) -> Run:
     """One training of NumpyModel."""
-    from benchmarks import datasets
     from benchmarks.speed_studies.arms import TRAINING
     from core_numpy import NumpyModel
     from model_spec import Callback, zoo
@@ -91,7 +92,6 @@ def train_numpy(seed: int, data: str, wanted: float, threads: int) -> Run:
 
 def train_keras(seed: int, data: str, wanted: float, threads: int) -> Run:
     """One training by Keras' own ``fit``, which shuffles the examples as it likes."""
-    from benchmarks import datasets
     from keras_models import KerasModel, set_threads
 
     set_threads(threads)

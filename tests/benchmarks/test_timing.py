@@ -252,8 +252,9 @@ def test_words(low, high, word):
     ("arms", "options", "message"),
     [
         ({}, {}, "no arms were given; give at least one"),
-        ({"a": int}, {"blocks": 4}, "blocks must be at least 5, got 4"),
-        ({"a": int}, {"blocks": 0}, "blocks must be an integer of at least 1, got 0"),
+        ({"a": int}, {"blocks": 4}, "blocks must be an integer of at least 5, got 4"),
+        ({"a": int}, {"blocks": 0}, "blocks must be an integer of at least 5, got 0"),
+        ({"a": int}, {"blocks": "9"}, "blocks must be an integer of at least 5, got '9'"),
         ({"a": int}, {"minimum_sample_seconds": 0}, "minimum_sample_seconds must be a finite number above 0, got 0"),
         ({"a": int}, {"warmup_seconds": -1}, "warmup_seconds must be a finite number above 0, got -1"),
     ],
@@ -261,6 +262,22 @@ def test_words(low, high, word):
 def test_bad_arguments_are_refused(arms, options, message):
     with pytest.raises(ValueError, match=message):
         timing.compare_speed(arms, **options)
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("secnod", r"unknown arm 'secnod' \(did you mean 'second'\?\); known are first, second"),
+        (None, "unknown arm None; known are first, second"),
+        (["first"], r"unknown arm \['first'\]"),
+    ],
+)
+def test_an_arm_that_was_not_timed_has_no_speed(arm, words):
+    clock = HandClock()
+    found = compare(clock, {"first": clock.arm(0.1), "second": clock.arm(0.1)}, blocks=5)
+    assert found.times_as_fast("first") == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match=words):
+        found.times_as_fast(arm)
 
 
 def test_without_scipy_the_pip_line_is_given(monkeypatch):

@@ -1,13 +1,17 @@
 """The studies around the speed table, cut short: each measures what it says and finds what is planted."""
 
 import json
+import os
+import signal
+import sys
+import time
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.speed_studies import cliffs, proof, scaling, start, target, trick_tasks, tricks
+from benchmarks.speed_studies import cliffs, deployed, proof, scaling, start, target, trick_tasks, tricks
 from benchmarks.speed_studies.contestants import NUMPY, TENSORFLOW
 from benchmarks.timing import compare_speed
 
@@ -59,7 +63,8 @@ def test_cliffs_are_named():
     beaten = cliffs.Steepness(spec, compared(**{TENSORFLOW[0]: 0.1, cliffs.FAST: 0.2, cliffs.REFERENCE: 0.1}))
     assert [found.is_cliff for found in (fine, steep, beaten)] == [False, True, True]
     assert fine.of_tensorflow == pytest.approx(0.7) and fine.of_reference == pytest.approx(2)
-    assert "2 cliffs" in cliffs.lines([steep, fine, beaten])[0]
+    assert "2 cliffs" in cliffs.lines([steep, fine, beaten], 3)[0]
+    assert cliffs.lines([fine], 3)[0] == "INTERRUPTED after 1 of 3 networks"
 
 
 def test_an_interrupted_study_of_cliffs_has_what_was_measured(monkeypatch):
@@ -103,6 +108,16 @@ def test_the_network_that_is_scaled():
 
 def _result(name, arguments=()):
     return np.asarray(getattr(trick_tasks, name)(*arguments)())
+
+
+def test_a_python_beside_the_caller_is_found(monkeypatch, tmp_path):
+    """The programs run in another folder."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(deployed, "_run", lambda python, *rest: asked.append(python) or (1.0, ["3", "1000"]))
+    deployed.run("784-16 sigmoid-10", repeats=1, python="./python")
+    assert set(asked) == {str(tmp_path / "python"), sys.executable}
 
 
 @pytest.mark.parametrize(
@@ -171,11 +186,23 @@ def test_time_to_a_target(monkeypatch):
         target.run(data="random")
 
 
+def test_sigterm_ends_a_study_as_ctrl_c_does(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(proof, "run", lambda **options: [os.kill(os.getpid(), signal.SIGTERM), time.sleep(5)])
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert main(["speed", "--study", "proof", "--quiet", "--output", str(tmp_path / "proof.json")]) == 130
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_command_runs_a_study(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(proof, "run", lambda **options: proof.SelfProof([proven()]))
     monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.0)
-    files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "proof.md")]
+    files = ["--output", str(tmp_path / "proof.json"), "--record", str(tmp_path / "new" / "proof.md")]
     assert main(["speed", "--study", "proof", "--quiet", *files]) == 0
     assert capsys.readouterr().out.startswith("PASSED: 1 comparisons, ")
     assert json.loads((tmp_path / "proof.json").read_text())["machine"]["numpy"] == np.__version__
-    assert (tmp_path / "proof.md").read_text().startswith("# Speed: proof")
+    assert (tmp_path / "new" / "proof.md").read_text().startswith("# Speed: proof")

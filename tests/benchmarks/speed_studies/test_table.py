@@ -1,6 +1,7 @@
 """The speed table: ratios, floors, changes against an earlier run, and the command around it."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,12 @@ def test_a_record_wants_an_idle_machine(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_output_behind_a_link_to_nowhere_is_refused_with_a_sentence(tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert main(["speed", "lenet", "--output", str(tmp_path / "link" / "s.json")]) == 2
+    assert f"nothing can be written to {tmp_path / 'link'}" in capsys.readouterr().err
+
+
 def test_changes_against_an_earlier_run(tmp_path):
     earlier = some_table().to_dict()
     earlier["cells"][0]["ratios"][0]["ratio"] = 0.5
@@ -95,9 +102,18 @@ def test_limits():
         changes.slowdown_limit("faster:2")
 
 
-def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
-    """The second cell is interrupted; the first one is kept, on disk too."""
-    answers = [comparison()]
+@pytest.mark.parametrize(
+    ("cells", "batches", "said"),
+    [
+        (0, None, "no cell was measured and no file written"),
+        (1, [1], "INTERRUPTED after 1 of 3 measurements; cells below: 1"),
+        (3, [1, 128, 1000], None),
+    ],
+)
+def test_an_interrupted_table_says_so_and_keeps_what_was_measured(monkeypatch, tmp_path, capsys, cells, batches, said):
+    """On disk and in the record, too; a whole one says nothing of it."""
+    answers = [comparison() for _ in range(cells)]
+    monkeypatch.setattr("benchmarks.environment.busy_share", lambda: 0.0)
 
     def measure(*given, **options):
         if not answers:
@@ -108,11 +124,19 @@ def test_an_interrupted_table_keeps_what_was_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(table, "with_best_rival", lambda arms, best: {name: arms[name] for name in BOTH})
     monkeypatch.setattr(table.ResidentArm, "cpu_seconds", lambda arm, calls: 0.1)
     monkeypatch.setattr(table.floors, "measure", lambda: (1e9, 1e9))
-    path = tmp_path / "speed.json"
+    path, record = tmp_path / "speed.json", tmp_path / "speed.md"
     network = "784-16 sigmoid-10"
     options = ["--phases", "inference", "--data", "random", "--threads", "1", "--quiet", "--output", str(path)]
-    assert main(["speed", network, *options]) == 130
-    assert [cell["batch"] for cell in json.loads(path.read_text())["cells"]] == [1]
+    assert main(["speed", network, *options, "--record", str(record)]) == (0 if said is None else 130)
+    shown = "".join(capsys.readouterr())
+    if batches is None:
+        assert said in shown and not path.exists() and not record.exists()
+        return
+    entry = json.loads(path.read_text())
+    assert [cell["batch"] for cell in entry["cells"]] == batches
+    for text in (shown, record.read_text()):
+        assert ("INTERRUPTED" in text) == (said is not None) and (said or "") in text
+    assert entry.get("interrupted") == (True if said else None)
 
 
 def test_unknown_networks_are_refused_before_anything_starts():
@@ -134,6 +158,27 @@ def test_which_kernels_are_timed(monkeypatch):
     assert contestants.blas_cores() == {"NumPy": None, "NumPy, AVX2 kernels": "Haswell"}
     monkeypatch.setattr("benchmarks.environment.blas", lambda: [{"core": "Haswell"}])
     assert contestants.blas_cores() == {"NumPy": None}
+
+
+@pytest.mark.parametrize(
+    ("machine", "wish", "words"),
+    [
+        ("x86_64", "haswel", r"knows no 'haswel' \(did you mean 'Haswell'\?\); give --blas-core auto, none, or one of"),
+        ("AMD64", "", "knows no ''; give --blas-core auto"),
+        ("x86_64", "hasWELL", None),
+        ("aarch64", "NEOVERSEN1", None),
+    ],
+)
+def test_kernels_that_openblas_does_not_know_are_refused(monkeypatch, machine, wish, words):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with nullcontext() if words is None else pytest.raises(ValueError, match=words):
+        contestants.blas_cores(wish)
+
+
+def test_more_threads_than_cores_are_told(tmp_path, capsys):
+    """As the other commands do."""
+    assert main(["speed", "cnn", "--threads", "9999", "--data", "typo", "--output", str(tmp_path / "x.json")]) == 2
+    assert capsys.readouterr().err.startswith("note: 9999 threads on ")
 
 
 def test_the_floor_by_hand():
