@@ -55,7 +55,7 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         help="digits (the default), mnist, fashion_mnist, iris, wine, breast_cancer, or a path (docs/own_data.md)",
     )
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=_at_least(0), default=0)
     command.add_argument("--threads", type=_positive, help="threads of each backend (default: all cores)")
     command.add_argument("--config", type=_path, help="a .toml file with values for these options")
 
@@ -173,7 +173,7 @@ def _endure_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--steps", type=_positive, default=20000, help="of the long training (default: 20000)")
     command.add_argument("--files", type=_positive, default=10000, help="for each parser (default: 10000)")
     command.add_argument("--together", type=_positive, default=8, help="trainings at once (default: 8)")
-    command.add_argument("--seed", type=int, default=0, help="of the moments, and of the fuzzer")
+    command.add_argument("--seed", type=_at_least(0), default=0, help="of the moments, and of the fuzzer")
     command.add_argument("--record", type=_path, metavar="FILE", help="write the text there too, as Markdown")
 
 
@@ -194,7 +194,7 @@ def _convert_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("source", type=_path, help="model.keras, model.h5 or model.npz")
     command.add_argument("target", type=_path, help="model.npz; or model.keras where the source is .npz")
     command.add_argument("--data", type=_path, help="an .npz or .npy file with inputs to compare on; drawn by default")
-    command.add_argument("--seed", type=int, default=0, help="of the inputs that are drawn")
+    command.add_argument("--seed", type=_at_least(0), default=0, help="of the inputs that are drawn")
     command.add_argument(
         "--input-shape",
         type=_input_shape,
@@ -258,7 +258,7 @@ def _fault_option(command: argparse.ArgumentParser) -> None:
 
 def _fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-n", "--count", type=_positive, default=100, help="how many networks (default: 100)")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=_at_least(0), default=0)
     command.add_argument("--output", type=_path, default=Path("runs/fuzz"), help="directory of the saved cases")
     command.add_argument(
         "--jobs", type=_positive, default=1, help="processes; with more than one, a crash ends one chunk only"
@@ -287,7 +287,7 @@ def _selftest_options(command: argparse.ArgumentParser) -> None:
 def _calibrate_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-n", "--count", type=_positive, default=200, help="how many random networks (default: 200)")
     command.add_argument("--trainings", type=_positive, default=20, help="how many trained networks (default: 20)")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=_at_least(0), default=0)
     command.add_argument("--output", type=_path, default=Path("runs/fuzz"), help="directory of finished parts")
     command.add_argument("--jobs", type=_positive, default=1, help="processes")
     command.add_argument("--record", type=_path, metavar="FILE", help="write the result there too, as Markdown")

@@ -6,14 +6,25 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.commands.common import AGREE, DIFFER, INTERRUPTED, note_turns, progress, typed, write_record
+from benchmarks.commands.common import (
+    AGREE,
+    CANNOT_COMPARE,
+    DIFFER,
+    INTERRUPTED,
+    note_turns,
+    progress,
+    typed,
+    write_record,
+)
 from model_spec.verdict import json_text
 
 if TYPE_CHECKING:
+    from benchmarks.speed_studies.changes import Change
     from bridge.progress import Show
 
 CLIFFS = 100
@@ -130,10 +141,18 @@ def _table(options: argparse.Namespace, show: Show) -> Result:
         print("no cell was measured and no file written", file=sys.stderr)
         raise
     entry = found.to_dict()
-    moved = [] if earlier is None else changes.changes(entry, earlier)
-    slower = any(change.ratio > limit for change in moved)
-    code = INTERRUPTED if found.interrupted else DIFFER if slower else AGREE
-    return entry, [*found.lines(), *(str(change) for change in moved)], code
+    if earlier is None:
+        return entry, found.lines(), INTERRUPTED if found.interrupted else AGREE
+    told, code = _compared(changes.changes(entry, earlier), limit, options.compare)
+    return entry, [*found.lines(), *told], INTERRUPTED if found.interrupted else code
+
+
+def _compared(moved: Sequence[Change], limit: float, earlier: Path) -> tuple[list[str], int]:
+    """What is said of the cells that an earlier run has, too, and the exit code: one that is slower, or none at all."""
+    if not moved:
+        told = f"NOTHING COMPARED: no cell of this run is in {earlier}; run the networks and phases that it has"
+        return [told], CANNOT_COMPARE
+    return [str(change) for change in moved], DIFFER if any(change.ratio > limit for change in moved) else AGREE
 
 
 def _start(options: argparse.Namespace, show: Show) -> Result:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.cli import main
+from benchmarks.commands.common import AGREE, CANNOT_COMPARE, DIFFER
+from benchmarks.commands.speed import _compared
 from benchmarks.environment import better_blas_core
 from benchmarks.speed_studies import changes, contestants, floors, table
 from benchmarks.timing import compare_speed
@@ -32,6 +34,13 @@ def test_the_command_measures_and_compares_with_an_earlier_run(tmp_path, monkeyp
     assert "times as long as in the earlier run" in shown
     assert [found["batch"] for found in json.loads(paths["new"].read_text())["cells"]] == [1]
     assert "Written by `crosscheck speed" in paths["record"].read_text()
+
+
+@pytest.mark.parametrize(("ratios", "code"), [((), CANNOT_COMPARE), ((0.9, 1.1), AGREE), ((0.9, 1.3), DIFFER)], ids=str)
+def test_a_gate_that_compares_nothing_does_not_pass(ratios, code):
+    told, found = _compared([changes.Change("cnn", ratio) for ratio in ratios], 1.2, "old.json")
+    assert found == code
+    assert bool(ratios) or told[0].startswith("NOTHING COMPARED: no cell of this run is in old.json")
 
 
 BOTH = ("tf.function", "NumPy")
