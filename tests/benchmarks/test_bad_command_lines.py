@@ -20,7 +20,7 @@ LINES = {
     "unknown command": ("comprae", "unknown command 'comprae'; did you mean compare?"),
     "unknown option": ("compare --sed 3", "unknown option --sed; did you mean --seed?"),
     "option without a value": ("compare --seed", "expected one argument"),
-    "seed as text": ("compare --seed one", "invalid int value: 'one'"),
+    "seed as text": ("compare --seed one", "must be a whole number, got 'one'"),
     "threads 0": ("compare --threads 0", "must be at least 1, got 0"),
     "limit -5": ("train --limit -5", "must be at least 1, got -5"),
     "unknown network": ("compare typo", "unknown architecture 'typo'; known are mlp, cnn, lenet"),
