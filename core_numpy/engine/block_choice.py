@@ -63,9 +63,11 @@ def block_for(
             height, width, channels, _ = source.y.shape
             windows = layer.windows(np.empty((1, height, width, 0)))
             pooled = _pooled_windows(windows.output, follows)
-            tile = tile_for(windows, channels, layer.spec.filters, pooled[1] if pooled else 1)
+            tile = tile_for(windows, channels, layer.spec.filters)
             if tile is None:
                 return Convolution(layer, source, context, pooled)
+            if pooled is not None and windows.output[1] % pooled[1]:
+                pooled = None  # tiles take all columns, of which this pooling leaves some out
             return WinogradConvolution(layer, source, context, tile, pooled)
         case MaxPooling2D() if isinstance(source, Convolution) and source.pooled:
             return StripMaxPooling(layer, source, context)

@@ -12,7 +12,6 @@ the same backward - so that it never leaves the processor's cache; the panel is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -20,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
 from core_numpy.engine.layout import empty, zeros
-from core_numpy.engine.pooled_strip import PooledStrip
+from core_numpy.engine.strips import FusedEpilogue, PooledStrip, Strip
 from core_numpy.ops.windows import Windows
 
 STRIP_BYTES = 3 << 20
@@ -29,42 +28,6 @@ memory and gain no time."""
 
 _FEW_CHANNELS = 4
 """Below this many input channels the matrix products are too small to pay for turning the gradient around."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Rows ``start`` to ``stop`` of a convolution's output, ``count`` of them."""
-
-    start: int
-    stop: int
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return self.stop - self.start
-
-
-class FusedEpilogue(Block):
-    """A block that works on a convolution's output strip by strip, called by the convolution.
-
-    In the plan it does nothing of its own: its ``forward`` has already happened, and its ``backward`` hands the
-    gradient on to the convolution, which calls :meth:`backward_strip`.
-    """
-
-    def forward_strip(self, strip: Strip) -> None:
-        """Compute the output's rows from a strip of the convolution's output."""
-        raise TypeError(f"{type(self).__name__} has no forward_strip; an epilogue must define it")
-
-    def backward_strip(self, strip: Strip, dy: Array) -> Array:
-        """Gradient of the convolution's strip, from that of the output's rows, which may be overwritten."""
-        raise TypeError(f"{type(self).__name__} has no backward_strip; an epilogue must define it")
-
-    def forward(self) -> None:
-        """Done already."""
-
-    def backward(self, dy: Array, need_dx: bool) -> Array | None:
-        """Left to the convolution."""
-        return dy
 
 
 class Convolution(Block):

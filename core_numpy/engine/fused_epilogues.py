@@ -6,9 +6,10 @@ import numpy as np
 
 from core_numpy.contract import Array, Layer
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.convolution import Convolution, FusedEpilogue, Strip
+from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.layout import empty, zeros_beside
 from core_numpy.engine.pooling import keep_largest, share_out
+from core_numpy.engine.strips import FusedEpilogue, Strip
 
 
 class StripMaxPooling(FusedEpilogue):
@@ -16,12 +17,8 @@ class StripMaxPooling(FusedEpilogue):
 
     def __init__(self, layer: Layer, source: Convolution, context: BuildContext) -> None:
         super().__init__(layer, source, context)
-        rows, columns, filters = (
-            source.rows // source.pooled_tall,
-            source.columns // source.pooled_wide,
-            source.kernel_shape[3],
-        )
-        self.y, self.whole = context.bordered((rows, columns, filters))
+        rows, columns = source.rows // source.pooled_tall, source.columns // source.pooled_wide
+        self.y, self.whole = context.bordered((rows, columns, source.kernel_shape[3]))
         self.convolution = source
         if context.training:
             cells = source.pooled_tall * source.pooled_wide

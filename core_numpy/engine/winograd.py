@@ -22,8 +22,9 @@ from numpy.lib.stride_tricks import as_strided
 
 from core_numpy.contract import Array, Layer, Variables
 from core_numpy.engine.block import Block, BuildContext
-from core_numpy.engine.convolution import Convolution, Strip
+from core_numpy.engine.convolution import Convolution
 from core_numpy.engine.layout import empty, zeros
+from core_numpy.engine.strips import Strip
 from core_numpy.ops.windows import Windows
 
 TAPS = 3
@@ -88,16 +89,15 @@ FILTERS_OF_2 = 32
 """Filters from which the tile of 2 pays, which saves a third of the products instead of half."""
 
 
-def tile_for(windows: Windows, channels: int, filters: int, pooled_columns: int = 1) -> Tile | None:
+def tile_for(windows: Windows, channels: int, filters: int) -> Tile | None:
     """The tile that a convolution goes by, or None where the direct one is as fast.
 
-    It depends on the shapes alone, so that a network gives the same bits on every processor of a kind. Columns of the
-    output are computed in multiples of ``pooled_columns``; a pooling leaves out the others.
+    It depends on the shapes alone, so that a network gives the same bits on every processor of a kind.
     """
     plain = windows.strides == (1, 1) and windows.dilation == (1, 1) and windows.window[1] == TAPS
     if not plain or min(channels, filters) < LEAST_CHANNELS:
         return None
-    columns = windows.output[1] // pooled_columns * pooled_columns
+    columns = windows.output[1]
     if columns % 4 == 0:
         return TILE_OF_4
     return TILE_OF_2 if columns % 2 == 0 and filters >= FILTERS_OF_2 else None
@@ -107,12 +107,7 @@ class WinogradConvolution(Convolution):
     """y = sum(x k) + bias by tiles along the width: y itself in inference, dx and dk in training."""
 
     def __init__(
-        self,
-        layer: Layer,
-        source: Block,
-        context: BuildContext,
-        tile: Tile,
-        pooled: tuple[int, int] | None = None,
+        self, layer: Layer, source: Block, context: BuildContext, tile: Tile, pooled: tuple[int, int] | None = None
     ) -> None:
         self.tile = tile
         super().__init__(layer, source, context, pooled)

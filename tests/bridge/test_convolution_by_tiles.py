@@ -11,6 +11,8 @@ from bridge.judge.rounding import SAFETY
 from bridge.judge.truth import as_float64, truth_of
 from core_numpy import NumpyModel
 from core_numpy.engine import winograd
+from core_numpy.engine.layout import Layout
+from core_numpy.engine.plan import Plan
 from core_numpy.network import Network
 
 CONVOLUTIONS = {
@@ -118,3 +120,14 @@ def test_a_wrong_tile_is_caught(monkeypatch):
     found = errors(spec, *inputs(spec, 0, sparse=False), by_tiles=False)
     assert found["x"] > 1
     assert found["kernel"] > 1
+
+
+@pytest.mark.parametrize("columns", range(12, 18))
+@pytest.mark.parametrize("pooling", [None, 2, 3, (2, 4)], ids=str)
+def test_the_judge_knows_which_convolutions_the_engine_computes_by_tiles(columns, pooling):
+    behind = () if pooling is None else (ms.MaxPooling2D(pooling),)
+    layers = (ms.Conv2D(32, 3, activation="relu"), *behind, ms.Flatten(), ms.Dense(3))
+    network = Network.of(ms.ModelSpec("net", (11, columns + 2, 16), layers))
+    blocks = Plan(network, Layout(batch_last=True), 4, np.dtype("float32"), training=True).blocks
+    by_tiles = any(isinstance(block, winograd.WinogradConvolution) for block in blocks)
+    assert by_tiles == goes_by_tiles(network) == (columns % 2 == 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core_numpy.engine.pooled_strip import PooledStrip
+from core_numpy.engine.strips import PooledStrip
 
 
 @pytest.mark.parametrize("cells_apart", [True, False])
