@@ -6,7 +6,7 @@ work when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,26 @@ def batch_for(spec: ModelSpec, rows: int, data: str) -> tuple[Array, Array]:
     (x, y), _ = datasets.images(data, limit=rows)
     order = np.arange(rows) % len(x)
     return x[order].astype(np.float32), y[order]
+
+
+def check_data(networks: Sequence[str], data: str) -> None:
+    """Refuse a data set that is not there, or whose images these networks do not take.
+
+    Raises:
+        ValueError: what does not fit, or how to get the data set.
+    """
+    if data == RANDOM:
+        return
+    from benchmarks import datasets
+
+    (x, _), _ = datasets.images(data, limit=1)
+    for network in networks:
+        expected = network_of(network).input_shape
+        if x.shape[1:] != expected:
+            raise ValueError(
+                f"{network} takes inputs {expected}, data set {data!r} has {x.shape[1:]}; "
+                f"give --data mnist, fashion_mnist or random"
+            )
 
 
 def _numpy(network: str, engine: str, threads: int, workers: str = "threads") -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import datasets, environment
+from benchmarks import environment
 from benchmarks.speed_studies import floors, peers
-from benchmarks.speed_studies.arms import NETWORKS, RANDOM, network_of
+from benchmarks.speed_studies.arms import NETWORKS, check_data, network_of
 from benchmarks.speed_studies.contestants import (
     NUMPY,
     NUMPY_PROCESSES,
@@ -182,15 +182,7 @@ def run(
         unknown = sorted(set(wanted) - set(known))
         if unknown:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
-    if data != RANDOM:
-        (x, _), _ = datasets.images(data, limit=1)
-        for network in networks:
-            expected = network_of(network).input_shape
-            if x.shape[1:] != expected:
-                raise ValueError(
-                    f"{network} takes inputs {expected}, data set {data!r} has {x.shape[1:]}; "
-                    f"give --data mnist, fashion_mnist or random"
-                )
+    check_data(networks, data)
     plan = list(_plan(networks, phases, inference_batches or INFERENCE_BATCHES))
     table: SpeedTable | None = None
     found: dict[tuple[str, str, int], list[Cell]] = {cell: [] for cell in plan}

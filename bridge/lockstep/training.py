@@ -46,8 +46,10 @@ def deviation(first: Array, second: Array, learning_rate: float) -> float:
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return float("inf")
     difference = float(np.abs(np.asarray(first, np.float64) - second).max(initial=0))
-    # Zeros, where a schedule begins at zero too, are equal or infinitely far apart
-    return difference / scale if scale else math.inf if difference else 0.0
+    if scale == 0:
+        # Parameters of zero where a schedule begins at zero: equal, or infinitely far apart
+        return math.inf if difference else 0.0
+    return difference / scale
 
 
 def compare_training(
