@@ -209,7 +209,7 @@ def test_it_says_before_anything_starts_what_is_timed_and_how_long_that_takes():
 
     for blocks in (15, 5):
         with pytest.raises(KeyboardInterrupt):
-            table.run(["lenet"], ["train"], show=show, pairs=3, blocks=blocks)
+            table.run(["lenet"], ["train"], data="random", show=show, pairs=3, blocks=blocks)
     # Two training batches
     assert said == [
         ("times lenet: about 12 minutes; processes start", 0, 6),
