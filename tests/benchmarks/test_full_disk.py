@@ -30,7 +30,8 @@ WRITERS = {
         "data = experiments.load_data('digits', limit=20)\n"
         "from model_spec import zoo\n"
         "spec = zoo.mlp((8, 8, 1))\n"
-        "parity = bridge.compare(spec, data.train[0][:4], data.train[1][:4], dtype='float64')\n"
+        "one, other = (NumpyModel(spec, dtype='float64', engine=engine) for engine in ('fast', 'reference'))\n"
+        "parity = bridge.compare_models(one, other, data.train[0][:4], data.train[1][:4])\n"
         "configuration = {'data': 'digits', 'training_rows': 20, 'test_rows': 1, 'seed': 0, 'threads': 1}\n"
         "report.write_whole(path, report.render(job.Comparison(spec, data, parity, configuration)))",
     ),
