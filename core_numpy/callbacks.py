@@ -35,6 +35,11 @@ class EarlyStoppingState:
         """Where it stands, for checkpoints; whether there is a snapshot shows in the snapshot."""
         return {name: getattr(self, name) for name in STOPPING}
 
+    @property
+    def held_epoch(self) -> int | None:
+        """The epoch of the best figure, or of the weights to restore; None before any."""
+        return self.best_epoch if self.best is not None or self.has_snapshot else None
+
     def _improves(self, value: float, reference: float | None) -> bool:
         return improves(value, reference, self.rule.min_delta, self.rule.larger_is_better)
 

@@ -180,7 +180,13 @@ class NumpyModel(KerasNames):
 
     def set_weights(self, weights: dict[str, Any] | list[Any]) -> None:
         """Replace all variables, all or nothing; the error lists every name and shape that differs."""
-        clean = inputs.check_weights(weights, self.spec.variable_shapes, self.dtype)
+        self._set_checked(inputs.check_weights(weights, self.spec.variable_shapes, self.dtype))
+
+    def restore_weights(self, weights: dict[str, Array]) -> None:
+        """Take back what :attr:`weights` gave; of a training that diverged they are not finite."""
+        self._set_checked(inputs.check_weights(weights, self.spec.variable_shapes, self.dtype, allow_nonfinite=True))
+
+    def _set_checked(self, clean: dict[str, Array]) -> None:
         with self._training_lock, self._running_engine().leases.writing():
             if self.optimizer is None:
                 self.replace_variables(clean)

@@ -27,7 +27,7 @@ class TrainableModel(Protocol):
     @property
     def weights(self) -> dict[str, Array]: ...
 
-    def set_weights(self, weights: dict[str, Array]) -> None: ...
+    def restore_weights(self, weights: dict[str, Array]) -> None: ...
 
     def start_training(self, training: TrainingSpec) -> None: ...
 
@@ -93,9 +93,9 @@ def train(
                 checkpoints.save(checkpoint, model, "numpy", training, progress, callbacks)
     finally:
         if progress.snapshot is not None:
-            model.set_weights(progress.snapshot)
+            model.restore_weights(progress.snapshot)
         if stopping is not None:
-            history.best_epoch = None if stopping.best is None else stopping.best_epoch
+            history.best_epoch = stopping.held_epoch
             history.stopped_epoch = stopping.stopped_epoch
         history.seconds = earlier + time.perf_counter() - started
     for callback in callbacks:

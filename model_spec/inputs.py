@@ -50,10 +50,21 @@ def numeric(name: str, value: Any) -> Array:
     except ValueError as error:
         raise ValueError(f"{name} cannot be made an array ({error}); give rows of equal shape") from None
     if array.dtype.kind not in "buif":
+        if array.ndim == 0 and array.dtype.kind == "O":
+            raise ValueError(f"{name} must be an array of numbers, got {shown(value)}; {_as_array(name, value)}")
         raise ValueError(
             f"{name} must hold numbers, got dtype {array.dtype}; convert it with np.asarray({name}, float)"
         )
     return array
+
+
+def _as_array(name: str, value: Any) -> str:
+    """Advice for an object that NumPy takes for one value."""
+    if hasattr(value, "toarray"):
+        return f"a sparse matrix becomes one with {name}.toarray()"
+    if hasattr(value, "__next__"):
+        return f"a generator gives one with np.stack(list({name}))"
+    return "give rows of numbers"
 
 
 def refuse_nonfinite(name: str, array: Array) -> None:
@@ -62,11 +73,14 @@ def refuse_nonfinite(name: str, array: Array) -> None:
         return
     bad = ~np.isfinite(array)
     first = tuple(int(i) for i in np.argwhere(bad)[0])
-    what = "NaN" if np.isnan(array[first]) else "Inf"
-    raise ValueError(
-        f"{name} contains {what}: {int(bad.sum())} of {array.size} values are not finite, first at {list(first)}; "
-        f"clean or drop these rows"
-    )
+    what, advice = "NaN", "clean or drop these rows"
+    if np.isinf(array[first]):
+        what, advice = (
+            "Inf",
+            f"{advice}, or scale what is beyond {np.finfo(array.dtype).max:.2g}, {array.dtype}'s largest",
+        )
+    count = f"{int(bad.sum())} of {array.size} values"
+    raise ValueError(f"{name} contains {what}: {count} are not finite, first at {list(first)}; {advice}")
 
 
 def _turned_axes(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -189,11 +203,15 @@ def check_dropout_call(dropout_call: int) -> int:
 
 
 def check_weights(
-    given: dict[str, Any] | list[Any] | tuple[Any, ...], expected: dict[str, tuple[int, ...]], dtype: Any
+    given: dict[str, Any] | list[Any] | tuple[Any, ...],
+    expected: dict[str, tuple[int, ...]],
+    dtype: Any,
+    allow_nonfinite: bool = False,
 ) -> dict[str, Array]:
     """Return named weights as arrays of ``dtype``; every difference in names and shapes is listed in one error.
 
-    Nothing is changed by this function: callers store the result only after it returned.
+    Nothing is changed by this function: callers store the result only after it returned. ``allow_nonfinite`` is for
+    what a training that diverged has left.
     """
     if not isinstance(given, dict):
         if len(given) != len(expected):
@@ -204,7 +222,7 @@ def check_weights(
     problems = [f"{name}: missing" for name in expected if name not in given]
     problems += [f"{printable(str(name))}: unknown here" for name in given if name not in expected]
     kind = floating_dtype(dtype)
-    arrays = {}
+    arrays, nonfinite = {}, []
     for name, size in expected.items():
         if name not in given:
             continue
@@ -213,11 +231,10 @@ def check_weights(
         arrays[name] = array
         if array.shape != tuple(size):
             problems.append(f"{name}: expected shape {tuple(size)}, got {array.shape}")
-        elif not np.isfinite(array).all():
-            problems.append(f"{name}: contains values that are not finite in {kind}")
-    if problems:
-        raise ValueError(
-            f"these weights do not fit this network ({'; '.join(problems)}); "
-            f"the model is unchanged - use weights of the same architecture"
-        )
+        elif not allow_nonfinite and not np.isfinite(array).all():
+            nonfinite.append(f"{name}: contains values that are not finite in {kind}")
+    if problems or nonfinite:
+        advice = "use weights of the same architecture" if problems else "a training that diverged leaves such values"
+        found = "; ".join(problems + nonfinite)
+        raise ValueError(f"these weights do not fit this network ({found}); the model is unchanged - {advice}")
     return arrays

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.commands.common import exit_code, load_data, prepare, progress, run_directory, training_of
+from benchmarks.options import build_parser
 from model_spec.names import printable, shown
 from model_spec.verdict import combine, json_text
 
@@ -55,23 +56,36 @@ def run(options: argparse.Namespace) -> int:
 
 def _begin(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec) -> Path:
     """A new directory with what was asked for."""
-    from model_spec import to_dict
-    from model_spec.whole_files import write_whole
-
     directory = run_directory(options.output, f"{spec.name}-training")
-    asked = {"spec": to_dict(spec), "training": to_dict(training), "configuration": _configuration(options)}
-    write_whole(directory / _ASKED, json_text(asked))
+    _write_asked(options, spec, training, directory)
     return directory
 
 
+def _write_asked(options: argparse.Namespace, spec: ModelSpec, training: TrainingSpec, directory: Path) -> None:
+    from model_spec import to_dict
+    from model_spec.whole_files import write_whole
+
+    asked = {"spec": to_dict(spec), "training": to_dict(training), "configuration": _configuration(options)}
+    write_whole(directory / _ASKED, json_text(asked))
+
+
+_BESIDE_RESUME = ("command", "resume", "epochs", "json", "quiet", "config")
+"""Options that may stand beside ``--resume``; all others are those of the run that is taken up."""
+
+
 def _take_up(options: argparse.Namespace) -> tuple[ModelSpec, TrainingSpec]:
-    """What an earlier run was asked for; its data, seed and threads go into the options."""
+    """What an earlier run was asked for; its data, seed and threads go into the options, and it may be made longer."""
     from model_spec import untrusted
     from model_spec.serialization import model_from_dict
 
     path = options.resume / _ASKED
-    if options.models != ["all"]:
-        raise ValueError(f"--resume takes network and options from {path}; leave out {' '.join(options.models)}")
+    defaults = vars(build_parser().parse_args(["train"]))
+    given = [name for name, value in defaults.items() if getattr(options, name) != value and name not in _BESIDE_RESUME]
+    if given:
+        words = [" ".join(options.models) if name == "models" else f"--{name.replace('_', '-')}" for name in given]
+        raise ValueError(
+            f"--resume takes network and options from {path}, and only --epochs may grow; leave out {', '.join(words)}"
+        )
     try:
         asked = untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
         found = model_from_dict(asked["spec"]), _training(asked["training"])
@@ -80,7 +94,14 @@ def _take_up(options: argparse.Namespace) -> tuple[ModelSpec, TrainingSpec]:
         raise ValueError(f"no file {path}; give --resume the directory of an earlier crosscheck train") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not say what was asked for: {printable(str(error))}") from None
-    return found
+    spec, training = found
+    if options.epochs is not None and options.epochs != training.epochs:
+        if training.steps is not None or options.epochs < training.epochs:
+            asked_length = f"{training.epochs} epochs" if training.steps is None else f"{training.steps} steps"
+            raise ValueError(f"--epochs {options.epochs}: the run of {path} has {asked_length}; a run may only grow")
+        training = training.replace(epochs=options.epochs)
+        _write_asked(options, spec, training, options.resume)
+    return spec, training
 
 
 def _training(entry: Any) -> TrainingSpec:

@@ -54,7 +54,8 @@ def test_killed_and_taken_up(whole, tmp_path, backend):
         (None, [], "no file .*run.json; give --resume the directory of an earlier crosscheck train"),
         ("{}", [], "run.json does not say what was asked for"),
         ("[1", [], "run.json does not say what was asked for"),
-        ("{}", ["mlp"], "takes network and options from .*run.json; leave out mlp"),
+        ("{}", ["mlp"], "takes network and options from .*run.json, and only --epochs may grow; leave out mlp"),
+        ("{}", ["--learning-rate", "5", "--batch-size", "3"], "leave out --batch-size, --learning-rate"),
     ],
 )
 def test_directories_that_cannot_be_taken_up(tmp_path, capsys, content, models, message):
@@ -62,3 +63,15 @@ def test_directories_that_cannot_be_taken_up(tmp_path, capsys, content, models, 
         (tmp_path / "run.json").write_text(content)
     assert main(["train", *models, "--resume", str(tmp_path)]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_run_is_made_longer_and_never_shorter(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.commands.train.prepare", lambda options: 1)
+    assert main(["train", "mlp", "--limit", "60", "--epochs", "1", "--quiet", "--output", str(tmp_path)]) == 0
+    directory = tmp_path / "mlp-training"
+    for epochs in (3, None):
+        more = [] if epochs is None else ["--epochs", str(epochs)]
+        assert main(["train", "--resume", str(directory), "--quiet", *more]) == 0
+        assert [len(history["loss"]) for _, _, history in figures(directory)] == [3, 3]
+    assert main(["train", "--resume", str(directory), "--epochs", "2"]) == 2
+    assert "the run of" in (said := capsys.readouterr().err) and "has 3 epochs; a run may only grow" in said

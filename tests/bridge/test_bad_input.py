@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from core_numpy import NumpyModel
 from keras_models import KerasModel
@@ -12,6 +13,7 @@ from model_spec import Adam, EarlyStopping, TrainingSpec, zoo
 SPEC = zoo.cnn((8, 8, 1))
 X = np.random.default_rng(0).uniform(size=(6, 8, 8, 1))
 Y = np.arange(6)
+ROWS = iter(X)
 
 
 def with_value(value):
@@ -31,6 +33,13 @@ CASES = {
         "x contains NaN: 1 of 384 values are not finite, first at",
     ),
     "Inf": (lambda model: model.fit(with_value(np.inf), Y, TrainingSpec(), verbose=0), "x contains Inf"),
+    "beyond float32": (
+        lambda model: model.predict(with_value(1e39)),
+        "first at [2, 1, 0, 0]; clean or drop these rows, or scale what is beyond 3.4e+38, float32's largest",
+    ),
+    "no x": (lambda model: model.predict(None), "x must be an array of numbers, got None; give rows of numbers"),
+    "generator": (lambda model: model.predict(ROWS), "a generator gives one with np.stack(list(x))"),
+    "sparse": (lambda model: model.predict(scipy.sparse.eye(4)), "a sparse matrix becomes one with x.toarray()"),
     "label too large": (
         lambda model: model.fit(X, np.array([0, 1, 2, 3, 4, 12]), TrainingSpec(), verbose=0),
         "labels must be 0..9, got 12 at index 5; renumber the labels or give the network more outputs",
@@ -89,14 +98,16 @@ CASES = {
         "validation x contains NaN",
     ),
     "complex": (lambda model: model.predict(X + 1j), "x must hold numbers, got dtype complex128"),
-    "nothing": (lambda model: model.predict(None), "x must hold numbers, got dtype object"),
     "objects": (lambda model: model.predict(np.array([{}] * 6, dtype=object)), "x must hold numbers, got dtype object"),
     "ragged rows": (lambda model: model.predict([[1, 2], [3]]), "x cannot be made an array"),
     "three channels": (lambda model: model.predict(np.ones((6, 8, 8, 3))), "got (6, 8, 8, 3)"),
     "channels first": (lambda model: model.predict(X.transpose(0, 3, 1, 2)), "got (6, 1, 8, 8)"),
     "flat rows": (lambda model: model.predict(X.reshape(6, 64)), "got (6, 64); reshape it to (examples, 8, 8, 1)"),
     "text labels": (lambda model: model.evaluate(X, np.array(list("abcdef"))), "y must hold numbers, got dtype <U1"),
-    "no labels": (lambda model: model.fit(X, None, TrainingSpec(), verbose=0), "y must hold numbers, got dtype object"),
+    "no labels": (
+        lambda model: model.fit(X, None, TrainingSpec(), verbose=0),
+        "y must be an array of numbers, got None",
+    ),
     "NaN labels": (lambda model: model.evaluate(X, np.full(6, np.nan)), "y contains NaN: 6 of 6"),
     "nine columns": (lambda model: model.evaluate(X, np.eye(9)[Y]), "one-hot rows of shape (6, 10), got shape (6, 9)"),
     "cube of labels": (lambda model: model.evaluate(X, np.ones((6, 2, 5))), "got shape (6, 2, 5)"),
@@ -139,7 +150,7 @@ CASES = {
         "dropout_call must be an integer of at least 0, got -1",
     ),
     "NaN cotangent": (lambda model: model.pullback(X, np.full((6, 10), np.nan)), "cotangent contains NaN"),
-    "no cotangent": (lambda model: model.pullback(X, None), "cotangent must hold numbers"),
+    "no cotangent": (lambda model: model.pullback(X, None), "cotangent must be an array of numbers"),
     "one row of cotangent": (
         lambda model: model.pullback(X, np.ones((1, 10))),
         "x and cotangent must have the same number of rows, got 6 and 1",

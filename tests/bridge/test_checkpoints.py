@@ -268,3 +268,19 @@ def test_a_memory_that_is_none_leaves_the_model_as_it_is(tmp_path, backend, memo
     with pytest.raises(WeightFileError, match="is no checkpoint of a training run"):
         fit(model, STOPPING, checkpoint=path, resume=True)
     same(model.weights, before)
+
+
+@pytest.mark.parametrize("kind", [NumpyModel, KerasModel])
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_a_training_that_diverges_at_once_ends_with_nan_and_restores_it(kind, tmp_path):
+    line = ms.ModelSpec("line", (1,), (ms.Dense(1),))
+    x = np.linspace(-1000, 1000, 40, dtype=np.float32)[:, None]
+    stop = ms.EarlyStopping(patience=5, restore_best_weights=True)
+    training = ms.TrainingSpec(ms.SGD(1e4), "mse", batch_size=2, epochs=4, validation_split=0.1, early_stopping=stop)
+    model = kind(line)
+    history = model.fit(x, 3 * x, training, verbose=0, checkpoint=tmp_path / "run.npz")
+    assert np.isnan(history.history["val_loss"]).all() and len(history.history["loss"]) == 4
+    assert (history.best_epoch, history.stopped_epoch) == (0, None)
+    assert np.isnan(model.get_weights()[0]).all()
+    with pytest.raises(ValueError, match="not finite in float32.*; the model is unchanged - a training that diverged"):
+        kind(line).fit(x, 3 * x, training, verbose=0, checkpoint=tmp_path / "run.npz", resume=True)
