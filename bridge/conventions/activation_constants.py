@@ -54,7 +54,8 @@ def other_slope_of_the_layer(given: Given, found: Outcome) -> tuple[str, Given] 
 def other_slope_behind(given: Given, found: Outcome) -> tuple[str, Given] | None:
     """The slope that backward takes, solved for."""
     dx = found.get("gradient of x")
-    if claimed_activation(given, "leaky_relu", "relu", "elu") is None or dx is None or dx.shape != given.dy.shape:
+    is_claimed = claimed_activation(given, "leaky_relu", "relu", "elu") or isinstance(given.last.spec, specs.LeakyReLU)
+    if not is_claimed or dx is None or dx.shape != given.dy.shape:
         return None
     if len(given.network.steps) > 1:
         return None

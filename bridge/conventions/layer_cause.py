@@ -9,6 +9,7 @@ import numpy as np
 
 from bridge.conventions import (
     activation_slips,
+    layer_normalization_slips,
     normalization_slips,
     precision_slips,
     reshaping_slips,
@@ -36,7 +37,12 @@ _SECONDS = 1.0
 
 
 def causes(
-    given: Given, found: Outcome, tolerance: float, before: Given | None = None, seconds: float = _SECONDS
+    given: Given,
+    found: Outcome,
+    tolerance: float,
+    before: Given | None = None,
+    seconds: float = _SECONDS,
+    right_on: Given | None = None,
 ) -> list[str]:
     """Sentences that explain all that is wrong in ``found``; those for a part of it where nothing explains all.
 
@@ -46,6 +52,7 @@ def causes(
         tolerance: share of a tensor's largest value by which equal ones may differ.
         before: the feed of an earlier call to the same object, or None.
         seconds: what the search for two slips at once may take.
+        right_on: another feed, on which the same layer was right: what would be wrong there is not said.
 
     Returns:
         One sentence where a single slip explains everything, else one for each tensor or slip.
@@ -64,6 +71,7 @@ def causes(
             *activation_slips.SLIPS,
             *window_slips.SLIPS,
             *normalization_slips.SLIPS,
+            *layer_normalization_slips.SLIPS,
             *reshaping_slips.SLIPS,
             *variables_and_inputs.parameters(),
             *variables_and_inputs.order(),
@@ -71,6 +79,8 @@ def causes(
             *precision_slips.precision(),
         ]
         tried = _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
+        if right_on is not None:
+            tried = _not_refuted(tried, changes, right_on, tolerance)
         whole = _nearest(found, tried, tolerance)
         related = _related(given, found, truth, wrong, tolerance)
         if not whole and all(words is not None for words in related.values()):
@@ -82,7 +92,18 @@ def causes(
             first, *others = list(dict.fromkeys(whole))[:2]
             return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
         pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)
-        return pair or _said(related) or _not_finite(found, truth)
+        # Words for what comes later say little while what comes first has none
+        said = _said(related) if related[wrong[0]] is not None else []
+        return pair or said or _not_finite(found, truth)
+
+
+def _not_refuted(
+    tried: list[tuple[str, Given, Outcome]], changes: list[Change], right_on: Given, tolerance: float
+) -> list[tuple[str, Given, Outcome]]:
+    """Without the changes that would have been wrong on the other feed."""
+    truth = right_on.outcome()
+    refuted = {words for words, _, gives in _outcomes(changes, right_on, truth) if _wrong(gives, truth, tolerance)}
+    return [one for one in tried if one[0] not in refuted]
 
 
 def _nearest(found: Outcome, tried: list[tuple[str, Given, Outcome]], tolerance: float) -> list[str]:
@@ -196,7 +217,8 @@ def _surroundings(given: Given, wanted: Outcome, name: str) -> Surroundings:
     rows = given.x.reshape(-1, given.x.shape[-1])
     vectors["the standard deviation of the batch"] = rows.std(axis=0)
     others = {key: each for key, each in wanted.items() if key != name and each.shape == wanted[name].shape}
-    return Surroundings(len(given.x), variables_and_inputs.cells(given), terms, vectors, others)
+    counts, is_sum = variables_and_inputs.cells(given), name not in ("y", "gradient of x")
+    return Surroundings(len(given.x), counts, terms, vectors, others, is_sum)
 
 
 def _pair(

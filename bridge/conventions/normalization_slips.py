@@ -86,6 +86,24 @@ def _over_examples(given: Given, found: Outcome) -> tuple[str, Given] | None:
     return words, given.with_layer(_RowNormalization(given.layer.spec))
 
 
+class _PlaceNormalization(BatchNormalization):
+    """Statistics of each place over the batch, in place of each channel over batch and places."""
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        _, cache = super().forward(params, state, x, context)
+        normalized = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + self.spec.epsilon)
+        return normalized * params.get("gamma", 1.0) + params.get("beta", 0.0), cache
+
+
+def _over_places(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    if type(given.layer) is not BatchNormalization or not given.training or given.x.ndim < 3:
+        return None
+    words = (
+        "its statistics are those of every place, over the batch alone (axis=0): take them over all axes but the last"
+    )
+    return words, given.with_layer(_PlaceNormalization(given.layer.spec))
+
+
 def _momentum(given: Given, found: Outcome) -> tuple[str, Given] | None:
     """The momentum of the moving statistics, solved for."""
     spec: Any = given.layer.spec
@@ -211,6 +229,7 @@ SLIPS: tuple[Change, ...] = (
     _epsilon,
     _variance_for_root,
     _over_examples,
+    _over_places,
     _momentum,
     _unbiased(True, False),
     _unbiased(True, True),

@@ -27,6 +27,7 @@ class Surroundings:
         terms: {words: array} that may have been added or left out; broadcast to the tensor.
         vectors: {words: array} that a row or channel may be off by.
         others: {tensor: array} right tensors that may stand in its place.
+        sums_over_batch: whether it is a sum over the examples, as the gradient of a parameter is.
     """
 
     batch: int
@@ -34,6 +35,7 @@ class Surroundings:
     terms: Mapping[str, Array] = field(default_factory=dict)
     vectors: Mapping[str, Array] = field(default_factory=dict)
     others: Mapping[str, Array] = field(default_factory=dict)
+    sums_over_batch: bool = True
 
 
 def relation(tensor: str, found: Array, truth: Array, tolerance: float, around: Surroundings) -> str | None:
@@ -58,7 +60,7 @@ def relation(tensor: str, found: Array, truth: Array, tolerance: float, around: 
 
 def _ways(found: Array, truth: Array, tolerance: float, around: Surroundings) -> Iterator[str]:
     if not found.any():
-        yield "is zero everywhere: it is never computed"
+        yield "is zero everywhere: it is never computed, or from variables that were zero when they were copied"
         return
     scale = float(np.abs(truth).max(initial=0))
     if scale == 0:
@@ -135,11 +137,14 @@ def _reason(factor: float, around: Surroundings) -> str:
     end = ", and the sign is the other way round" if factor < 0 else ""
     if near(-1):
         return ": the sign is the other way round"
+    of_the_batch = (
+        (1 / batch, f"a mean in place of a sum over the batch of {batch}"),
+        (batch, f"a sum in place of a mean over the batch of {batch}"),
+    )
     reasons = [
         words
         for value, words in (
-            (1 / batch, f"a mean in place of a sum over the batch of {batch}"),
-            (batch, f"a sum in place of a mean over the batch of {batch}"),
+            *(of_the_batch if around.sums_over_batch else ()),
             (2, "twice"),
             (0.5, "half"),
             *((each, f"{_TIMES * (each > 1)}{words}") for words, each in around.counts.items()),
@@ -148,6 +153,7 @@ def _reason(factor: float, around: Surroundings) -> str:
             *((2 / each, f"twice, divided by {words}") for words, each in around.counts.items() if each > 2),
             (1 / np.log(2), "a logarithm to base 2"),
             (1 / np.log(10), "a logarithm to base 10"),
+            *(() if around.sums_over_batch else of_the_batch),
         )
         if value not in (1, 0) and abs(abs(factor) - value) <= 1e-6 * abs(value)
     ]

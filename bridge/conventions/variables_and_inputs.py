@@ -180,10 +180,12 @@ def cells(given: Given) -> dict[str, float]:
     """{words: number} that sums of this layer run over."""
     spec, shape = given.layer.spec, given.x.shape[1:]
     counts: dict[str, float] = {}
-    window = getattr(spec, "kernel_size", None) or getattr(spec, "pool_size", None)
-    if window is not None:
-        count = math.prod(np.atleast_1d(window).tolist())
-        counts[f"the {count} cells of a window"] = count
+    windows = {"window": ("kernel_size", "pool_size"), "block": ("size",)}
+    for what, names in windows.items():
+        window = next((getattr(spec, name) for name in names if hasattr(spec, name)), None)
+        if window is not None:
+            count = math.prod(np.atleast_1d(window).tolist())
+            counts[f"the {count} cells of a {what}"] = count
     if len(shape) == 3:
         counts[f"the {shape[0]} x {shape[1]} positions of an image"] = shape[0] * shape[1]
         counts[f"the {len(given.x)} x {shape[0]} x {shape[1]} positions of the batch"] = (

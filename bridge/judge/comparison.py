@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +82,8 @@ def compare_models(
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)
         if y is not None and offers(a, Differentiates) and offers(b, Differentiates):
-            sides = [side.loss_and_gradients(x.copy(), y.copy(), loss=rule, training=training) for side in (a, b)]
+            with _holding_weights((a, b), report):
+                sides = [side.loss_and_gradients(x.copy(), y.copy(), loss=rule, training=training) for side in (a, b)]
             expected = true_loss_gradients(model, y, rule)
             report.uncertain += expected.uncertain
             report.rows += _compare_gradients(sides, expected, spec, model, replace(place, stage="loss gradient"))
@@ -91,7 +93,8 @@ def compare_models(
                     report.slips += [one for one in slips if one not in report.slips]
         if offers(a, PullsBack) and offers(b, PullsBack):
             try:
-                sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
+                with _holding_weights((a, b), report):
+                    sides = [side.pullback(x.copy(), cotangent.copy(), training=training) for side in (a, b)]
             except NoBackwardError as error:
                 report.left_out.append(f"backward in {mode} mode: {error}")
             else:
@@ -101,10 +104,25 @@ def compare_models(
         if locate and any(row.conclusion == Verdict.DIFFER for row in report.rows[first_row:]):
             for side, name in zip((a, b), report.sides, strict=True):
                 if offers(side, ShowsValues):
-                    observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
+                    with _holding_weights((a, b), report):
+                        observed = _observe(side, name, x, y, cotangent, rule, model, training, place)
                     report.add_local(observed, explain)
             report.name_conventions(first_row)
     return report
+
+
+@contextmanager
+def _holding_weights(sides: tuple[Any, Any], report: ParityReport) -> Iterator[None]:
+    """Put back the weights of a side that takes a step while its gradients are asked for, and note it."""
+    before = [side.weights if offers(side, HoldsWeights) else {} for side in sides]
+    yield
+    for side, name, held in zip(sides, report.sides, before, strict=True):
+        now = side.weights if held else {}
+        if all(np.array_equal(held[one], now[one], equal_nan=True) for one in report.spec.parameter_shapes if held):
+            continue
+        note = f"{name} changes its weights while its gradients are asked for; they were put back: let a step follow"
+        report.notes += [] if note in report.notes else [note]
+        side.set_weights(held)
 
 
 def _observe(

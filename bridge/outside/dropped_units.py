@@ -12,11 +12,16 @@ from core_numpy.contract import Array
 from model_spec import Dropout
 from model_spec.shapes import Shape
 
+ALIKE = "the same units are dropped at every call"
+
 _UNITS = 100_000
 """How many units a share is taken from where its cause is looked for: shares 0.02 apart are told apart."""
 
+_CHANCE = 1e-9
+"""How often a mask that a rate has drawn may be called wrong."""
+
 _SHARE_DEVIATIONS = 6.0
-"""Standard deviations of a binomial share beyond which a dropout mask cannot have come from the rate."""
+"""Standard deviations of a share of that many units beyond which it is not that of a slip."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,12 @@ class KeptUnits:
         return self.kept[start : start + shape[0]]
 
 
+def examples_that_show(layer: Dropout, shape: Shape) -> int:
+    """How many examples it takes until some unit of them is kept, but for a chance of one in a billion."""
+    units = int(np.prod(layer.mask_shape(shape)))
+    return int(np.ceil(np.log(_CHANCE) / (units * np.log(layer.rate)))) if 0 < layer.rate < 1 else 1
+
+
 def kept_units(layer: Dropout, x: Array, y: Array) -> KeptUnits:
     """What was kept of x (examples, *shape), with one entry for units that are dropped together."""
     shared = tuple(axis for axis, size in enumerate(layer.mask_shape(x.shape[1:]), start=1) if size < x.shape[axis])
@@ -40,21 +51,51 @@ def kept_units(layer: Dropout, x: Array, y: Array) -> KeptUnits:
 def wrong_mask(layer: Dropout, kept: Array, forward: Callable[[Array], Array], shape: Shape, dtype: str) -> str:
     """Words for a mask that the rate cannot have drawn, or "".
 
+    What was seen may be too few units to tell; then more are asked for, twice.
+
     Args:
         layer: the claim.
         kept: True for what was kept.
-        forward: the foreign layer in training, of which more is asked where the share is wrong.
+        forward: the foreign layer in training, of which more is asked.
         shape: of one example.
         dtype: of its inputs.
     """
-    rate = layer.rate
-    share, deviation = 1 - float(kept.mean()), np.sqrt(rate * (1 - rate) / kept.size)
-    if abs(share - rate) > _SHARE_DEVIATIONS * deviation:
-        said = f"{share:.3g} of {kept.size} values were dropped, the rate is {rate:g}"
-        return said + _why_such_a_share(rate, forward, shape, dtype)
-    if len(kept) > 1 and kept[0].size > 16 and 0 < rate < 1 and (kept == kept[:1]).all():
-        return "all examples of the batch lose the same units"
-    return ""
+    if not 0 < layer.rate < 1:
+        return ""
+    masks = [kept]
+    ones = np.ones((_UNITS // int(np.prod(layer.mask_shape(shape))) + 2, *shape), dtype)
+    try:
+        masks += [kept_units(layer, ones, forward(ones)).kept for _ in range(2)]
+    except Exception:  # a layer made for one batch size may raise anything
+        pass
+    for mask in masks[:2]:
+        if _is_one_for_all(layer.rate, mask):
+            return "all examples of the batch lose the same units"
+        if _is_another_share(layer.rate, mask):
+            said = f"{1 - mask.mean():.3g} of {mask.size} values were dropped, the rate is {layer.rate:g}"
+            return said + _why_such_a_share(layer.rate, forward, shape, dtype)
+    return ALIKE if len(masks) > 2 and drops_alike(layer.rate, *masks[1:]) else ""
+
+
+def _is_another_share(rate: float, kept: Array) -> bool:
+    """Whether the rate drops such a share by no chance, by Chernoff's bound.
+
+    Of n units a share s or one further away has a chance of at most 2 exp(-n (s ln(s/r) + (1-s) ln((1-s)/(1-r)))).
+    """
+    share = 1 - float(kept.mean())
+    unlikely = sum(part * np.log(part / wanted) for part, wanted in ((share, rate), (1 - share, 1 - rate)) if part > 0)
+    return bool(kept.size * unlikely > -np.log(_CHANCE / 2))
+
+
+def _is_one_for_all(rate: float, kept: Array) -> bool:
+    by_chance = np.logaddexp(len(kept) * np.log(rate), len(kept) * np.log1p(-rate)) * kept[0].size
+    return len(kept) > 1 and bool(by_chance < np.log(_CHANCE)) and bool((kept == kept[:1]).all())
+
+
+def drops_alike(rate: float, first: Array, second: Array) -> bool:
+    """Whether two masks, or outputs, have the same zeros, and so many units are not by chance."""
+    by_chance = np.log(rate**2 + (1 - rate) ** 2) * first.size if 0 < rate < 1 else 0.0
+    return bool(by_chance < np.log(_CHANCE)) and np.array_equal(first != 0, second != 0)
 
 
 def _why_such_a_share(rate: float, forward: Callable[[Array], Array], shape: Shape, dtype: str) -> str:

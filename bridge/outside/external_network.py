@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class ForeignNetwork:
         self._predict = _method(network, _PREDICT, "feedforward(x)")
         found = next((name for name in _GRADIENT if callable(getattr(network, name, None))), None)
         if found is not None:
-            self._gradient = getattr(network, found)
+            self._gradient_name, self._gradient = found, getattr(network, found)
             self.loss_and_gradients = self._loss_and_gradients  # without backprop, there is no method of this name
 
     @property
@@ -95,15 +96,27 @@ class ForeignNetwork:
         values = check_x(x, self.spec.input_shape, self.dtype)
         wanted = (len(values), *self.spec.output_shape)
         rows = values.reshape(len(values), -1)
-        ways: tuple[Callable[[], Any], ...] = (
+        ways: list[Callable[[], Any]] = [
             lambda: np.stack([np.ravel(self._predict(row[:, None])) for row in rows]),
             lambda: np.asarray(self._predict(rows.T)).T,
             lambda: np.asarray(self._predict(values)),
             lambda: np.stack([np.ravel(self._predict(row)) for row in rows]),
-        )
+        ]
+        if self._takes_columns(rows):
+            ways.insert(0, ways.pop(1))
         return self._first_that_fits(ways, lambda found: found.shape == wanted, f"outputs of shape {wanted}")
 
-    def _first_that_fits(self, ways: tuple[Callable[[], Any], ...], fits: Callable[[Any], bool], what: str) -> Any:
+    def _takes_columns(self, rows: Array) -> bool:
+        """Whether its backprop takes a batch of columns: then that is what is judged, not one example at a time."""
+        try:
+            # A copy: a backprop may take a step
+            gradient = getattr(copy.deepcopy(self._network), self._gradient_name)
+            targets = np.zeros((int(np.prod(self.spec.output_shape)), len(rows)), self.dtype)
+            return len(rows) > 1 and bool(self._sorted(gradient(rows.T, targets)))
+        except Exception:  # whatever a foreign network raises
+            return False
+
+    def _first_that_fits(self, ways: Sequence[Callable[[], Any]], fits: Callable[[Any], bool], what: str) -> Any:
         errors: list[Exception] = []
         for way in ways:
             try:
@@ -130,9 +143,10 @@ class ForeignNetwork:
         rows = values.reshape(len(values), -1)
         wanted = targets if targets.ndim > 1 else np.eye(outputs.shape[-1])[targets]
         count = len(rows)
+        # A batch first: one that is right example by example may be wrong on several
         ways: tuple[Callable[[], Any], ...] = (
-            lambda: self._mean([self._gradient(a[:, None], t[:, None]) for a, t in zip(rows, wanted, strict=True)]),
             lambda: self._scaled(self._sorted(self._gradient(rows.T, wanted.T)), count),
+            lambda: self._mean([self._gradient(a[:, None], t[:, None]) for a, t in zip(rows, wanted, strict=True)]),
             lambda: self._scaled(self._sorted(self._gradient(values, wanted)), count),
             lambda: self._scaled(self._sorted(self._gradient(values, targets)), count),
         )
@@ -183,9 +197,9 @@ def model_from_network(
     """A whole network that was written elsewhere as a model for ``bridge.compare_models``.
 
     For networks that keep lists ``weights`` and ``biases`` and have ``feedforward(x)`` and ``backprop(x, y)``, which
-    returns (gradients of biases, gradients of weights), as in Nielsen's book: one example or a batch at a time, as
-    columns or as rows; whichever it takes is found by trying. Its gradients are those of the loss that is named to
-    ``compare_models``, such as ``"half_sum_squared_error"``.
+    returns (gradients of biases, gradients of weights), as in Nielsen's book: a batch or one example at a time, as
+    columns or as rows; whichever it takes is found by trying, a batch first. Its gradients are those of the loss that
+    is named to ``compare_models``, such as ``"half_sum_squared_error"``.
 
     Args:
         network: an object as described; its arrays are written into.

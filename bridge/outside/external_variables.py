@@ -253,3 +253,16 @@ def _first_of(words: list[str], most: int) -> str:
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+
+
+def unclaimed_bias(layer: Any, channels: int) -> str | None:
+    """How one would write a bias of so many numbers that a layer holds, or None."""
+    for attribute in ("", *_PARAMETER_HOLDERS):
+        holder = getattr(layer, attribute or "__dict__", None)
+        if not isinstance(holder, Mapping):
+            continue
+        for name in ("bias", *BOOK_NAMES["bias"]):
+            value = holder.get(name)
+            if isinstance(value, np.ndarray) and value.size == channels:
+                return Slot(layer, attribute, name).label if attribute else name
+    return None

@@ -7,6 +7,8 @@ from typing import Any
 
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.calling import CALLS, FORWARD, in_order
+from bridge.outside.dropped_units import examples_that_show
+from bridge.outside.external_variables import unclaimed_bias
 from bridge.outside.layer_inputs import LayerInputs
 from bridge.outside.layer_report import LayerReport
 from bridge.outside.layer_stages import Stages
@@ -20,7 +22,7 @@ from bridge.outside.warm_up import (
     overwrites_its_variables,
     warmed_up,
 )
-from model_spec import LayerSpec, ModelSpec
+from model_spec import Dropout, LayerSpec, ModelSpec
 from model_spec.entries import known_entries
 from model_spec.inputs import floating_dtype
 from model_spec.shapes import Shape
@@ -67,7 +69,7 @@ def check_layer(
             ``docs/bring_your_own.md``).
         spec_layer: what it claims to be, e.g. ``model_spec.Conv2D(4, 3)``.
         input_shape: of one example, without the batch axis, channels last.
-        batch: number of examples.
+        batch: number of examples; more of a Dropout in training, where these may lose all their units.
         seed: of inputs, variables and cotangent.
         layout: of the layer's images, "NHWC" or "NCHW"; "columns" where an example is a column, (features, examples).
         kernel_layout: "HWIO", "OIHW", "IOHW" or "OHWI", for Dense "IO" or "OI"; needed only where the kernel's shape
@@ -118,6 +120,8 @@ def check_layer(
     precisions = [floating_dtype(dtype).name for dtype in ((dtypes,) if isinstance(dtypes, str) else dtypes)]
     if not precisions:
         raise ValueError('dtypes is empty, so nothing would be judged; give at least one precision, such as "float64"')
+    if isinstance(spec.layers[0], Dropout) and training:
+        batch = max(batch, examples_that_show(spec.layers[0], spec.input_shape))
     given = LayerInputs.draw(spec, batch, seed)
     notes: list[str] = []
     options = (spec.layers[0], spec.input_shape, layout, kernel_layout, style, names, call)
@@ -140,6 +144,11 @@ def check_layer(
         report.notes.append("only forward was judged: the step activation has no useful derivative")
     elif not layer.has_backward:
         report.notes.append(f"only forward was judged: {type(my_layer).__name__} has no backward(dy)")
+    bias = None
+    if getattr(spec.layers[0], "use_bias", None) is False:
+        bias = unclaimed_bias(my_layer, spec.output_shape[-1])
+    if bias is not None:
+        report.notes.append(f"its bias {bias} stayed as it is and was not judged: the claim has use_bias=False")
     if spec.layers[0].state_shapes(spec.input_shape) and not training:
         report.left_out.append("what a training step makes of the moving statistics: judge it with training=True")
     averaged = gradient_scale == "mean"

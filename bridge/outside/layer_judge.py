@@ -15,7 +15,7 @@ from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
-from bridge.outside.dropped_units import KeptUnits, kept_units, wrong_mask
+from bridge.outside.dropped_units import ALIKE, KeptUnits, drops_alike, kept_units, wrong_mask
 from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
 from bridge.outside.exact_constants import OtherConstants, other_constants
 from bridge.outside.external_variables import ForeignLayerError
@@ -50,6 +50,7 @@ class LayerJudge:
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
+        first = None
         if before is not None:
             former = before.x.astype(dtype)
             first = self._attempt(
@@ -73,8 +74,9 @@ class LayerJudge:
         for name in states:
             if name in held and not np.array_equal(held[name], self.layer.weights[name], equal_nan=True):
                 self._broken(Broken(name, dtype, "a forward in inference mode moves it; only training may"))
-        if before is not None and isinstance(self.spec.layers[0], Dropout) and np.array_equal(first != 0, y != 0):
-            self._broken(Broken("dropout mask", dtype, "the same units are dropped at every call"))
+        layer = self.spec.layers[0]
+        if first is not None and isinstance(layer, Dropout) and drops_alike(layer.rate, first, y):
+            self._broken(Broken("dropout mask", dtype, ALIKE))
         judged = dtype
         if y.dtype != dtype:
             note = f"fed {dtype}, the layer answers in {y.dtype}"
@@ -107,9 +109,12 @@ class LayerJudge:
 
     def _is_finite_at(self, size: float, dtype: str) -> bool:
         layer = self.layer.on_copy()
+        alternating = np.ones(self.spec.input_shape, dtype)
+        alternating.reshape(-1)[::2] = -1
         for x in (
             np.full((1, *self.spec.input_shape), size, dtype),
             np.full((1, *self.spec.input_shape), -size, dtype),
+            size * alternating[None],
         ):
             if not np.isfinite(layer.forward(x)).all():
                 return False
@@ -138,6 +143,10 @@ class LayerJudge:
             size = np.maximum(np.abs(trace.state[name]), reached)
             variance = model.rounding.unit * np.square(size) * (4 + len(trace.x) / 3)
             expected = Expected(np.asarray(wanted[name]), variance, np.zeros_like(variance))
+            if held[name].size != variance.size:
+                words = f"has shape {held[name].shape}, expected {variance.shape}: one number a channel"
+                self._broken(Broken(name, place.dtype, f"{words}, over the examples and all places"))
+                continue
             self._judge(name, held[name].reshape(variance.shape), expected, place)
 
     def _model(self, given: LayerInputs, dtype: str, y: Array) -> RoundingModel:
@@ -164,10 +173,10 @@ class LayerJudge:
             return params, state, None
         mask = kept_units(layer, given.x, y)
 
-        def again(ones: Array) -> Array:
-            return self.layer.on_copy().forward(ones, self.training)
-
-        wrong = wrong_mask(layer, mask.kept, again, self.spec.input_shape, dtype)
+        again = self.layer.on_copy()
+        wrong = wrong_mask(
+            layer, mask.kept, lambda ones: again.forward(ones, self.training), self.spec.input_shape, dtype
+        )
         if wrong:
             self._broken(Broken("dropout mask", dtype, wrong))
         return params, state, mask
@@ -299,8 +308,11 @@ class LayerJudge:
         if self.case is None or not (row.agrees or row.verdict == VACUOUS):
             self.report.rows.append(row)
 
-    def explain(self) -> None:
-        """Find what is wrong with what the last run gave, in the first precision in which something is."""
+    def explain(self, right_on: LayerInputs | None = None) -> None:
+        """Find what is wrong with what the last run gave, in the first precision in which something is.
+
+        ``right_on`` are inputs on which the layer was right.
+        """
         if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found or self.report.hints < 2:
             return
         given, dtype, model, before = self._last
@@ -318,7 +330,10 @@ class LayerJudge:
         if before is not None:
             earlier = replace(claimed, x=before.x, dy=before.cotangent)
         tolerance = 1e-9 if dtype == "float64" else 3e-5
-        self.report.explanations += causes(claimed, self._found, tolerance, earlier)
+        other = None
+        if right_on is not None and masks is None and right_on.x.shape[1:] == given.x.shape[1:]:
+            other = replace(claimed, x=right_on.x, dy=right_on.cotangent)
+        self.report.explanations += causes(claimed, self._found, tolerance, earlier, right_on=other)
 
     def tells(self, other: OtherConstants) -> bool:
         """True where the output shows by which constants the layer computes."""

@@ -97,10 +97,10 @@ class LayerReport(ShownInShort):
         for name, value in checkpoint.items():
             setattr(self, name, value.copy())
 
-    def failed_since(self, checkpoint: dict[str, Any]) -> bool:
-        """True where something is wrong that was not found before."""
+    def failures_since(self, checkpoint: dict[str, Any]) -> int:
+        """How much is wrong that was not found before."""
         rows, broken = len(checkpoint["rows"]), len(checkpoint["broken"])
-        return len(self.broken) > broken or not all(row.agrees for row in self.rows[rows:])
+        return len(self.broken) - broken + sum(not row.agrees for row in self.rows[rows:])
 
     @property
     def failures(self) -> list[Row | Broken]:

@@ -33,6 +33,7 @@ class Stages:
         precisions: what it is fed.
         seed: of what is drawn.
         constants: words for those that the layer was found to compute with, where they are not Keras'.
+        right_on: random inputs on which it was right.
     """
 
     spec: ModelSpec
@@ -44,11 +45,13 @@ class Stages:
     precisions: list[str]
     seed: int
     constants: str | None = None
+    right_on: LayerInputs | None = None
 
     def random_points(self, given: LayerInputs, with_keras: bool) -> None:
         """Random inputs, variables and cotangent."""
         for dtype in self.precisions:
             self._feed(self.spec, None, given, dtype, with_keras)
+        self.right_on = given if self.report.verdict == Verdict.AGREE else None
         self.report.tried.append(f"random points (seed {self.seed}, {len(given.x)} examples)")
 
     def own_inputs(self, x: Any, given: LayerInputs) -> None:
@@ -150,17 +153,18 @@ class Stages:
             self.report.roll_back(untouched)
             judge = self._judge(spec, len(given.x), case, constants)
             judge.run(given, dtype, with_keras, before)
-            if not self.report.failed_since(untouched):
+            if not self.report.failures_since(untouched):
                 if constants is not None and self.constants is None:
                     self.constants = constants.words
                     self.report.notes.append(constants.words)
                 elif case is None and dtype == "float64" and self.constants is None:
                     self.report.notes += [one.instead for one in others.values() if one.instead and judge.tells(one)]
                 return
-            results.append((self.report.checkpoint(), judge))
-        first, judge = results[0]
-        self.report.roll_back(first)
-        judge.explain()
+            results.append((self.report.failures_since(untouched), self.report.checkpoint(), judge))
+        # A slip stands beside the constants that leave the least wrong
+        _, nearest, judge = min(results, key=lambda result: result[0])
+        self.report.roll_back(nearest)
+        judge.explain(None if case is None else self.right_on)
 
     def _judge(
         self, spec: ModelSpec, examples: int, case: EdgeCase | None, constants: OtherConstants | None

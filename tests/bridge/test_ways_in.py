@@ -208,6 +208,41 @@ def test_a_network_of_lists_that_takes_batches():
     assert "gradient of kernel is 8 times the true value: a sum in place of a mean over the batch of 8" in said
 
 
+class EitherWay(Lists):
+    """One column or a batch of them; the gradient of a batch is a sum, of the biases wrong or right."""
+
+    def __init__(self, sizes, wrong):
+        super().__init__(sizes)
+        self.wrong = wrong
+
+    def backprop(self, x, y):
+        nabla_b, nabla_w = super().backprop(x, y)
+        return [each[:, :1] if self.wrong else each.sum(axis=1, keepdims=True) for each in nabla_b], nabla_w
+
+
+def test_a_network_that_takes_batches_is_judged_by_them_though_it_takes_single_examples_too():
+    assert compared(EitherWay([6, 6, 3], False), gradient_scale="sum").passed
+    assert not compared(EitherWay([6, 6, 3], False)).passed
+    assert compared(EitherWay([6, 6, 3], True), gradient_scale="sum").first_divergence.tensor.endswith("bias")
+
+
+class Stepping(Lists):
+    """Its backprop takes the step."""
+
+    def backprop(self, x, y):
+        nabla_b, nabla_w = super().backprop(x, y)
+        for w, g in zip(self.weights, nabla_w, strict=True):
+            w -= 0.1 * g
+        return nabla_b, nabla_w
+
+
+def test_a_step_in_backprop_is_said_and_the_weights_are_put_back():
+    report = compared(Stepping([6, 6, 3]))
+    assert not report.passed and report.first_divergence.stage == "loss gradient"
+    assert "ForeignNetwork changes its weights while its gradients are asked for; they were put back" in report.notes[0]
+    assert "of NumpyModel" not in str(report)
+
+
 def test_what_is_no_network_of_lists_is_refused():
     with pytest.raises(ValueError, match="has 3 arrays for the kernels, the specification 2"):
         model_from_network(Lists([6, 6, 4, 3]), NETWORK)

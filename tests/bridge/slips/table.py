@@ -16,7 +16,7 @@ from benchmarks.grading.assignment import load_assignment
 from benchmarks.grading.judging import judge_case
 from bridge import check_layer, check_loss, check_optimizer
 from model_spec import Dropout
-from tests.bridge.slips import layers, losses, networks, optimizers, pairs
+from tests.bridge.slips import layers, losses, more_layers, networks, optimizers, pairs
 
 COURSE = Path(__file__).parents[3] / "docs" / "teaching"
 
@@ -38,7 +38,7 @@ class Slip:
 
 def slips() -> Iterator[Slip]:
     """Layers, masks, losses, optimizers, networks with branches, and the typical submissions of the course."""
-    for name, (layer, (claim, shape), options, words) in (layers.SLIPS | pairs.PAIRS).items():
+    for name, (layer, (claim, shape), options, words) in (layers.SLIPS | more_layers.SLIPS | pairs.PAIRS).items():
         judge = lambda a=layer, b=claim, c=shape, d=options: _of(check_layer(a, b, c, **d))  # noqa: E731
         yield Slip(f"layer: {name}", judge, tuple(each.strip() for each in words.split("; ")))
     for name, (layer, words) in layers.BROKEN.items():
