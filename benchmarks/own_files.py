@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.data_files import IDX_FILES, PARTS, idx_path, read_arrays, read_idx_directory
 from benchmarks.pictures import picture_channels, picture_size, read_picture
+from benchmarks.table_doubts import doubts_of_table, is_called_label
 from model_spec import untrusted
 from model_spec.names import printable, shown
 
@@ -26,7 +27,6 @@ FORMS = (
 BUNDLED = ("iris", "wine", "breast_cancer", "diabetes")
 """Tables that come with scikit-learn."""
 
-_LABELS = ("label", "labels", "class", "target", "y")
 _TABLES = (".csv", ".tsv", ".parquet")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _MOST_PICTURE_BYTES = 4 << 30
@@ -140,9 +140,11 @@ def _table(path: Path) -> OwnRows:
     except Exception as error:  # the readers raise many kinds for damaged files
         raise ValueError(f"{path} cannot be read as a table: {printable(str(error))}") from None
     if frame.shape[1] < 2 or not len(frame):
-        raise ValueError(f"{path} has {len(frame)} rows of {frame.shape[1]} columns; inputs and a label were expected")
+        said = f"{path} has {len(frame)} rows of {frame.shape[1]} columns; inputs and a label were expected"
+        mark = next((mark for mark in ";\t|" if frame.shape[1] == 1 and mark in str(frame.columns[0])), None)
+        raise ValueError(said + (f": its cells are parted by {mark!r}, write it with commas" if mark else ""))
     columns = [str(column) for column in frame.columns]
-    known = [at for at, column in enumerate(columns) if column.strip().lower() in _LABELS]
+    known = [at for at, column in enumerate(columns) if is_called_label(column)]
     label = known[0] if known else len(columns) - 1
     features = frame.drop(columns=frame.columns[label])
     words = [str(column) for column in features.columns if not pandas.api.types.is_numeric_dtype(features[column])]
@@ -151,10 +153,14 @@ def _table(path: Path) -> OwnRows:
     empty = [str(column) for column in frame.columns if frame[column].isna().any()]
     if empty:
         raise ValueError(f"{path}: columns {shown(empty)} have empty cells; fill them or leave these rows out")
-    notes = (f"labels are the column {shown(columns[label])}, inputs the other {features.shape[1]} columns",)
+    x = features.to_numpy(np.float64)
+    notes = (
+        f"labels are the column {shown(columns[label])}, inputs the other {features.shape[1]} columns",
+        *doubts_of_table([str(column) for column in features.columns], x),
+    )
     labels = frame[frame.columns[label]]
     y = labels.to_numpy() if pandas.api.types.is_numeric_dtype(labels) else labels.astype(str).to_numpy(str)
-    return OwnRows((features.to_numpy(np.float64), y), None, notes, is_table=True)
+    return OwnRows((x, y), None, notes, is_table=True)
 
 
 def _bundled(name: str) -> OwnRows:
@@ -179,10 +185,10 @@ def _folder(path: Path) -> OwnRows:
     train = next((folders[name] for name in ("train", "training") if name in folders), None)
     test = next((folders[name] for name in ("test", "testing", "val", "valid", "validation") if name in folders), None)
     if train is None or test is None:
-        files, names = _pictures(path)
+        files, names, empty = _pictures(path)
         rows, notes = _read_pictures(files, _size_and_channels([file for file, _ in files]))
-        return OwnRows(rows, None, notes, class_names=names)
-    (files, names), (test_files, test_names) = _pictures(train), _pictures(test)
+        return OwnRows(rows, None, (*empty, *notes), class_names=names)
+    (files, names, empty), (test_files, test_names, test_empty) = _pictures(train), _pictures(test)
     unknown = sorted(set(test_names) - set(names))
     if unknown:
         raise ValueError(f"{test} has classes {shown(unknown)} that {train} lacks; name their folders alike")
@@ -190,11 +196,13 @@ def _folder(path: Path) -> OwnRows:
     size = _size_and_channels([file for file, _ in (*files, *test_files)])
     rows, notes = _read_pictures(files, size)
     test_rows, test_notes = _read_pictures(test_files, size)
-    return OwnRows(rows, test_rows, (f"{test.name} is the test part", *notes, *test_notes), class_names=names)
+    return OwnRows(
+        rows, test_rows, (f"{test.name} is the test part", *empty, *test_empty, *notes, *test_notes), class_names=names
+    )
 
 
-def _pictures(path: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]]:
-    """((file, class) of every picture, names of the classes): each folder in this one is a class."""
+def _pictures(path: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...], tuple[str, ...]]:
+    """((file, class) of every picture, names of the classes, notes): each folder in this one is a class."""
     folders = [each for each in sorted(path.iterdir()) if each.is_dir() and not each.name.startswith(".")]
     found = [
         sorted(file for file in folder.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
@@ -204,7 +212,9 @@ def _pictures(path: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]]:
     if len(kept) < 2:
         raise ValueError(f"{path} holds {len(kept)} folders with pictures, two classes at least were expected; {FORMS}")
     pairs = [(file, label) for label, (_, files) in enumerate(kept) for file in files]
-    return pairs, tuple(folder.name for folder, _ in kept)
+    empty = [folder.name for folder, files in zip(folders, found, strict=True) if not files]
+    notes = (f"folders {shown(empty)} of {path.name} hold no pictures and are left out",) if empty else ()
+    return pairs, tuple(folder.name for folder, _ in kept), notes
 
 
 def _size_and_channels(files: Sequence[Path]) -> tuple[tuple[int, int], int]:

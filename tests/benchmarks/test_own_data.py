@@ -114,6 +114,10 @@ def test_a_table_is_standardized_and_it_is_said(tmp_path):
         ("a,b,y\n1,red,0\n2,blue,1\n", r"columns \['b'\] are no numbers; encode or leave out"),
         ("a,b,y\n1,,0\n2,3,1\n", r"columns \['b'\] have empty cells"),
         ("a\n1\n2\n", "2 rows of 1 columns; inputs and a label were expected"),
+        (
+            "a;b;y\n1;2;0\n2;1;1\n",
+            "1 columns; inputs and a label were expected: its cells are parted by ';'",
+        ),
         ("", "cannot be read as a table"),
         ("a,y\n1,0.5\n2,0.5\n", "every value to predict is 0.5; there is nothing to learn"),
         ("a,y\n1,0\n2,0\n", "all rows for training are of class 0; give two classes"),
@@ -124,6 +128,36 @@ def test_a_table_that_is_none(cells, message, tmp_path):
     (tmp_path / "own.csv").write_text(cells)
     with pytest.raises(ValueError, match=message):
         own_data.read(str(tmp_path / "own.csv"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        ("a,label,Class\n1,0,0\n2,1,1\n4,0,0\n", "columns ['Class'] are called as labels are and taken as inputs"),
+        (",a,y\n0,3,0\n1,2,1\n2,5,0\n", "columns ['Unnamed: 0'] count the rows and are taken as inputs"),
+        ("a,b,y\n7,3,0\n7,2,1\n7,5,0\n", "columns ['a'] hold one value in all rows and become zeros"),
+        (
+            "0.2,0.2,cat\n3,1,dog\n2,4,cat\n5,1,dog\n",
+            "all columns have numbers for names, ['0.2', '0.2.1']",
+        ),
+        ("0,1,y\n3,1,0\n2,4,1\n5,1,0\n", None),
+        ("a,b,y\n3,1,0\n2,4,1\n5,1,0\n", None),
+    ],
+)
+def test_what_looks_wrong_with_a_table_is_said(cells, note, tmp_path):
+    pytest.importorskip("pandas")
+    (tmp_path / "own.csv").write_text(cells)
+    notes = own_data.read(str(tmp_path / "own.csv")).notes
+    if note is None:
+        assert not any("columns [" in one or "all columns" in one for one in notes)
+    else:
+        assert any(note in one for one in notes)
+
+
+def test_a_folder_without_pictures_is_said(tmp_path):
+    folder = pictures(tmp_path / "pictures")
+    (folder / "zebra").mkdir()
+    assert "folders ['zebra'] of pictures hold no pictures and are left out" in own_data.read(str(folder)).notes
 
 
 WRONG = {
