@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ except ModuleNotFoundError as error:
 from core_numpy import NumpyModel
 from model_spec import Dense, EarlyStopping, ModelSpec, TrainingSpec
 from model_spec import optimizers as rules
+from model_spec.names import shown
 from model_spec.protocol import Model
 
 _FLOATS = [np.float32, np.float64]
@@ -124,7 +126,10 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f"end it with Dense({classes}, activation='softmax')"
                 )
             return self.network
-        hidden = (Dense(units, activation=self.activation) for units in self.network)
+        sizes = (self.network,) if isinstance(self.network, Integral) else self.network
+        if not isinstance(sizes, (tuple, list, np.ndarray)):
+            raise ValueError(f"network must be a ModelSpec or sizes of hidden layers, (8,) for one, got {shown(sizes)}")
+        hidden = (Dense(units, activation=self.activation) for units in sizes)
         return ModelSpec("classifier", X.shape[1:], (*hidden, Dense(classes, activation="softmax")))
 
     def _shaped(self, X: Array) -> Array:  # noqa: N803

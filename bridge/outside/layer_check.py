@@ -26,7 +26,7 @@ from model_spec import Dropout, LayerSpec, ModelSpec
 from model_spec.entries import known_entries
 from model_spec.inputs import floating_dtype
 from model_spec.shapes import Shape
-from model_spec.validation import boolean, one_of, positive_integer
+from model_spec.validation import boolean, non_negative_integer, one_of, positive_integer
 
 GRADIENT_SCALES = ("sum", "mean")
 
@@ -111,6 +111,7 @@ def check_layer(
         need_own("my_layer", my_layer, FORWARD, "an object with forward(x), or a function of x")
     spec = _of_one_layer(spec_layer, input_shape)
     positive_integer("batch", batch)
+    non_negative_integer("seed", seed)
     one_of("gradient_scale", gradient_scale, GRADIENT_SCALES)
     if hints not in (1, 2, 3):
         raise ValueError(f"hints must be 1 (where), 2 (what) or 3 (how), got {hints!r}")

@@ -441,6 +441,7 @@ def test_ambiguity_is_refused_and_can_be_settled():
         ({"style": "torch"}, "style must be one of"),
         ({"gradient_scale": "max"}, "gradient_scale must be one of mean, sum"),
         ({"batch": 0}, "batch must be an integer of at least 1"),
+        ({"seed": -1}, "seed must be an integer of at least 0"),
         ({"dtypes": "float16"}, 'dtype must be "float32" or "float64"'),
         ({"dtypes": ()}, "give at least one precision"),
         ({"training": 1}, "training must be True or False"),

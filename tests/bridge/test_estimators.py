@@ -72,6 +72,14 @@ def test_a_training_that_diverges_is_an_error():
             NumpyClassifier((8,), epochs=3, random_state=0).fit(x, np.arange(40) % 3)
 
 
+def test_one_hidden_layer_may_be_a_number_and_what_is_no_size_is_refused():
+    x, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    assert NumpyClassifier(8, epochs=1, random_state=0).fit(x, y).model_.spec.layers[0].units == 8
+    for network in (None, 8.5, {"units": 8}):
+        with pytest.raises(ValueError, match=r"network must be a ModelSpec or sizes of hidden layers, \(8,\) for one"):
+            NumpyClassifier(network).fit(x, y)
+
+
 def test_a_seed_repeats_itself():
     x, y = load_iris(return_X_y=True)
     first, second, other = (
