@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
+from bridge.conventions.optimizer_cause import explain_course
+from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.report import ENVELOPE, FLOOR
 from bridge.lockstep.training import deviation
@@ -162,7 +163,7 @@ def check_optimizer(
         raise ValueError(f"steps must be at least 3, got {steps}: conventions may coincide in the first steps")
     is_function = call is None and callable(my_optimizer) and not hasattr(my_optimizer, "update")
     names = list(SHAPES)[:1] if one or (is_function and not hasattr(my_optimizer, "step")) else list(SHAPES)
-    start, gradients = _course(names, steps, seed)
+    start, gradients = _course(names, steps, seed, claim)
     name = getattr(my_optimizer, "__name__", type(my_optimizer).__name__)
     report = OptimizerReport(name, _written(claim), {parameter: [] for parameter in names})
     try:
@@ -239,13 +240,20 @@ def _written(claim: rules.Optimizer) -> str:
     return f"{type(claim).__name__}({', '.join(given)})"
 
 
-def _course(names: list[str], steps: int, seed: int) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+def _course(
+    names: list[str], steps: int, seed: int, claim: rules.Optimizer
+) -> tuple[dict[str, Array], list[dict[str, Array]]]:
     random = np.random.default_rng(seed)
     start = {name: random.standard_normal(SHAPES[name]) for name in names}
     gradients = [{name: random.standard_normal(SHAPES[name]) for name in names} for _ in range(steps)]
     for step in gradients:
         # An entry whose gradient is always zero: 0 / sqrt(0) is no number without an epsilon
         step[names[0]].flat[0] = 0.0
+    limit = claim.clipnorm or claim.global_clipnorm or claim.clipvalue
+    if limit:
+        # One step that every clip shortens, and one that none does
+        for at, size in ((1, 4.0), (2, 1 / 16)):
+            gradients[at] = {name: g * (size * limit / np.abs(g).max()) for name, g in gradients[at].items()}
     return start, gradients
 
 
