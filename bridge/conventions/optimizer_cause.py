@@ -22,21 +22,23 @@ def explain_course(
     start: Mapping[str, Array],
     gradients: Sequence[Mapping[str, Array]],
     course: Sequence[Mapping[str, Array]],
+    dtype: str = "float64",
 ) -> str | None:
-    """Name the causes by which a whole course of float64 steps may differ from its claim; None where none fits.
+    """Name the causes by which a whole course of steps may differ from its claim; None where none fits.
 
     Args:
         rule: what the steps claim to follow.
         start: parameters in front of the first step.
         gradients: of each step.
         course: parameters after each step.
+        dtype: what they were computed in; constants are solved for in float64 alone.
     """
     if all(np.array_equal(after[name], start[name]) for after in course for name in start):
         return (
             "no parameter is changed by a step: a name bound anew (w = w - rate * dw) leaves the array as it was; "
             "write into it (w -= rate * dw), put it back (params[name] = ...) or return it"
         )
-    taken = Course(rule, start, gradients, course)
+    taken = Course(rule, start, gradients, course, dtype)
     # The fewer slips, the likelier
     options = [words for words, other in other_options(rule) if taken.fits(taken.of(other))]
     if found := list(dict.fromkeys([*_one_slip(taken), *options])):
@@ -50,6 +52,8 @@ def explain_course(
     for words, other in beside:
         if found := _one_slip(other):
             return f"{words}; and {', or '.join(found)}"
+    if dtype != "float64":
+        return None
     for words, other in (("", taken), *beside):
         if said := optimizer_slips(other, _conventions(other.rule)):
             return f"{words}; and {said}" if words else said
@@ -78,7 +82,10 @@ def _learning_rate(taken: Course) -> str | None:
     size = taken.start.size
     expected, first = (row[:size] - taken.start for row in (taken.of(taken.rule), taken.found))
     square = float(np.vdot(expected, expected))
-    rate = claimed * float(np.vdot(expected, first)) / square if square else 0.0
-    if not rate > 0 or not np.isfinite(rate) or not taken.fits(taken.of(replace(taken.rule, learning_rate=rate))):
+    exact = claimed * float(np.vdot(expected, first)) / square if square else 0.0
+    if not exact > 0 or not np.isfinite(exact):
         return None
-    return f"learning rate {other_number(rate, claimed)}"
+    for rate in [*(float(f"{exact:.{digits}g}") for digits in (1, 2, 3, 6, 12)), exact]:
+        if taken.fits(taken.of(replace(taken.rule, learning_rate=rate))):
+            return f"learning rate {other_number(rate, claimed)}"
+    return None

@@ -1,4 +1,4 @@
-"""A course of float64 steps that somebody took, and the search for a rule and constants that take it too."""
+"""A course of steps that somebody took, and the search for a rule and constants that take it too."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Course:
         gradients: of each step, clipped as the rule asks, in one row each.
         found: parameters after each step, in one row.
         own: the rule's own step.
+        dtype: what the steps were computed in.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Course:
         start: Mapping[str, Array],
         gradients: Sequence[Mapping[str, Array]],
         course: Sequence[Mapping[str, Array]],
+        dtype: str = "float64",
     ) -> None:
         self.rule, self.own = rule, UPDATE_RULES[type(rule)].update
-        self._given = start, gradients, course
+        self._given, self.dtype = (start, gradients, course), dtype
         # One row for all parameters: the rules work value by value
         self.start = np.concatenate([value.ravel() for value in start.values()])
         kept = [clipped(rule, dict(step)) for step in gradients]
@@ -72,11 +74,15 @@ class Course:
         self.parts = [slice(end - value.size, end) for end, value in zip(ends, start.values(), strict=True)]
         moved = np.diff(np.concatenate([self.start[None], self.found.reshape(len(course), -1)]), axis=0)
         self.scale = float(np.abs(moved).max()) or 1.0
-        self._tolerance = min(_ROUNDING, self.error(self.of(rule)) / 1000)
+        rounding = _ROUNDING
+        if dtype != "float64":
+            # It is a parameter's last place that may be lost, not a step's
+            rounding = 2.0**-20 * float(np.abs(self.found).max()) / self.scale
+        self._tolerance = min(rounding, self.error(self.of(rule)) / 1000)
 
     def beside(self, rule: rules.Optimizer) -> Course:
         """The same steps beside another rule."""
-        return Course(rule, *self._given)
+        return Course(rule, *self._given, self.dtype)
 
     def of(self, rule: rules.Optimizer) -> Array:
         """Parameters after each step by a rule as it is, with all its options, in one row."""

@@ -209,7 +209,32 @@ def test_nothing_it_was_given_is_changed_for_others():
         g *= 0.1
         return w - g
 
-    assert check_optimizer(greedy, SGD(0.1)).passed
+    report = check_optimizer(greedy, SGD(0.1))
+    assert report.passed
+    assert "note: it writes into the gradients it is given" in str(report) and "write g = rate * g" in str(report)
+
+
+class Keeps:
+    """Momentum whose first velocity is the caller's gradient."""
+
+    def __init__(self, copy):
+        self.v, self.copy = {}, copy
+
+    def update(self, params, grads):
+        for name, w in params.items():
+            if name in self.v:
+                self.v[name] *= 0.9
+                self.v[name] += grads[name]
+            else:
+                self.v[name] = grads[name].copy() if self.copy else grads[name]
+            w -= 0.1 * self.v[name]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_gradients_that_are_kept_and_changed_later_are_a_note(copied):
+    report = check_optimizer(Keeps(copied), SGD(0.1, momentum=0.9))
+    assert report.passed
+    assert ("keep a copy, v[name] = grads[name].copy()" in str(report)) is not copied
 
 
 def with_config(momentum):
