@@ -19,7 +19,9 @@ _ROUNDING = 1e-11
 """Of the largest step: what rounding may add up to in a few steps, and less than what two places of an epsilon, or an
 epsilon that is solved for in another place, differ by."""
 
-_DECAYS = ("momentum", "rho", "beta_1", "beta_2")
+DECAYS = ("momentum", "rho", "beta_1", "beta_2")
+"""Constants that are shares of the past."""
+
 _START = {"l2_in_gradient": 0.0, "decay": 0.0, "gradient_scale": 1.0}
 
 _STALLED, _LATELY = 0.5, 5
@@ -141,7 +143,7 @@ class Course:
         """The constants with values of their own under which the rule takes this course, or None."""
         last = names[-1]
         claimed = float(getattr(self.constants(), last))
-        starts = [claimed, 0.5, 0.99, 0.999, 0.1] if last in _DECAYS else [claimed]
+        starts = [claimed, 0.5, 0.99, 0.999, 0.1] if last in DECAYS else [claimed]
         return next((found for start in starts if (found := self._solved_from(run, names, start)) is not None), None)
 
     def _solved_from(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bridge.conventions.optimizer_course import Course, How
+from bridge.conventions.optimizer_course import DECAYS, Course, How
 from bridge.conventions.optimizer_forms import Update, forms
 from bridge.conventions.outcome import close
 from core_numpy.contract import Array
@@ -32,6 +32,7 @@ _WORDS = {
 }
 _EPSILON = ("epsilon",)
 
+_LARGEST_EPSILON, _LEAST_SHARE = 0.1, 1e-9
 _LEAST_EPSILON = 1e-11
 """Smaller ones the gradients of a check do not tell apart."""
 
@@ -106,7 +107,7 @@ def _solved_for(taken: Course, run: Callable[[SimpleNamespace], Array], names: t
         constants = taken.solve(run, names)
     except (KeyError, ValueError, np.linalg.LinAlgError):
         return None
-    if constants is None:
+    if constants is None or not all(_is_likely(name, getattr(constants, name), len(names)) for name in names):
         return None
     return " and ".join(_solved(taken.rule, name, getattr(constants, name)) for name in names)
 
@@ -138,6 +139,13 @@ def _sentences(taken: Course, conventions: Sequence[tuple[str, Update]]) -> Iter
                 yield " and ".join(part for part in (words, how.words, solved) if part)
 
 
+def _is_likely(name: str, value: float, of: int) -> bool:
+    """False where a rule is bent to that of another optimizer: nothing is forgotten, or an epsilon is all there is."""
+    if name in DECAYS:
+        return value < 1 - _LEAST_SHARE
+    return name != "epsilon" or of == 1 or value < _LARGEST_EPSILON
+
+
 def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
     if name == "decay" and rule.weight_decay:
         return f"weight decay {other_number(value, rule.weight_decay)}"
@@ -149,7 +157,7 @@ def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
     label = name.replace("_", " ")
     if abs(value - float(np.float32(claimed))) < 1e-12 * claimed and value != claimed:
         return f"{label} {claimed:g} is rounded to float32, {value:.12g}"
-    if abs(value - (1 - claimed)) < 1e-7:
+    if name in DECAYS and abs(value - (1 - claimed)) < 1e-7:
         return f"{label} is the other way round: {value:.6g} in place of {claimed:g}"
     return f"{label} {other_number(value, claimed)}"
 

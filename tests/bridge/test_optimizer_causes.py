@@ -18,7 +18,7 @@ from tests.bridge.slips.optimizers import (
     momentum,
     rmsprop,
 )
-from tests.bridge.slips.options import OPTIONS
+from tests.bridge.slips.options import OPTIONS, Of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,12 @@ def test_the_slip_is_named(formula, first, claim, words):
     said = str(report.explanation)
     assert words in said, said
     assert said == words or (formula, first, claim, words) not in OPTIONS
+
+
+def test_another_optimizer_is_no_constant_of_the_claim():
+    for given, claim in ((SGD(0.1), RMSprop(0.1)), (MOMENTUM, Adam(0.1)), (SGD(0.1), RMSprop(0.1, centered=True))):
+        report = check_optimizer(Of(given), claim)
+        assert not report.passed and report.explanation is None
 
 
 def test_the_right_ones_pass():
