@@ -148,6 +148,8 @@ def _is_likely(name: str, value: float, of: int) -> bool:
 
 def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
     if name == "decay" and rule.weight_decay:
+        if abs(value) < _LEAST_SHARE * rule.weight_decay:
+            return f"the weight decay of {rule.weight_decay:g} is ignored"
         return f"weight decay {other_number(value, rule.weight_decay)}"
     if name in _WORDS:
         return _WORDS[name].format(value=f"{value:.6g}")

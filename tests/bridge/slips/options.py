@@ -86,6 +86,13 @@ OPTIONS = [
         "clipping by value to 0.5 where none is claimed",
     ),
     (momentum(), 0, DECAYED, "the weight decay of 0.01 is ignored"),
+    (
+        momentum(),
+        0,
+        SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01, clipvalue=0.5),
+        "clipping by value to 0.5 is ignored; and Nesterov flag ignored (plain momentum) and the weight decay of "
+        "0.01 is ignored",
+    ),
     (of_pytorch(), 0, DECAYED, "the weight decay of 0.01 is ignored"),
     (
         of_pytorch(l2=0.01),
