@@ -90,6 +90,22 @@ def _binary(words: str, epsilon: float, smoothing: float = 0.0, both: bool = Tru
     return LossForm(words, value, gradient)
 
 
+def of_all_pairs(rule: rules.Loss, from_logits: bool, batch: int) -> LossForm:
+    """The loss of one output an example where a missing axis sets every output against every target."""
+    right = claimed(rule, from_logits)
+
+    def pairs(p: Array, t: Array) -> tuple[Array, Array]:
+        n = len(p)
+        return np.tile(p.reshape(1, n), (n, 1)), np.tile(t.reshape(n, 1), (1, n))
+
+    return LossForm(
+        f"({batch},) against ({batch}, 1) is broadcast to ({batch}, {batch}), every output against every target: give "
+        f"outputs and targets one shape",
+        lambda p, t: right.value(*pairs(p, t)),
+        lambda p, t: right.gradient(*pairs(p, t)).sum(axis=0).reshape(p.shape),
+    )
+
+
 def other_forms(rule: rules.Loss, from_logits: bool) -> Iterator[LossForm]:
     """Other forms than the claimed one."""
     right = claimed(rule, from_logits)

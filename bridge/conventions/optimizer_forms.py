@@ -35,6 +35,8 @@ def _adam(
         v[...] = b2 * v + (1 - b2 if rest[1] else 1.0) * square(g)
         first = 1 - b1 ** (t if power else 1) if corrected[0] else 1.0
         second = 1 - b2 ** (t if power else 1) if corrected[1] else 1.0
+        if rule.amsgrad:
+            v = np.maximum(slots["velocity_hat"], v, out=slots["velocity_hat"])
         m_hat, v_hat = m / first, v / second
         if stored[0]:
             m[...] = m_hat
@@ -74,6 +76,8 @@ _ADAM: tuple[tuple[str, dict[str, Any]], ...] = (
     ("beta_1 and beta_2 have changed places", {"swapped": True}),
     ("it looks ahead, with Nesterov's momentum (Nadam)", {"nesterov": True}),
 )
+_LARGEST = "it takes the largest second moment so far (AMSGrad)"
+_OF_THE_CORRECTED = "AMSGrad takes the largest of the corrected second moments"
 _PLACES = (
     ("", "keras"),
     (" and the epsilon is added after the correction, as PyTorch's", "after"),
@@ -89,7 +93,7 @@ def _adams() -> Iterator[tuple[type[rules.Optimizer], str, Update]]:
     for more, place in _PLACES:
         yield (
             rules.Adam,
-            f"it takes the largest second moment so far (AMSGrad){more}",
+            f"{_LARGEST}{more}",
             _adam(epsilon=place, largest=True),
         )
 
@@ -108,7 +112,7 @@ def _adagrad(what: str) -> Update:
     return update
 
 
-def _rmsprop(
+def rmsprop(
     rest: bool = True,
     root: bool = True,
     outside: bool = False,
@@ -120,6 +124,10 @@ def _rmsprop(
     def update(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
         v, mu = slots["velocity"], getattr(rule, "momentum", 0.0)
         v[...] = rule.rho * v + (1 - rule.rho if rest else 1.0) * square(g)
+        if rule.centered:
+            mean = slots["average_gradient"]
+            mean[...] = rule.rho * mean + (1 - rule.rho) * g
+            v = v - np.square(mean)
         divisor = np.sqrt(v) + rule.epsilon if outside else np.sqrt(v + rule.epsilon)
         divisor = divisor if root else v + rule.epsilon
         if momentum == "gradient":
@@ -138,7 +146,6 @@ def _rmsprop(
 
 
 _RMSPROP: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("the epsilon is outside the root", {"outside": True}),
     ("the root of the mean square is missing", {"root": False}),
     ("the factor 1 - rho of the new square is missing", {"rest": False}),
     (
@@ -176,13 +183,13 @@ def _old_velocity(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: 
 
 def _rate_twice(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
     m = slots.get("momentum", np.zeros_like(w))
-    m[...] = getattr(rule, "momentum", 0.0) * m - rate * g
-    w += rate * m
+    m[...] = rule.momentum * m - rate * g
+    w += rate * (rule.momentum * m - rate * g if rule.nesterov else m)
 
 
-FORMS: tuple[tuple[type[rules.Optimizer], str, Update], ...] = (
+_FORMS: tuple[tuple[type[rules.Optimizer], str, Update], ...] = (
     *_adams(),
-    *((rules.RMSprop, words, _rmsprop(**options)) for words, options in _RMSPROP),
+    *((rules.RMSprop, words, rmsprop(**options)) for words, options in _RMSPROP),
     (rules.Adagrad, "the root of the accumulator is missing", _adagrad("root")),
     (rules.Adagrad, "the accumulator is replaced by the new square: nothing is summed", _adagrad("replaced")),
     (rules.Adagrad, "the accumulator forgets, 0.9 of the past, as RMSprop's", _adagrad("forgets")),
@@ -193,3 +200,14 @@ FORMS: tuple[tuple[type[rules.Optimizer], str, Update], ...] = (
     (rules.SGD, "the learning rate is multiplied in twice", _rate_twice),
 )
 """(rule, sentence, step), tried in this order."""
+
+
+def forms(rule: rules.Optimizer) -> list[tuple[str, Update]]:
+    """(sentence, step) of each form with a slip that a rule of this kind may have; each honours the rule's options."""
+    looks_ahead = isinstance(rule, rules.SGD) and rule.nesterov
+    plain = (_velocity_added_twice, _old_velocity)
+    return [
+        (_OF_THE_CORRECTED if getattr(rule, "amsgrad", False) and words == _LARGEST else words, update)
+        for kind, words, update in _FORMS
+        if isinstance(rule, kind) and not (looks_ahead and update in plain)
+    ]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bridge.conventions.optimizer_slips import optimizer_slips, plain_forms
+from bridge.conventions.optimizer_forms import Update, rmsprop
 from core_numpy.contract import Array
-from core_numpy.schedules import learning_rate_at
 from core_numpy.update_rules import UPDATE_RULES
 from model_spec import optimizers as rules
 
 _ROUNDING = 1e-9
 """Of a float64 step: what no known convention differs by, and rounding does not reach in a few steps."""
-
-Update = Callable[[Any, Array, Array, dict[str, Array], Any, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,12 @@ def _nesterov_velocity_first(rule: Any, w: Array, g: Array, slots: dict[str, Arr
 
 
 def _damped_gradient(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
-    """m = mu m - (1 - mu) rate g; w += m."""
+    """m = mu m - (1 - mu) rate g; w += m, or with Nesterov w += mu m - (1 - mu) rate g."""
     mu = w.dtype.type(rule.momentum)
     m = slots["momentum"]
     m *= mu
     m -= (1 - mu) * rate * g
-    w += m
+    w += mu * m - (1 - mu) * rate * g if rule.nesterov else m
 
 
 def _momentum_ignored(rule: Any, w: Array, g: Array, slots: dict[str, Array], rate: Any, t: int) -> None:
@@ -130,6 +127,8 @@ def _moments(rule: Any, w: Array, g: Array, slots: dict[str, Array]) -> tuple[Ar
     kind, m, v = w.dtype.type, slots["momentum"], slots["velocity"]
     m += (g - m) * kind(1 - rule.beta_1)
     v += (np.square(g) - v) * kind(1 - rule.beta_2)
+    if rule.amsgrad:
+        return m, np.maximum(slots["velocity_hat"], v, out=slots["velocity_hat"])
     return m, v
 
 
@@ -148,7 +147,7 @@ OPTIMIZER_CONVENTIONS: tuple[OptimizerConvention, ...] = (
         "Adagrad accumulator from 0, epsilon outside the root", "the books", rules.Adagrad, _adagrad_of_the_book
     ),
     OptimizerConvention("Adagrad accumulator from 0", "PyTorch, the books", rules.Adagrad, adagrad_from_zero),
-    OptimizerConvention("RMSprop epsilon outside the root", "PyTorch", rules.RMSprop, rmsprop_epsilon_outside),
+    OptimizerConvention("RMSprop epsilon outside the root", "PyTorch", rules.RMSprop, rmsprop(outside=True)),
     OptimizerConvention(
         "Adam epsilon after the correction", "PyTorch, the paper", rules.Adam, adam_epsilon_of_the_paper
     ),
@@ -204,92 +203,3 @@ def explain_steps(rule: rules.Optimizer, steps: Sequence[RecordedStep]) -> str |
             if error < _ROUNDING and error < own / 1000:
                 fits.append((error, convention.name))
     return min(fits)[1] if fits else None
-
-
-def explain_course(
-    rule: rules.Optimizer,
-    start: Mapping[str, Array],
-    gradients: Sequence[Mapping[str, Array]],
-    course: Sequence[Mapping[str, Array]],
-) -> str | None:
-    """Name the conventions by which a whole course of float64 steps may have been taken; None where none fits.
-
-    Args:
-        rule: what the steps claim to follow.
-        start: parameters in front of the first step.
-        gradients: of each step.
-        course: parameters after each step.
-    """
-
-    def fits(rule: rules.Optimizer, update: Update) -> bool:
-        return all(_course_error(rule, update, start, gradients, course, name) < _ROUNDING for name in start)
-
-    if all(np.array_equal(after[name], start[name]) for after in course for name in start):
-        return (
-            "no parameter is changed by a step: a name bound anew (w = w - rate * dw) leaves the array as it was; "
-            "write into it (w -= rate * dw), put it back (params[name] = ...) or return it"
-        )
-    own = UPDATE_RULES[type(rule)].update
-    found = [
-        f"{convention.name} ({convention.who})"
-        for convention in OPTIMIZER_CONVENTIONS
-        if isinstance(rule, convention.rule) and fits(rule, convention.update)
-    ]
-    other = _learning_rate(rule, own, start, gradients[0], course[0])
-    if other is not None and fits(replace(rule, learning_rate=other), own):
-        found.append(f"learning rate {other:.6g} in place of {rule.learning_rate:g}")
-    if not found or "learning rate" in found[-1]:
-        # A factor may be a slip of the formula as well as another rate
-        found = list(dict.fromkeys([*found[:-1], *plain_forms(rule, start, gradients, course), *found[-1:]]))
-    if found:
-        return ", or ".join(found)
-    known = [(f"{one.name} ({one.who})", one.update) for one in OPTIMIZER_CONVENTIONS if isinstance(rule, one.rule)]
-    return optimizer_slips(rule, start, gradients, course, known)
-
-
-def _learning_rate(
-    rule: rules.Optimizer,
-    update: Update,
-    start: Mapping[str, Array],
-    gradients: Mapping[str, Array],
-    after: Mapping[str, Array],
-) -> float | None:
-    """The constant rate that would have made the first step as long as it was, or None."""
-    if not isinstance(rule.learning_rate, (int, float)) or isinstance(rule, rules.Nadam):
-        return None  # a schedule, or slots that all parameters share
-    name = next(iter(start))
-    w, slots = start[name].copy(), _fresh_slots(rule, start[name])
-    update(rule, w, gradients[name], slots, w.dtype.type(rule.learning_rate), 1)
-    expected, taken = w - start[name], after[name] - start[name]
-    rate = float(rule.learning_rate * np.vdot(expected, taken) / np.vdot(expected, expected))
-    return rate if rate > 0 else None
-
-
-def _fresh_slots(rule: rules.Optimizer, w: Array) -> dict[str, Array]:
-    first = getattr(rule, "initial_accumulator_value", 0.0)
-    return {slot: np.full_like(w, first) for slot in UPDATE_RULES[type(rule)].slots(rule)}
-
-
-def _course_error(
-    rule: rules.Optimizer,
-    update: Update,
-    start: Mapping[str, Array],
-    gradients: Sequence[Mapping[str, Array]],
-    course: Sequence[Mapping[str, Array]],
-    name: str,
-) -> float:
-    """Largest distance of one parameter from the convention's course, over its largest change in a step."""
-    w, kind = start[name].copy(), start[name].dtype.type
-    slots = _fresh_slots(rule, w)
-    worst = 0.0
-    for at, (step, after) in enumerate(zip(gradients, course, strict=True)):
-        before = w.copy()
-        try:
-            with np.errstate(all="ignore"):
-                update(rule, w, step[name], slots, kind(learning_rate_at(rule.learning_rate, at)), at + 1)
-        except KeyError:
-            return np.inf  # the rule as configured keeps other slots
-        moved = float(np.abs(w - before).max(initial=0)) or 1.0
-        distance = float(np.abs(w - after[name]).max(initial=0)) / moved
-        worst = np.inf if np.isnan(distance) else max(worst, distance)
-    return worst

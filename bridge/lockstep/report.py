@@ -17,6 +17,10 @@ FLOOR = 64.0
 """Units of roundoff that are never held against a training: the control's own start is one unit."""
 
 
+class StepError(ValueError):
+    """A foreign optimizer took no step; the message says what it raised."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Distances after one step: of the losses, and the largest one over tensors of each kind; which is worst.
@@ -51,6 +55,7 @@ class TrainingParityReport(ShownInShort):
         controls: how many controls trained along.
         final: {tensor: distance} after the last step.
         explanation: the convention by which NumPy's optimizer takes its steps, where it is another one (float64 only).
+        error: what a foreign optimizer raised, and in which step, or "".
 
     Examples:
         >>> import numpy as np
@@ -73,6 +78,7 @@ class TrainingParityReport(ShownInShort):
     control: list[Step] = field(default_factory=list)
     final: dict[str, float] = field(default_factory=dict)
     explanation: str | None = None
+    error: str = ""
 
     @property
     def first_outside(self) -> int | None:
@@ -98,7 +104,7 @@ class TrainingParityReport(ShownInShort):
     @property
     def verdict(self) -> Verdict:
         """AGREE, DIFFER, NOTHING COMPARED, or BOTH DIVERGED: together, as far as the controls' own, to NaN."""
-        if self.first_outside is not None:
+        if self.error or self.first_outside is not None:
             return Verdict.DIFFER
         return combine(Verdict.BOTH_DIVERGED if step.diverged else Verdict.AGREE for step in self.steps)
 
@@ -117,6 +123,7 @@ class TrainingParityReport(ShownInShort):
             "control": [vars(step) | {"largest": step.largest} for step in self.control],
             "final": self.final,
             "explanation": self.explanation,
+            "error": self.error,
         }
         found: dict[str, Any] = plain(entry)
         return found
@@ -138,6 +145,8 @@ class TrainingParityReport(ShownInShort):
         if self.first_outside is not None:
             step = self.steps[self.first_outside - 1]
             lines.append(f"first outside the envelope: step {self.first_outside}, {step.worst}, {step.largest:.3g}")
+        if self.error:
+            lines.append(self.error)
         if self.explanation is not None:
             lines.append(f"explained: the optimizer of NumPy follows another convention: {self.explanation}")
         if self.diverged_at is not None:

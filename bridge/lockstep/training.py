@@ -22,7 +22,7 @@ import numpy as np
 
 from bridge.judge.backends import Prepare, former_fault
 from bridge.lockstep.controls import Controls
-from bridge.lockstep.report import Step, TrainingParityReport
+from bridge.lockstep.report import Step, StepError, TrainingParityReport
 from bridge.lockstep.step_recorder import StepRecorder
 from bridge.weights import copy_weights
 from core_numpy import NumpyModel
@@ -160,7 +160,11 @@ def _take_steps(
     for x, y in data:
         expected = theirs.train_on_batch(x, y)
         right = theirs.weights | theirs.training_state()
-        loss = ours.train_on_batch(x, y)
+        try:
+            loss = ours.train_on_batch(x, y)
+        except StepError as error:
+            report.error = f"step {len(report.steps) + 1}: {error}"
+            return
         knows_state = hasattr(ours, "training_state")
         carried = ours.weights | (ours.training_state() if knows_state else {})
         report.final = _distances(carried, right if knows_state else {name: right[name] for name in carried}, rate)

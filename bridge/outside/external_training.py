@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bridge.lockstep.report import StepError
 from bridge.outside.external_model import ForeignModel
-from bridge.outside.external_optimizer import step_of
+from bridge.outside.external_optimizer import ExternalOptimizerError, step_of
+from bridge.outside.raised import raised_in_words
 from core_numpy import NumpyModel, losses
 from core_numpy.contract import Array
 from core_numpy.network import Network
@@ -83,7 +85,11 @@ class ForeignTraining:
         if isinstance(self.model, NumpyModel):
             self.model.train_on_batch(x, y)  # for its moving statistics; its parameters are overwritten
         self._steps += 1
-        parameters = self._take({name: before[name] for name in gradients}, gradients)
+        try:
+            parameters = self._take({name: before[name] for name in gradients}, gradients)
+        except Exception as error:  # whatever a foreign optimizer raises is a finding
+            said = str(error) if isinstance(error, ExternalOptimizerError) else raised_in_words(error)
+            raise StepError(f"optimizer: {said}") from error
         self.set_weights({**self.weights, **parameters})
         return loss
 

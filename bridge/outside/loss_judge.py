@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bridge.conventions.loss_cause import as_rows, loss_causes
+from bridge.conventions.loss_cause import as_rows, is_of_all_pairs, loss_causes
 from bridge.conventions.loss_forms import LossFeed, LossForm, claimed, with_rounded_constants
 from bridge.judge.bounds import Expected
-from bridge.judge.bounds.losses import LossTrace, loss_error
+from bridge.judge.bounds.losses import LossError, LossTrace, loss_error
 from bridge.judge.rounding import Rounding
 from bridge.judge.tensor import Place, Row, judge
 from bridge.outside.layer_report import Broken, LayerReport
@@ -66,6 +66,7 @@ class LossJudge:
     call: Callable[..., Any] | None
     hints: int
     feeds: list[LossFeed] = field(default_factory=list)
+    tolerance: float = 1e-9
 
     def run(self) -> LossReport:
         """Draw, feed, judge and explain."""
@@ -87,11 +88,24 @@ class LossJudge:
         report.tried = [f"random points (seed {self.seed}, {self.batch} examples, {report.fed})"]
         if report.verdict == Verdict.AGREE:
             self._edges(calling, report)
-        if report.verdict != Verdict.AGREE and self.feeds and not report.broken:
-            report.explanations += loss_causes(self.rule, self.logits, self.feeds, 1e-9, self.reduction)
-        if not any(row.tensor == "gradient" for row in report.rows):
+        if report.verdict != Verdict.AGREE and self.feeds and all(one.tensor == "gradient" for one in report.broken):
+            report.explanations += loss_causes(self.rule, self.logits, self.feeds, self.tolerance, self.reduction)
+        if not report.broken and not any(row.tensor == "gradient" for row in report.rows):
             report.notes.append("only the value was judged: no gradient was given")
+        if self.layout == "columns" and self.outputs == 1 and report.passed and self._is_right_in_columns_alone():
+            shapes = f"({self.batch},) against ({self.batch}, 1) is broadcast to ({self.batch}, {self.batch})"
+            report.notes.append(f"right for columns alone: where an example is a row, {shapes}")
         return report
+
+    @property
+    def is_of_all_pairs(self) -> bool:
+        """True where what it gave is the loss of every output against every target."""
+        return is_of_all_pairs(self.rule, self.logits, self.feeds, self.reduction)
+
+    def _is_right_in_columns_alone(self) -> bool:
+        rows = replace(self, layout="rows", feeds=[])
+        rows.run()
+        return rows.is_of_all_pairs
 
     def _draw(self, draw: int) -> tuple[Array, Array]:
         random = np.random.default_rng([self.seed, draw, 7])
@@ -120,6 +134,11 @@ class LossJudge:
         try:
             with np.errstate(all="ignore"):
                 value, gradient = calling(y.astype(dtype), given)
+            if value is None:
+                report.broken.append(Broken(f"loss{end}", dtype, "it returned None: is a return missing?"))
+                return
+            of_gradient = self._answered(report, gradient, dtype)
+            of_value = self._answered(report, value, of_gradient)
             number = np.asarray(value, np.float64)
             gradient = None if gradient is None else np.asarray(gradient, np.float64)
         except Exception as error:  # whatever a foreign loss raises is a finding
@@ -133,15 +152,28 @@ class LossJudge:
         number = number.reshape(())
         if dtype == "float64" and not case:
             self.feeds.append(LossFeed(y, rows, float(number), gradient))
-        self._judge(report, y, rows, number, gradient, dtype, end)
+        self._judge_value(report, y, rows, number, of_value, end)
+        if gradient is not None:
+            self._judge_gradient(report, y, rows, gradient, of_gradient, end)
 
-    def _judge(
-        self, report: LossReport, y: Array, rows: Array, number: Array, gradient: Array | None, dtype: str, end: str
-    ) -> None:
+    def _answered(self, report: LossReport, found: Any, dtype: str) -> str:
+        """The precision to judge by: float32 where it answers in less than it is fed, with a note."""
+        kind = np.asarray(found).dtype
+        if found is None or kind.kind != "f" or kind.itemsize >= np.dtype(dtype).itemsize:
+            return dtype
+        note = f"fed {dtype}, the loss answers in {kind.name}"
+        report.notes += [] if note in report.notes else [note]
+        self.tolerance = 3e-5
+        return "float32"
+
+    def _error(self, y: Array, rows: Array, dtype: str) -> LossError:
+        return loss_error(Rounding.of(dtype), LossTrace(self.rule, self.logits, y, np.zeros_like(y), rows))
+
+    def _judge_value(self, report: LossReport, y: Array, rows: Array, number: Array, dtype: str, end: str) -> None:
         place = Place(dtype, "training", "eager", "loss gradient")
         rounding, scale = Rounding.of(dtype), 1.0 if self.reduction == "mean" else float(len(y))
         form = claimed(self.rule, self.logits)
-        error = loss_error(rounding, LossTrace(self.rule, self.logits, y, np.zeros_like(y), rows))
+        error = self._error(y, rows, dtype)
         value = np.asarray(form.value(y, rows).mean() * scale)
         # Textbook forms sum a term for each output, and round each
         terms = np.square(np.maximum(np.abs(form.value(y, rows)), np.abs(y).max())).sum() / len(y) ** 2
@@ -155,8 +187,11 @@ class LossJudge:
                 row = other
                 report.notes += [] if rounded.words in report.notes else [rounded.words]
         self._keep(report, row, end)
-        if gradient is None:
-            return
+
+    def _judge_gradient(self, report: LossReport, y: Array, rows: Array, gradient: Array, dtype: str, end: str) -> None:
+        place = Place(dtype, "training", "eager", "loss gradient")
+        rounding, scale = Rounding.of(dtype), 1.0 if self.reduction == "mean" else float(len(y))
+        form, error = claimed(self.rule, self.logits), self._error(y, rows, dtype)
         if gradient.shape != y.shape:
             report.broken.append(Broken(f"gradient{end}", dtype, f"has shape {gradient.shape}, expected {y.shape}"))
             return

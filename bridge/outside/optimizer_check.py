@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-import numpy as np
-
-from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS, explain_course
+from bridge.conventions.optimizer_cause import explain_course
+from bridge.conventions.optimizers import OPTIMIZER_CONVENTIONS
 from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.report import ENVELOPE, FLOOR
-from bridge.lockstep.training import deviation
 from bridge.outside.calling import in_order
 from bridge.outside.external_optimizer import METHODS, ExternalOptimizerError, step_of
+from bridge.outside.optimizer_steps import computes_in_float32, distances, drawn_steps, rounded, taken
 from bridge.outside.raised import raised_in_words
 from bridge.outside.taken import need_claim, need_own
 from core_numpy.contract import Array
-from core_numpy.optimizers import OptimizerState
 from model_spec import optimizers as rules
 from model_spec.entries import function_or_none
 from model_spec.validation import boolean, positive_integer
@@ -42,6 +40,7 @@ class OptimizerReport(ShownInShort):
         explanation: the convention all steps follow, where it is another one.
         error: what the optimizer raised, or "".
         notes: what a reader should know about the check.
+        dtype: the precision it is judged by: float64, or float32 where it was seen to compute in that.
 
     Examples:
         >>> from bridge import check_optimizer
@@ -60,11 +59,12 @@ class OptimizerReport(ShownInShort):
     explanation: str | None = None
     error: str = ""
     notes: list[str] = field(default_factory=list)
+    dtype: str = "float64"
 
     @property
     def first_outside(self) -> tuple[int, str] | None:
         """(step from 1, parameter) that is first further off than rounding explains, or None."""
-        floor, reach = FLOOR * UNIT_ROUNDOFF["float64"], 0.0
+        floor, reach = FLOOR * UNIT_ROUNDOFF[self.dtype], 0.0
         for step, control in enumerate(self.control):
             reach = largest([reach, control])
             for name, found in self.distances.items():
@@ -95,7 +95,7 @@ class OptimizerReport(ShownInShort):
         return entry
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}: {self.optimizer} as {self.claim}, {len(self.control)} steps, float64"]
+        lines = [f"{self.verdict}: {self.optimizer} as {self.claim}, {len(self.control)} steps, {self.dtype}"]
         if self.error:
             lines.append(self.error)
         if self.first_outside is not None:
@@ -126,8 +126,9 @@ def check_optimizer(
 
     It is fed random float64 gradients, one of which is zero in every step, and compared after every step with the
     specification's rule. How far rounding may take it is measured: by the rule itself, fed gradients that are moved by
-    one unit in the last place. Where it differs, the known conventions of other frameworks and books are tried from
-    the first step on.
+    one unit in the last place. Where it answers or takes its steps in float32, it is judged by float32's rounding, with
+    a note. Where it differs, the known conventions of other frameworks and books are tried from the first step on. A
+    note says where it writes into the gradients it is given.
 
     Args:
         my_optimizer: a fresh object with ``update(parameters, gradients)`` (or ``step``), dicts or lists of arrays,
@@ -162,7 +163,7 @@ def check_optimizer(
         raise ValueError(f"steps must be at least 3, got {steps}: conventions may coincide in the first steps")
     is_function = call is None and callable(my_optimizer) and not hasattr(my_optimizer, "update")
     names = list(SHAPES)[:1] if one or (is_function and not hasattr(my_optimizer, "step")) else list(SHAPES)
-    start, gradients = _course(names, steps, seed)
+    start, gradients = drawn_steps({name: SHAPES[name] for name in names}, steps, seed, claim)
     name = getattr(my_optimizer, "__name__", type(my_optimizer).__name__)
     report = OptimizerReport(name, _written(claim), {parameter: [] for parameter in names})
     try:
@@ -171,16 +172,24 @@ def check_optimizer(
         fresh = None
     take = step_of(my_optimizer, call)
     try:
-        found = _run(take, start, gradients)
+        found = taken(take, start, gradients, report.notes)
     except Exception as error:
         report.error = str(error) if isinstance(error, ExternalOptimizerError) else raised_in_words(error)
         return report
-    for words, rule in (("", claim), *_rounded(claim)):
-        other = replace(report, notes=[words] * bool(words), **_distances(rule, start, gradients, found))
+    judged = replace(report, **distances(claim, start, gradients, found))
+    if judged.first_outside is None:
+        return judged
+    for words, rule in rounded(claim):
+        other = replace(report, notes=[*report.notes, words], **distances(rule, start, gradients, found))
         if other.first_outside is None:
             return other
-        report = report if words else other
-    report.explanation = explain_course(claim, start, gradients, found)
+    report, in_float32 = judged, computes_in_float32(start, found)
+    if in_float32 is not None:
+        single = distances(claim, start, gradients, found, "float32")
+        report = replace(report, dtype="float32", notes=[*report.notes, in_float32], **single)
+        if report.first_outside is None:
+            return report
+    report.explanation = explain_course(claim, start, gradients, found, report.dtype)
     if fresh is not None and call is None and _is_right_turned(fresh, claim, start, gradients):
         report.explanation = "its arguments have changed places: it takes gradients first; name them so, or give call="
     return report
@@ -191,42 +200,10 @@ def _is_right_turned(
 ) -> bool:
     """True where an optimizer that is given gradients for parameters, and those for gradients, follows the claim."""
     try:
-        found = _run(step_of(optimizer, None, turned=True), start, gradients)
+        found = taken(step_of(optimizer, None, turned=True), start, gradients)
     except Exception:  # it does not take them so
         return False
-    return OptimizerReport("", "", **_distances(claim, start, gradients, found)).first_outside is None
-
-
-def _distances(
-    rule: rules.Optimizer,
-    start: dict[str, Array],
-    gradients: list[dict[str, Array]],
-    found: list[dict[str, Array]],
-) -> dict[str, Any]:
-    """How far the found course is from a rule's, and the rule's own from itself."""
-    right, nudged = _rule(rule, start, gradients), _rule(rule, start, [_nudged(step) for step in gradients])
-    rate = OptimizerState.start(rule, {}).current_learning_rate()
-    distances: dict[str, list[float]] = {name: [] for name in start}
-    control = []
-    for mine, theirs, moved in zip(found, right, nudged, strict=True):
-        for name in start:
-            distances[name].append(deviation(mine[name], theirs[name], rate))
-        control.append(largest(deviation(moved[name], theirs[name], rate) for name in start))
-    return {"distances": distances, "control": control}
-
-
-_CONSTANTS = ("momentum", "rho", "beta_1", "beta_2", "epsilon", "learning_rate")
-
-
-def _rounded(claim: rules.Optimizer) -> Iterator[tuple[str, rules.Optimizer]]:
-    """The claim with constants rounded to float32, as Keras keeps some: all of them, then each alone."""
-    held = {name: getattr(claim, name, None) for name in _CONSTANTS}
-    single = {name: float(np.float32(value)) for name, value in held.items() if isinstance(value, float)}
-    single = {name: value for name, value in single.items() if value != held[name]}
-    for chosen in dict.fromkeys([tuple(single), *((name,) for name in single)]):
-        if chosen:
-            said = ", ".join(f"{name.replace('_', ' ')} {held[name]:g} to {single[name]:.12g}" for name in chosen)
-            yield f"it rounds to float32, as Keras may: {said}", replace(claim, **{n: single[n] for n in chosen})
+    return OptimizerReport("", "", **distances(claim, start, gradients, found)).first_outside is None
 
 
 def _written(claim: rules.Optimizer) -> str:
@@ -237,41 +214,3 @@ def _written(claim: rules.Optimizer) -> str:
         if each.name == "learning_rate" or getattr(claim, each.name) != each.default
     ]
     return f"{type(claim).__name__}({', '.join(given)})"
-
-
-def _course(names: list[str], steps: int, seed: int) -> tuple[dict[str, Array], list[dict[str, Array]]]:
-    random = np.random.default_rng(seed)
-    start = {name: random.standard_normal(SHAPES[name]) for name in names}
-    gradients = [{name: random.standard_normal(SHAPES[name]) for name in names} for _ in range(steps)]
-    for step in gradients:
-        # An entry whose gradient is always zero: 0 / sqrt(0) is no number without an epsilon
-        step[names[0]].flat[0] = 0.0
-    return start, gradients
-
-
-def _run(
-    take: Callable[[dict[str, Array], dict[str, Array]], dict[str, Array]],
-    start: dict[str, Array],
-    gradients: list[dict[str, Array]],
-) -> list[dict[str, Array]]:
-    """Copies of the parameters after each step."""
-    parameters = {name: value.copy() for name, value in start.items()}
-    course = []
-    for step in gradients:
-        parameters = take(parameters, {name: value.copy() for name, value in step.items()})
-        course.append({name: np.array(value, np.float64) for name, value in parameters.items()})
-    return course
-
-
-def _rule(claim: rules.Optimizer, start: dict[str, Array], gradients: list[dict[str, Array]]) -> list[dict[str, Array]]:
-    optimizer = OptimizerState.start(claim, start)
-
-    def take(parameters: dict[str, Array], step: dict[str, Array]) -> dict[str, Array]:
-        optimizer.step(parameters, step)
-        return parameters
-
-    return _run(take, start, gradients)
-
-
-def _nudged(gradients: dict[str, Array]) -> dict[str, Array]:
-    return {name: np.nextafter(value, np.inf) for name, value in gradients.items()}

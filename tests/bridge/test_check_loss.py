@@ -99,6 +99,16 @@ RIGHT = {
         "hinge",
         {},
     ),
+    "answers in float32": (
+        lambda: lambda y, t: (np.float32(((y - t) ** 2).mean()), (2 * (y - t) / y.size).astype("f4")),
+        "mse",
+        {},
+    ),
+    "a number beside a gradient in float32": (
+        lambda: lambda y, t: (float(np.square(y - t, dtype="f4").mean()), (2 * (y - t) / y.size).astype("f4")),
+        "mse",
+        {},
+    ),
     "a pair of functions": (
         lambda: (
             lambda y_pred, y_true: ((y_pred - y_true) ** 2).mean(),
@@ -118,6 +128,52 @@ def test_right_losses_pass(name, seed):
     assert report.passed, str(report)
     assert {row.tensor for row in report.rows} == {"loss", "gradient"}
     assert "random points" in str(report)
+
+
+def test_a_float32_answer_is_judged_as_such_and_said():
+    report = check_loss(RIGHT["answers in float32"][0](), MSE)
+    assert "note: fed float64, the loss answers in float32" in str(report)
+    report = check_loss(lambda y, t: np.float32(((y - t) ** 2).mean() * (1 + 2e-5)), MSE)
+    assert not report.passed
+    report = check_loss(lambda y, t: np.float32(((y - t) ** 2).mean() / 2), MSE)
+    assert report.explanations == ["the loss is 1/2 of the true value: half"]
+
+
+def flattened(y_pred, y_true):
+    """(n,) - (n, 1) is (n, n)."""
+    return np.square(y_pred.ravel() - y_true).mean()
+
+
+def with_gradient_of_all_pairs(y_pred, y_true):
+    return flattened(y_pred, y_true), 2 * (y_pred.ravel() - y_true) / y_pred.size
+
+
+def with_flat_gradient(p, t):
+    return binary(p, t), ((p - t) / (p * (1 - p)) / p.size).ravel()
+
+
+BROADCAST = "(8,) against (8, 1) is broadcast to (8, 8), every output against every target"
+ONE = {"outputs": 1}
+# What is in the report, and what is not: (loss, claim, options, said, unsaid)
+SAID = {
+    "None": (lambda y_pred, y_true: None, CE, {}, "loss: it returned None", "explained"),
+    "NaN of probabilities": (lambda y_pred, y_true: 0 * np.inf, CE, {}, "only the value was judged", "explained"),
+    "NaN of bits": (lambda y_pred, y_true: np.nan, BCE, {}, "only the value was judged", "explained"),
+    "outputs lose an axis": (flattened, MSE, ONE, BROADCAST, "columns"),
+    "targets lose an axis": (lambda y, t: flattened(t, y), MSE, ONE, BROADCAST, "columns"),
+    "and are summed": (lambda y_pred, y_true: flattened(y_pred, y_true) * 8, MSE, ONE, BROADCAST, "columns"),
+    "and so is the gradient": (with_gradient_of_all_pairs, MSE, ONE, BROADCAST, "no gradient was given"),
+    "bits": (lambda y_pred, y_true: binary(y_pred.ravel(), y_true), BCE, ONE, BROADCAST, "columns"),
+    "a flat gradient": (with_flat_gradient, BCE, ONE, "gradient has shape (8,)", "no gradient was given"),
+    "columns": (flattened, MSE, ONE | {"layout": "columns"}, "right for columns alone: where an", "explained"),
+}
+
+
+@pytest.mark.parametrize("name", list(SAID))
+def test_what_is_said_and_what_not(name):
+    loss, claim, options, said, unsaid = SAID[name]
+    text = str(check_loss(loss, claim, **options))
+    assert said in text and unsaid not in text.replace(said, "")
 
 
 @pytest.mark.parametrize("seed", range(2))

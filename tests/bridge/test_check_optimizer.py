@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bridge import check_optimizer
-from core_numpy.optimizers import OptimizerState
 from model_spec import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from model_spec.schedules import ExponentialDecay
+from tests.bridge.slips.options import Of
 
 RULES = [
     SGD(0.1),
@@ -27,17 +27,6 @@ RULES = [
 ]
 
 
-class Of:
-    """An optimizer with a rule of this project, as somebody else's."""
-
-    def __init__(self, rule):
-        self.rule, self.state = rule, None
-
-    def update(self, params, grads):
-        self.state = self.state or OptimizerState.start(self.rule, params)
-        self.state.step(params, grads)
-
-
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_every_rule_is_accepted_as_itself(rule):
     assert check_optimizer(Of(rule), rule).verdict == "AGREE"
@@ -48,8 +37,7 @@ def test_a_slightly_wrong_rate_is_refused_and_said(rule):
     report = check_optimizer(Of(type(rule)(**{**vars(rule), "learning_rate": rule.learning_rate * (1 + 1e-9)})), rule)
     assert report.verdict == "DIFFER"
     assert report.first_outside[0] == 1
-    is_plain = not (rule.clipnorm or isinstance(rule, Nadam))
-    assert (report.explanation is not None and "learning rate" in report.explanation) is is_plain
+    assert f"learning rate {rule.learning_rate * (1 + 1e-9):.12g} in place of" in report.explanation
 
 
 class Slots:
@@ -221,7 +209,32 @@ def test_nothing_it_was_given_is_changed_for_others():
         g *= 0.1
         return w - g
 
-    assert check_optimizer(greedy, SGD(0.1)).passed
+    report = check_optimizer(greedy, SGD(0.1))
+    assert report.passed
+    assert "note: it writes into the gradients it is given" in str(report) and "write g = rate * g" in str(report)
+
+
+class Keeps:
+    """Momentum whose first velocity is the caller's gradient."""
+
+    def __init__(self, copy):
+        self.v, self.copy = {}, copy
+
+    def update(self, params, grads):
+        for name, w in params.items():
+            if name in self.v:
+                self.v[name] *= 0.9
+                self.v[name] += grads[name]
+            else:
+                self.v[name] = grads[name].copy() if self.copy else grads[name]
+            w -= 0.1 * self.v[name]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_gradients_that_are_kept_and_changed_later_are_a_note(copied):
+    report = check_optimizer(Keeps(copied), SGD(0.1, momentum=0.9))
+    assert report.passed
+    assert ("keep a copy, v[name] = grads[name].copy()" in str(report)) is not copied
 
 
 def with_config(momentum):

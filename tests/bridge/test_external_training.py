@@ -66,6 +66,31 @@ def test_a_foreign_optimizer_alone():
     assert report.verdict == "DIFFER" and report.first_outside == 2
 
 
+class Number:
+    def update(self, params, grads):
+        return 3.0
+
+
+class Raises(Momentum):
+    def update(self, params, grads):
+        if self.v:
+            raise KeyError("second step")
+        super().update(params, grads)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (Raises(), "step 2: optimizer: raised KeyError in update, line "),
+        (Number(), "step 1: optimizer: a step returned float, a dict of parameters or nothing"),
+    ],
+)
+def test_what_an_optimizer_raises_is_reported_with_its_step(optimizer, said):
+    report = compared(bridge.external_training(NumpyModel(SPEC, dtype="float64"), optimizer), SGD(0.1, momentum=0.9))
+    assert report.verdict == "DIFFER" and not report.passed
+    assert said in str(report) and said in report.to_dict()["error"]
+
+
 def test_a_wrong_layer_shows_at_its_first_step():
     made = layers()
     made[3] = Wrong(np.zeros((8, 3)), np.zeros(3))

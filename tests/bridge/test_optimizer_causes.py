@@ -7,15 +7,36 @@ import pytest
 
 from bridge import check_optimizer
 from model_spec import SGD, Adagrad, Adam, RMSprop
-from tests.bridge.slips.optimizers import ADAM, MOMENTUM, SLIPS, Steps, adagrad, adam, descent, momentum, rmsprop
+from tests.bridge.slips.optimizers import (
+    ADAM,
+    MOMENTUM,
+    SLIPS,
+    Steps,
+    adagrad,
+    adam,
+    descent,
+    momentum,
+    rmsprop,
+)
+from tests.bridge.slips.options import OPTIONS, Of
 
 
-@pytest.mark.parametrize(("formula", "first", "claim", "words"), SLIPS, ids=[each[3] for each in SLIPS])
+@pytest.mark.parametrize(
+    ("formula", "first", "claim", "words"), SLIPS + OPTIONS, ids=[each[3] for each in SLIPS + OPTIONS]
+)
 def test_the_slip_is_named(formula, first, claim, words):
     with np.errstate(all="ignore"):
         report = check_optimizer(copy.deepcopy(formula) if first is None else Steps(formula, first), claim)
     assert not report.passed
-    assert words in str(report.explanation), report.explanation
+    said = str(report.explanation)
+    assert words in said, said
+    assert said == words or (formula, first, claim, words) not in OPTIONS
+
+
+def test_another_optimizer_is_no_constant_of_the_claim():
+    for given, claim in ((SGD(0.1), RMSprop(0.1)), (MOMENTUM, Adam(0.1)), (SGD(0.1), RMSprop(0.1, centered=True))):
+        report = check_optimizer(Of(given), claim)
+        assert not report.passed and report.explanation is None
 
 
 def test_the_right_ones_pass():

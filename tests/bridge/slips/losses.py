@@ -56,6 +56,17 @@ WRONG = {
         CE,
         ["the loss: the logarithm has an epsilon in it: log(p + 1e-08)", "the gradient: the logarithm has an epsilon"],
     ),
+    "small epsilon in both": (
+        Loss(lambda p, t: cross_entropy(p + 1e-12, t), lambda p, t: -t / (p + 1e-12) / len(p)),
+        CE,
+        ["the loss: the logarithm has an epsilon in it: log(p + 1e-12)", "the gradient: the logarithm has an epsilon"],
+    ),
+    "smallest epsilon": (lambda p, t: cross_entropy(p + 1e-15, t), CE, ["log(p + 1e-15)"]),
+    "binary, small epsilon": (
+        lambda p, t: -(t * np.log(p + 1e-12) + (1 - t) * np.log(1 - p + 1e-12)).mean(),
+        BCE,
+        ["log(p + 1e-12)"],
+    ),
     "epsilon and a sum": (
         Loss(lambda p, t: cross_entropy(p + 1e-7, t) * len(p), right_gradient),
         CE,

@@ -206,7 +206,7 @@ SLIPS += [
     (rmsprop_form(0.0), 0, HEAVY, "the momentum is ignored"),
     (rmsprop_form(0.9, damped=True), 0, HEAVY, "the momentum takes (1 - momentum) times each step"),
     (rmsprop_form(0.9, gradient=True), 0, HEAVY, "the momentum is of the gradients, in front of the division"),
-    (rmsprop_form(0.9, outside=True), 0, HEAVY, "epsilon is outside the root"),
+    (rmsprop_form(0.9, outside=True), 0, HEAVY, "epsilon outside the root"),
     (rmsprop_form(0.1), 0, HEAVY, "momentum is the other way round: 0.1"),
     (rmsprop_form(rho=0.1), 0, RMSprop(0.01), "rho is the other way round: 0.1"),
     (rmsprop_form(g2=np.abs), 0, RMSprop(0.01), "the gradient's size in place of its square"),

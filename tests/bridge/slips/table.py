@@ -17,6 +17,7 @@ from benchmarks.grading.judging import judge_case
 from bridge import check_layer, check_loss, check_optimizer
 from model_spec import Dropout
 from tests.bridge.slips import layers, losses, more_layers, networks, optimizers, pairs
+from tests.bridge.slips.options import OPTIONS
 
 COURSE = Path(__file__).parents[3] / "docs" / "teaching"
 
@@ -46,7 +47,7 @@ def slips() -> Iterator[Slip]:
         yield Slip(f"mask: {name}", judge, (words,))
     for name, (loss, claim, said) in losses.WRONG.items():
         yield Slip(f"loss: {name}", lambda a=loss, b=claim: _of(check_loss(a, b)), tuple(said))
-    for formula, first, claim, words in optimizers.SLIPS:
+    for formula, first, claim, words in optimizers.SLIPS + OPTIONS:
         mine = copy.deepcopy(formula) if first is None else optimizers.Steps(formula, first)
         yield Slip(f"optimizer: {words}", lambda a=mine, b=claim: _optimizer(check_optimizer(a, b)), (words,))
     for name, (at, change, words) in networks.SLIPS.items():
