@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bridge.conventions.optimizers import Update, adagrad_epsilon_outside, rmsprop_epsilon_outside
+from bridge.conventions.optimizer_forms import Update
+from bridge.conventions.optimizers import adagrad_epsilon_outside, rmsprop_epsilon_outside
 from core_numpy import NumpyModel
 from model_spec.validation import positive_real, real
 
