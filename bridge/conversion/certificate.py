@@ -17,6 +17,7 @@ from core_numpy import NumpyModel
 from core_numpy.contract import Array
 from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
+from model_spec import Conv2DTranspose
 from model_spec.inputs import check_inputs, check_x
 from model_spec.several import row_of_inputs, row_of_outputs
 from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
@@ -187,19 +188,29 @@ def slice_rows(model: NumpyModel) -> int:
 def bytes_of_one(model: NumpyModel) -> int:
     """Memory it takes to judge one example.
 
-    For each value of every step the truth keeps its float64 value and variance, and both sides theirs; a convolution
-    lays out its windows, for the values, their squares and their variances.
+    For the input and each value of every step the truth keeps its float64 value and variance, and both sides theirs; a
+    convolution lays out its windows. Against what one process has taken, the estimate is off by a factor of 2 at most.
     """
-    network = Network.of(model.spec)
-    kept, laid_out = 0, 0
-    for step in network.steps:
-        size = int(np.prod(model.spec.output_shapes[step.index]))
-        kernel = model.spec.parameter_shapes.get(f"{step.variables_of}/kernel")
+    kept, laid_out = 40 * int(np.prod(model.spec.input_shape)), 0
+    for step in Network.of(model.spec).steps:
+        layer, before = model.spec.layers[step.index], model.spec.input_shapes[step.index]
+        after = model.spec.output_shapes[step.index]
+        size = int(np.prod(after))
         kept += 40 * size
-        if kernel is not None and len(kernel) == 4:
-            laid_out = max(laid_out, 24 * size // kernel[-1] * int(np.prod(kernel[:-1])))
-        laid_out = max(laid_out, 80 * size)
+        laid_out = max(laid_out, 80 * size, _windows(layer, before, after))
     return kept + laid_out
+
+
+def _windows(layer: Any, before: Any, after: Any) -> int:
+    """Bytes of the windows that a convolution lays out for one example; 0 of another layer."""
+    window = getattr(layer, "kernel_size", None)
+    if window is None:
+        return 0
+    # A transposed one lays out the windows of its output, one for each place of its input
+    at, of = (before, after) if isinstance(layer, Conv2DTranspose) else (after, before)
+    count = int(np.prod(at[:-1])) * int(np.prod(window)) * int(of[-1])
+    # The values, their squares and their variances; groups come one after the other
+    return count * (24 if getattr(layer, "groups", None) == 1 else 12)
 
 
 @dataclass
