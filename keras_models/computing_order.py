@@ -154,12 +154,13 @@ def check_call(layer: str, options: Mapping[str, Any], augments: bool) -> None:
 
 
 def _told(arguments: Any) -> dict[str, Any]:
-    """What a call is told beside tensors, by names; by places where it has none."""
+    """What a call is told beside tensors and None, by names; by places where it has none."""
     given = {f"argument {at}": value for at, value in enumerate(arguments.args, start=1)} | arguments.kwargs
+    leaves = {name: keras.tree.flatten(value) for name, value in given.items()}
     return {
-        name: value
-        for name, value in given.items()
-        if not any(isinstance(leaf, keras.KerasTensor) for leaf in keras.tree.flatten(value))
+        name: given[name]
+        for name, parts in leaves.items()
+        if any(part is not None for part in parts) and not any(isinstance(part, keras.KerasTensor) for part in parts)
     }
 
 

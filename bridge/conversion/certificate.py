@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conversion.drawn_inputs import SAMPLES, draw_for, unmoved_layers
+from bridge.conversion.memory import bytes_of_one
 from bridge.conversion.repeatable import Repeatable
 from bridge.judge.bounds import Expected, RoundingModel, value_name
 from bridge.judge.layers.convolution_by_tiles import goes_by_tiles
@@ -15,15 +16,11 @@ from bridge.judge.tensor import BUG, DIVERGED, EXACT, ROUNDING, TIE, VACUOUS, Pl
 from bridge.judge.truth import truth_of
 from core_numpy import NumpyModel
 from core_numpy.contract import Array
-from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
-from model_spec import Conv2DTranspose
 from model_spec.inputs import check_inputs, check_x
 from model_spec.several import row_of_inputs, row_of_outputs
 from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
 
-LARGEST = 4 << 30
-"""Bytes that judging one example of a network from a file may take; VGG16 on 224 x 224 pixels takes half of it."""
 MEMORY = 1 << 30
 """Bytes the truth of one slice may take."""
 
@@ -183,34 +180,6 @@ def _drawn(model: NumpyModel, seed: int, rows: int) -> tuple[Array, str]:
 def slice_rows(model: NumpyModel) -> int:
     """How many examples of a network can be judged at once in ``MEMORY`` bytes."""
     return max(1, MEMORY // max(1, bytes_of_one(model)))
-
-
-def bytes_of_one(model: NumpyModel) -> int:
-    """Memory it takes to judge one example.
-
-    For each value of the input and of every step the truth keeps its float64 value and variance, and both sides theirs;
-    a convolution lays out its windows. Measured, the estimate is right within a factor of 2.
-    """
-    spec = model.spec
-    kept, laid_out = 40 * int(np.prod(spec.input_shape)), 0
-    for at in (step.index for step in Network.of(spec).steps):
-        size = int(np.prod(spec.output_shapes[at]))
-        kept += 40 * size
-        windows = _windows(spec.layers[at], spec.input_shapes[at], spec.output_shapes[at])
-        laid_out = max(laid_out, 80 * size, windows)
-    return kept + laid_out
-
-
-def _windows(layer: Any, before: Any, after: Any) -> int:
-    """Bytes of the windows that a convolution lays out for one example; 0 of another layer."""
-    window = getattr(layer, "kernel_size", None)
-    if window is None:
-        return 0
-    # A transposed one has a window of its output for each place of its input
-    at, of = (before, after) if isinstance(layer, Conv2DTranspose) else (after, before)
-    count = int(np.prod(at[:-1])) * int(np.prod(window)) * int(of[-1])
-    # The values, their squares and their variances; groups come one after the other
-    return count * (24 if getattr(layer, "groups", None) == 1 else 12)
 
 
 @dataclass

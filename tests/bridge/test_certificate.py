@@ -10,6 +10,7 @@ import core_numpy
 from bridge import conversion
 from bridge.conversion import certificate
 from bridge.conversion.drawn_inputs import draw, draw_for
+from bridge.conversion.memory import bytes_of_one
 from core_numpy import NumpyModel
 from keras_models import KerasModel, read
 from model_spec import BatchNormalization, Conv2D, Dense, Flatten, ModelSpec, Rescaling, weight_files, zoo
@@ -140,7 +141,7 @@ def test_the_memory_of_one_example_is_foreseen(layer):
     comparison.compare(slice(0, len(x)))
     taken = tracemalloc.get_traced_memory()[1] / len(x)
     tracemalloc.stop()
-    assert taken / 2 < certificate.bytes_of_one(ours) < 2 * taken
+    assert taken / 2 < bytes_of_one(ours) < 2 * taken
 
 
 def test_a_fault_in_one_slice_is_found_where_it_is(monkeypatch, tmp_path):
