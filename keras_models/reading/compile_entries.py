@@ -111,7 +111,11 @@ def _loss(loss: Any) -> Any:
         return [_loss(part) for part in loss]
     if loss is None:
         return None
-    found = keras.losses.get(loss)
+    try:
+        found = keras.losses.get(loss)
+    except ValueError:
+        # Keras compiles with any name, and looks for it in the first step
+        return loss
     name = getattr(found, "__name__", type(found).__name__)
     if not isinstance(found, keras.losses.Loss):
         module = "keras.losses" if getattr(keras.losses, name, None) is found else None

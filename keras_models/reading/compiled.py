@@ -41,6 +41,7 @@ _LOSSES: dict[str, type[losses.Loss]] = {
 
 HUBER_NOTE = "Keras' files do not keep the delta of a Huber loss; training on takes 1"
 
+OTHERWISE = " unless told otherwise"
 NOT_OF_KERAS = "it is not Keras' own"
 
 
@@ -89,8 +90,8 @@ def of_configuration(entry: dict[str, Any] | None, outputs: int = 1) -> Compiled
     optimizer = _optimizer(entry.get("optimizer"), notes)
     if optimizer is not None and entry.get("steps"):
         notes.append(
-            f"what the optimizer has gathered in its {entry['steps']} steps is not kept: training on begins with a "
-            f"fresh one"
+            f"what the optimizer has gathered (steps taken: {entry['steps']}) is not kept: "
+            f"training on begins with a fresh one"
         )
     taken = [("loss", loss and written), ("optimizer", optimizer and entry["optimizer"])]
     by_name = [
@@ -145,7 +146,9 @@ def _loss(entry: Any, notes: list[str]) -> losses.Loss | None:
         return None
     why = _why_no_loss(name, options, entry)
     if why is not None:
-        notes.append(f"the compiled loss {printable(name)} is not kept: {why}")
+        notes.append(
+            f"the compiled loss {printable(name)} is not kept: {why}; training on takes cross-entropy{OTHERWISE}"
+        )
         return None
     kind = _LOSSES[_key(name)]
     if not dataclasses.fields(kind):
@@ -199,9 +202,7 @@ def _optimizer(entry: Any, notes: list[str]) -> optimizers.Optimizer | None:
             raise ValueError(NOT_OF_KERAS)
         return _kept_optimizer(name, options)
     except (ValueError, TypeError) as error:
-        notes.append(
-            f"the optimizer {printable(name)} is not kept: {error}; training on takes adam unless told otherwise"
-        )
+        notes.append(f"the optimizer {printable(name)} is not kept: {error}; training on takes adam{OTHERWISE}")
         return None
 
 

@@ -170,7 +170,12 @@ NOT_KEPT = [
         ((keras.optimizers.SGD(rule), "mse"), f"the optimizer SGD is not kept: {why}", "m" if at == 2 else "mk5")
         for at, (rule, why) in enumerate(BY_SCHEDULE)
     ),
-    (("sgd", Own.mse), "the compiled loss mse is not kept: it is not Keras' own", "mk"),
+    (("sgd", "nonsense"), "the compiled loss nonsense is not kept: supported are", "m"),
+    (
+        ("sgd", Own.mse),
+        "the compiled loss mse is not kept: it is not Keras' own; training on takes cross-entropy unless",
+        "mk",
+    ),
     (("sgd", Own.mse), "the file has the loss mse and the optimizer SGD by name alone", "5"),
     (("sgd", Own.mean_squared_error), "the compiled loss mean_squared_error is not kept: it is not Keras' own", "m"),
     (("sgd", Own.mean_squared_error), "the file has the loss mean_squared_error by name alone", "k"),
@@ -219,7 +224,7 @@ def test_that_an_optimizer_begins_afresh_is_said(ending, tmp_path):
     if ending:
         source = tmp_path / f"m{ending}"
         model.save(source)
-    note = "what the optimizer has gathered in its 2 steps is not kept: training on begins with a fresh one"
+    note = "what the optimizer has gathered (steps taken: 2) is not kept: training on begins with a fresh one"
     assert note in to_numpy(source, tmp_path / "m.npz").notes
 
 
