@@ -100,6 +100,9 @@ def _opened(path: Path, use: Callable[[Any], Any]) -> Any:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # By a file, not by its name: Pillow maps what it knows by name, and turned TIFF files in wrong rows
             with open(path, "rb") as file, Image.open(file) as picture:
+                if not all(picture.size):
+                    # Pillow knows HDF5 and others by their beginning alone
+                    raise _Refused(f"is a file of {picture.format_description}, and a picture was expected")
                 return use(picture)
     except _Refused as error:
         raise ValueError(f"{path} {error}") from None

@@ -12,6 +12,8 @@ import numpy as np
 from benchmarks.pictures import picture_size, read_picture
 from core_numpy.input_range import input_range
 from model_spec import Activation, Dropout, ModelSpec, Rescaling, Reshape
+from model_spec.inputs import numeric
+from model_spec.several import row_of_inputs
 
 Array = np.ndarray
 
@@ -65,11 +67,7 @@ def load_samples(
         ImportError: a picture, and no Pillow.
     """
     if spec.input_parts:
-        names = ", ".join(str(part.name) for part in spec.input_parts)
-        raise ValueError(
-            f"{spec.name!r} has several inputs ({names}), and a file of samples holds one; give them in Python, "
-            f"as a dict: predict(x), or bridge.convert(source, path, samples=x)"
-        )
+        return _of_several(path, spec, divide_by, limit)
     if path.suffix.lower() in ARRAYS:
         array = load_array(path)[:limit]
         x, notes = _fitted(array, spec)
@@ -89,6 +87,20 @@ def load_samples(
         with np.errstate(over="ignore"):
             return Samples(x if divide_by is None else x / divide_by, divide_by or 1.0, tuple(notes))
     return _from_picture(path, spec, weights, divide_by, ground)
+
+
+def _of_several(path: Path, spec: ModelSpec, divide_by: float | None, limit: int | None) -> Samples:
+    """Several inputs, each by its name, as the row they travel in."""
+    given = load_inputs(path)
+    if not isinstance(given, dict):
+        names = ", ".join(str(part.name) for part in spec.input_parts)
+        raise ValueError(
+            f"{spec.name!r} has several inputs, and {path} is read as one; give an .npz file with an array for each: "
+            f"{names}"
+        )
+    with np.errstate(over="ignore"):
+        x = {name: numeric(name, array)[:limit] / (divide_by or 1) for name, array in given.items()}
+    return Samples(row_of_inputs(x, spec), divide_by or 1.0, ())
 
 
 def load_inputs(path: Path) -> Array | dict[str, Array]:
@@ -138,6 +150,9 @@ def _from_archive(path: Path, name: str | None) -> Array:
         raise ValueError(f"{name} claims to unpack {stored:,} bytes to {claimed:,}; store it uncompressed (np.savez)")
     with np.load(path, allow_pickle=False) as arrays:
         array: Array = arrays[name]
+    if not isinstance(array, np.ndarray):
+        # NumPy gives the bytes of what it did not write
+        raise ValueError(f"{name} is no array as NumPy writes it; save it with np.savez({name}=...)")
     return array
 
 

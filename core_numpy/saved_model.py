@@ -32,6 +32,7 @@ def load(
     Raises:
         WeightFileError: the file is missing, damaged, holds no model, or other weights than its certificate was made
             for; nothing is loaded. With ``verify`` also where it has no certificate to repeat.
+        ValueError: an engine that there is not, or a number of threads below 1.
         VerificationError: with ``verify``, this machine computes something else than the certificate says.
 
     Examples:

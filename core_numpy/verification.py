@@ -127,7 +127,13 @@ def signed_sum(values: Array) -> float:
 
 
 def _largest(found: Array, expected: Array, bounds: Array) -> float:
-    """Largest difference over its bound; what is not a number is beyond any."""
+    """Largest difference over its bound; what is not a number is beyond any.
+
+    Raises:
+        ValueError: a bound that anything would keep, or nothing.
+    """
+    if not (np.isfinite(bounds) & (bounds > 0)).all():
+        raise ValueError("its bounds must be finite and above 0; convert the model again with crosscheck convert")
     difference = np.abs(found.astype(np.float64) - expected)
     ratio = np.where(np.isnan(difference), np.inf, difference / bounds)
     return float(ratio.max(initial=0))

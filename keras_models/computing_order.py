@@ -7,7 +7,10 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from keras_models.ends import InputPart, Outputs, keys_of_outputs, named_inputs
+from keras_models.layers.training_only import AUGMENTATION
+from keras_models.reading.plain_objects import kind_of
 from keras_models.runtime import keras
+from model_spec.names import printable
 
 Functional = keras.src.models.Functional
 
@@ -52,7 +55,8 @@ def computing_order(model: Any, input_shapes: Mapping[str, tuple[int, ...]] | No
     several inputs that the model leaves open is that of ``input_shapes``, by names; 1 without them.
 
     Raises:
-        ValueError: another kind of model, one that has not been built, inputs or outputs that are nested.
+        ValueError: another kind of model, one that has not been built, inputs or outputs that are nested, a layer that
+            is called with ``training=True``.
     """
     calls: list[Call] = []
     entries = [0]
@@ -117,10 +121,47 @@ def _unfold(model: Any, entries: list[int], calls: list[Call]) -> list[int]:
                 f"{'layer' if isinstance(operation, keras.layers.Layer) else 'operation'} {operation.name!r} "
                 f"({type(operation).__name__}) gives {len(node.output_tensors)} tensors; supported is one"
             )
+        if isinstance(operation, keras.layers.Layer):
+            check_call(
+                f"layer {operation.name!r} ({type(operation).__name__})",
+                _told(node.arguments),
+                isinstance(operation, AUGMENTATION),
+            )
         ends = _add(called, [found[id(source)] for source in sources], calls, node_index)
         found |= {id(output): end for output, end in zip(node.output_tensors, ends, strict=True)}
         waiting.pop()
     return [found[id(output)] for output in model.outputs]
+
+
+def check_call(layer: str, options: Mapping[str, Any], augments: bool) -> None:
+    """Refuse a call of a layer that is told more than its input: it would predict otherwise than the layer alone.
+
+    Args:
+        layer: for errors.
+        options: of the call, without its inputs.
+        augments: whether it is a layer of random augmentation.
+
+    Raises:
+        ValueError: names the layer and the option.
+    """
+    for option, value in options.items():
+        # Keras writes the default of augmentation's call down, training=True, and predicts without it all the same
+        if not (value is None or (option == "training" and (value is False or augments))):
+            raise ValueError(
+                f"{layer} is called with {printable(option[:100])}={kind_of(value)}; "
+                f"supported are calls on the input alone"
+            )
+
+
+def _told(arguments: Any) -> dict[str, Any]:
+    """What a call is told beside tensors and None, by names; by places where it has none."""
+    given = {f"argument {at}": value for at, value in enumerate(arguments.args, start=1)} | arguments.kwargs
+    leaves = {name: keras.tree.flatten(value) for name, value in given.items()}
+    return {
+        name: given[name]
+        for name, parts in leaves.items()
+        if any(part is not None for part in parts) and not any(isinstance(part, keras.KerasTensor) for part in parts)
+    }
 
 
 def _add(layer: Any, sources: list[int], calls: list[Call], number: int = 0) -> list[int]:

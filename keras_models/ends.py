@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_models.runtime import keras
 from model_spec import ModelSpec
+from model_spec.names import shown
 
 
 class InputPart(keras.layers.Layer):
@@ -75,6 +76,15 @@ def keys_of_outputs(model: Any) -> tuple[str, ...] | None:
     return tuple(names) if isinstance(model._outputs_struct, dict) else None
 
 
+def note_of_one_output(model: Any) -> tuple[str, ...]:
+    """That a model gives its one output in a dict, which its specification does not: a sentence, or none."""
+    struct = getattr(model, "_outputs_struct", None)
+    if not isinstance(struct, dict) or len(struct) > 1:
+        return ()
+    key = shown(str(next(iter(struct))))
+    return (f"Keras gives the output of {shown(model.name)} in a dict of the one key {key}; here it is the array",)
+
+
 def _named(model: Any, kind: str, struct: Any, tensors: list[Any]) -> dict[str, Any]:
     members = list(struct.values()) if isinstance(struct, dict) else struct
     if isinstance(members, (list, tuple)) and any(isinstance(member, (list, tuple, dict)) for member in members):
@@ -85,7 +95,9 @@ def _named(model: Any, kind: str, struct: Any, tensors: list[Any]) -> dict[str, 
 
 
 def as_given(model: Any, parts: list[Any]) -> Any:
-    """The inputs in the structure that a functional model was built with."""
+    """The inputs in the structure that a model was built with."""
+    if len(parts) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict):
+        return parts[0]
     return keras.tree.pack_sequence_as(model._inputs_struct, parts)
 
 

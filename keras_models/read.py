@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_models import open_sizes
-from keras_models.ends import ENDS, InputPart, as_given, shapes_of_inputs
+from keras_models.ends import ENDS, InputPart, as_given, note_of_one_output, shapes_of_inputs
 from keras_models.layers import read_layer, training_only, variables_of
 from keras_models.layers.merging import TAKES_LIST
 from keras_models.model import KerasModel
@@ -58,7 +58,8 @@ class ReadModel:
         spec: the specification.
         weights: copies of all variables, {"conv2d/kernel": array}, in Keras' layouts.
         dtype: "float32" or "float64".
-        notes: what is not kept, a sentence each: what changes training alone, and sizes that were left open.
+        notes: what is not kept, a sentence each: what changes training alone, sizes that were left open, and a dict
+            around a single output.
         channels_first: whether the Keras model itself takes channels-first images; the specification is channels last.
         keras_model: the model that was read, untouched.
 
@@ -121,7 +122,8 @@ class ReadModel:
             self._places.append(_Place(layer, sources, operation, name, orders[-1]))
         specs, frozen = without_moving_statistics(specs)
         training = (training_only.notes(layer, found) for layer, found in zip(layers, specs, strict=True))
-        self.notes = (*chain.from_iterable(training), *frozen, *open_sizes.note(taken, shapes))
+        of_ends = (*open_sizes.note(taken, shapes), *note_of_one_output(model))
+        self.notes = (*chain.from_iterable(training), *frozen, *of_ends)
         order = orders[-1]
         if order.features is not None or order.is_turned:
             raise ValueError(
@@ -139,8 +141,8 @@ class ReadModel:
                 run = self._by_xla(lambda values: self.keras_model(values, training=False))
                 found = run(self._as_keras(x))
             else:
-                given = as_given(self.keras_model, inputs_of_row(x, self.spec)) if self.spec.input_parts else x
-                found = self.keras_model.predict(given, batch_size=batch_size, verbose=0)
+                parts = inputs_of_row(x, self.spec) if self.spec.input_parts else [x]
+                found = self.keras_model.predict(as_given(self.keras_model, parts), batch_size=batch_size, verbose=0)
         if self.spec.outputs is None:
             # One output may be in a list or a dict
             (found,) = keras.tree.flatten(found)

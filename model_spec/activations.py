@@ -69,7 +69,7 @@ def get(value: Any) -> Any:
         ValueError: a name that there is not, or a layer that is no function of each value.
     """
     if not isinstance(value, LayerSpec):
-        return one_of("activation", value or "linear", ACTIVATIONS)
+        return one_of("activation", "linear" if value is None else value, ACTIVATIONS)
     name = getattr(value, "activation", None)
     if not value.is_function or value.inputs is not None or getattr(value, "axis", -1) != -1:
         raise ValueError(

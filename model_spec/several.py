@@ -29,10 +29,11 @@ def refuse_several_outputs(spec: ModelSpec, what: str) -> None:
 
 
 def row_of_inputs(x: Any, spec: ModelSpec, name: str = "x") -> Any:
-    """The inputs side by side, (examples, sum of sizes), of a network with several; any other x as it is.
+    """The inputs side by side, (examples, sum of sizes), of a network with several; of one input the array.
 
     Args:
-        x: a list of arrays in the order of the inputs, or a dict of them by name; or such a row.
+        x: a list of arrays in the order of the inputs, or a dict of them by name; or such a row. Of one input, whose
+            name is not kept, also a dict or a list of the one array, as Keras takes them.
         spec: the network.
         name: of x, for errors.
 
@@ -40,7 +41,17 @@ def row_of_inputs(x: Any, spec: ModelSpec, name: str = "x") -> Any:
         ValueError: other inputs than the network has, or of other shapes.
     """
     parts = {str(part.name): part.shape for part in spec.input_parts}
-    return _row(x, parts, name, "input") if parts else x
+    return _row(x, parts, name, "input") if parts else _one(x, spec)
+
+
+def _one(x: Any, spec: ModelSpec) -> Any:
+    """The array in a dict or a list of one array; anything else as it is."""
+    if not isinstance(x, (Mapping, list, tuple)) or len(x) != 1:
+        return x
+    (inside,) = x.values() if isinstance(x, Mapping) else x
+    # A list may as well be one example
+    whole = isinstance(x, Mapping) or getattr(inside, "ndim", 0) == len(spec.input_shape) + 1
+    return inside if whole else x
 
 
 def row_of_outputs(given: Any, spec: ModelSpec, name: str = "the prediction") -> Any:

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,16 +136,16 @@ def _point_at(link: Path, directory: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-_FOLDERS, _FILES = ("output", "directory"), ("record", "target", "pytest")
+_FOLDERS, _FILES = ("output", "directory"), ("record", "target", "pytest", "picture")
 
 
 def check_places_to_write(options: argparse.Namespace) -> None:
-    """See that a command may write where it will: hours of work must not end in a missing place.
+    """See that a command may write where it will: hours of work must not end in a missing place, or on what they read.
 
     Nothing is made yet: a command that is refused leaves no trace.
 
     Raises:
-        ValueError: a folder that cannot be made or written into.
+        ValueError: a folder that cannot be made or written into, a file that the command reads.
     """
     for name in (*_FOLDERS, *_FILES):
         path = getattr(options, name, None)
@@ -152,6 +153,9 @@ def check_places_to_write(options: argparse.Namespace) -> None:
             continue
         is_file = name in _FILES or (options.command, name) in (("speed", "output"), ("predict", "output"))
         folder = path.parent if is_file else path
+        elsewhere = "give another target" if name == "target" else f"give --{name} another place"
+        if is_file and any(_is_same_file(path, other) for other in _read_by(options)):
+            raise ValueError(f"{path} would be overwritten, and this command reads it; {elsewhere}")
         try:
             if is_file and path.is_dir():
                 raise IsADirectoryError(f"{path} is a folder, a file was expected")
@@ -159,7 +163,24 @@ def check_places_to_write(options: argparse.Namespace) -> None:
             with tempfile.TemporaryFile(dir=there):
                 pass
         except OSError as error:
-            raise ValueError(f"nothing can be written to {folder}: {error}; give --{name} another place") from None
+            raise ValueError(f"nothing can be written to {folder}: {error}; {elsewhere}") from None
+
+
+def _read_by(options: argparse.Namespace) -> Iterator[str | Path]:
+    """What may be files that a command reads: all it is given, but for the places to write and the line itself."""
+    for name, value in vars(options).items():
+        if name not in (*_FOLDERS, *_FILES, "arguments"):
+            yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, (str, Path)))
+    if isinstance(getattr(options, "case", None), Path):
+        # The arrays of a saved case
+        yield options.case.with_suffix(".npz")
+
+
+def _is_same_file(path: Path, other: str | Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):  # One of them is no file
+        return False
 
 
 _OF_THIS_MACHINE = ("--record", "--output", "--python", "--directory", "--config", "--cluster", "--resume")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bridge.conversion.drawn_inputs import SAMPLES, draw_for, unmoved_layers
+from bridge.conversion.memory import bytes_of_one
 from bridge.conversion.repeatable import Repeatable
 from bridge.judge.bounds import Expected, RoundingModel, value_name
 from bridge.judge.layers.convolution_by_tiles import goes_by_tiles
@@ -15,14 +16,11 @@ from bridge.judge.tensor import BUG, DIVERGED, EXACT, ROUNDING, TIE, VACUOUS, Pl
 from bridge.judge.truth import truth_of
 from core_numpy import NumpyModel
 from core_numpy.contract import Array
-from core_numpy.network import Network
 from core_numpy.verification import PREDICTION
 from model_spec.inputs import check_inputs, check_x
 from model_spec.several import row_of_inputs, row_of_outputs
 from model_spec.verdict import ShownInShort, Verdict, combine, largest, plain
 
-LARGEST = 4 << 30
-"""Bytes that judging one example of a network from a file may take; VGG16 on 224 x 224 pixels takes half of it."""
 MEMORY = 1 << 30
 """Bytes the truth of one slice may take."""
 
@@ -182,24 +180,6 @@ def _drawn(model: NumpyModel, seed: int, rows: int) -> tuple[Array, str]:
 def slice_rows(model: NumpyModel) -> int:
     """How many examples of a network can be judged at once in ``MEMORY`` bytes."""
     return max(1, MEMORY // max(1, bytes_of_one(model)))
-
-
-def bytes_of_one(model: NumpyModel) -> int:
-    """Memory it takes to judge one example.
-
-    For each value of every step the truth keeps its float64 value and variance, and both sides theirs; a convolution
-    lays out its windows, for the values, their squares and their variances.
-    """
-    network = Network.of(model.spec)
-    kept, laid_out = 0, 0
-    for step in network.steps:
-        size = int(np.prod(model.spec.output_shapes[step.index]))
-        kernel = model.spec.parameter_shapes.get(f"{step.variables_of}/kernel")
-        kept += 40 * size
-        if kernel is not None and len(kernel) == 4:
-            laid_out = max(laid_out, 24 * size // kernel[-1] * int(np.prod(kernel[:-1])))
-        laid_out = max(laid_out, 80 * size)
-    return kept + laid_out
 
 
 @dataclass

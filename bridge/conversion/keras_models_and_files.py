@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bridge.conversion.certificate import LARGEST, Certificate, bytes_of_one, certify
+from bridge.conversion.certificate import Certificate, certify
 from bridge.conversion.drawn_inputs import SAMPLES, draw
+from bridge.conversion.memory import LARGEST, bytes_of_one
 from core_numpy import NumpyModel, saved_model
 from model_spec import losses, to_dict, weight_files
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from keras_models.computing_order import check_call
 from keras_models.layers.merging import MERGES
 from keras_models.reading.operation_entries import TENSOR_ENTRY
 from keras_models.reading.plain_objects import LONGEST_LIST, Entry, as_table, as_text, kind_of, only_keys, refuse
 from keras_models.runtime import keras
-from model_spec.names import printable, shown
+from model_spec.names import shown
 
 CallKey = tuple[str, int]
 """(name of a layer, number of its call, from 0)."""
@@ -136,15 +137,7 @@ def _sources(layer: str, node: Any, several: bool, augments: bool) -> Sources:
         name, index, more = source_of(layer, tensor)
         options |= more
         parts.append((name, index))
-    if augments and options.get("training") is True:
-        # Keras writes the default of these layers' call down, and predicts without it all the same
-        del options["training"]
-    for option, value in options.items():
-        if not (value is None or (option == "training" and value is False)):
-            refuse(
-                f"{layer} is called with {printable(option[:100])}={kind_of(value)}; "
-                f"supported are calls on the input alone"
-            )
+    check_call(layer, options, augments)
     return Sources(parts, {"training": False} if options.get("training") is False else {}, of_keras_2)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,11 @@ import numpy as np
 
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
+from keras_models.reading import compile_entries
+from keras_models.reading.compile_entries import is_bare_function, is_of_keras, named
 from keras_models.runtime import floatx
 from model_spec import ModelSpec, TrainingSpec, losses, optimizers, schedules
+from model_spec.names import printable
 
 _LOSSES: dict[str, type[losses.Loss]] = {
     "categoricalcrossentropy": losses.CategoricalCrossentropy,
@@ -40,7 +41,8 @@ _LOSSES: dict[str, type[losses.Loss]] = {
 
 HUBER_NOTE = "Keras' files do not keep the delta of a Huber loss; training on takes 1"
 
-_LARGEST_CONFIGURATION = 1 << 22
+OTHERWISE = " unless told otherwise"
+NOT_OF_KERAS = "it is not Keras' own"
 
 
 @dataclass(frozen=True)
@@ -66,53 +68,42 @@ def compiled(source: Any, model: Any) -> Compiled:
         source: the path of a ``.keras`` or HDF5 file, or anything else.
         model: the model read from it, or the model itself.
     """
+    outputs = len(getattr(model, "outputs", ()))
     try:
         if isinstance(source, (str, os.PathLike)):
-            return of_configuration(_of_file(Path(source)))
-        if not getattr(model, "compiled", False):
-            return Compiled()
-        return of_configuration(_with_delta(model.get_compile_config(), model))
-    except Exception as error:  # Functions without a name, damaged entries: Keras and JSON raise many kinds
+            return of_configuration(compile_entries.of_file(Path(source)), outputs)
+        return of_configuration(compile_entries.of_model(model) if getattr(model, "compiled", False) else None, outputs)
+    except Exception as error:  # Damaged entries: Keras and JSON raise many kinds
         return Compiled(None, (f"how the model was compiled cannot be read ({type(error).__name__}) and is not kept",))
 
 
-def _of_file(path: Path) -> dict[str, Any] | None:
-    """The compile configuration of a file, as the file has it."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > _LARGEST_CONFIGURATION:
-                raise ValueError("config.json is too large")
-            found: dict[str, Any] | None = json.loads(archive.read("config.json")).get("compile_config")
-            return found
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        text = file.attrs.get("training_config")
-    if text is None:
-        return None
-    entry = json.loads(text)
-    return {"loss": entry.get("loss"), "optimizer": entry.get("optimizer_config")}
-
-
-def _with_delta(entry: dict[str, Any], model: Any) -> dict[str, Any]:
-    """A compile configuration with the delta of a Huber loss, which Keras' own ``get_config`` leaves out."""
-    delta = getattr(getattr(model, "loss", None), "_fn_kwargs", {}).get("delta")
-    if delta is None or not isinstance(entry.get("loss"), dict):
-        return entry
-    loss = entry["loss"]
-    return {**entry, "loss": {**loss, "config": {**loss["config"], "delta": delta}}}
-
-
-def of_configuration(entry: dict[str, Any] | None) -> Compiled:
-    """What ``get_compile_config`` of a Keras model says."""
+def of_configuration(entry: dict[str, Any] | None, outputs: int = 1) -> Compiled:
+    """What the entry of a compilation says; see :mod:`keras_models.reading.compile_entries`."""
     if not entry or not (entry.get("loss") or entry.get("optimizer")):
         return Compiled()
     notes: list[str] = []
-    loss = _loss(entry.get("loss"), notes)
+    written = entry.get("loss") if outputs > 1 else _only(entry.get("loss"))
+    loss = _loss(written, notes)
+    weights = entry.get("loss_weights")
+    if any(weight != 1 for weight in _numbers(weights)):
+        notes.append(f"the compiled loss_weights={weights} are not kept: training on takes the loss as it is")
     optimizer = _optimizer(entry.get("optimizer"), notes)
+    if optimizer is not None and entry.get("steps"):
+        notes.append(
+            f"what the optimizer has gathered (steps taken: {entry['steps']}) is not kept: "
+            f"training on begins with a fresh one"
+        )
+    taken = [("loss", loss and written), ("optimizer", optimizer and entry["optimizer"])]
+    by_name = [
+        f"the {what} {named(part)[0]}"
+        for what, part in taken
+        if part and (entry.get("by_name") or is_bare_function(part))
+    ]
+    if by_name:
+        notes.append(f"the file has {' and '.join(by_name)} by name alone; Keras' own of that name is taken")
     if loss is None and optimizer is None:
         return Compiled(None, tuple(notes))
-    one_hot = loss is not None and "sparse" not in _named(entry["loss"])[0].lower()
+    one_hot = loss is not None and "sparse" not in named(written)[0].lower()
     return Compiled(TrainingSpec(loss=loss, optimizer=optimizer or "adam"), tuple(notes), one_hot)
 
 
@@ -131,40 +122,35 @@ def compile_as(model: Any, spec: ModelSpec, training: TrainingSpec, meta: dict[s
         )
 
 
-def _named(entry: Any) -> tuple[str, dict[str, Any]]:
-    """(name, options) of a class or function as Keras writes it down."""
-    if isinstance(entry, str):
-        return entry, {}
-    if isinstance(entry, dict):
-        options = entry.get("config")
-        if "class_name" not in entry:
-            raise ValueError(f"cannot tell what {entry!r:.80} is")
-        if isinstance(options, str):  # a function: its name is its configuration
-            return options, {}
-        return str(entry.get("class_name")), dict(options or {})
-    if isinstance(entry, list) and len(entry) == 1:
-        return _named(entry[0])
-    raise ValueError(f"cannot tell what {entry!r:.80} is")
+def _only(losses_of: Any) -> Any:
+    """The one loss in a list or a dict of the outputs' losses; what it is given otherwise."""
+    if isinstance(losses_of, dict) and "class_name" not in losses_of:
+        losses_of = list(losses_of.values())
+    return losses_of[0] if isinstance(losses_of, list) and len(losses_of) == 1 else losses_of
+
+
+def _numbers(value: Any) -> list[Any]:
+    """The loss weights in a list, a dict or alone."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [weight for weight in (value if isinstance(value, (list, tuple)) else [value]) if weight is not None]
 
 
 def _loss(entry: Any, notes: list[str]) -> losses.Loss | None:
     if entry is None:
         return None
     try:
-        name, options = _named(entry)
+        name, options = named(entry)
     except ValueError:
         notes.append("the compiled losses, one for each output, are not kept")
         return None
-    kind = _LOSSES.get(name.rpartition(">")[2].replace("_", "").lower())
-    if kind is None:
-        notes.append(f"the compiled loss {name} is not kept: supported are {', '.join(sorted(_kinds()))}")
+    why = _why_no_loss(name, options, entry)
+    if why is not None:
+        notes.append(
+            f"the compiled loss {printable(name)} is not kept: {why}; training on takes cross-entropy{OTHERWISE}"
+        )
         return None
-    if options.get("reduction", "sum_over_batch_size") not in ("sum_over_batch_size", "mean", "auto"):
-        notes.append(f"the compiled loss {name} is not kept: its reduction is {options['reduction']}")
-        return None
-    if options.get("ignore_class") is not None or options.get("axis", -1) != -1:
-        notes.append(f"the compiled loss {name} is not kept: ignore_class and axis are not supported")
-        return None
+    kind = _LOSSES[_key(name)]
     if not dataclasses.fields(kind):
         return kind()
     if kind is losses.Huber:
@@ -175,6 +161,23 @@ def _loss(entry: Any, notes: list[str]) -> losses.Loss | None:
         from_logits=bool(options.get("from_logits", False)),  # type: ignore[call-arg]
         label_smoothing=float(options.get("label_smoothing") or 0.0),
     )
+
+
+def _why_no_loss(name: str, options: dict[str, Any], entry: Any) -> str | None:
+    """Why a compiled loss cannot be kept, or None."""
+    if not is_of_keras(entry):
+        return NOT_OF_KERAS
+    if _key(name) not in _LOSSES:
+        return f"supported are {', '.join(sorted(_kinds()))}"
+    if options.get("reduction", "sum_over_batch_size") not in ("sum_over_batch_size", "mean", "auto"):
+        return f"its reduction is {options['reduction']}"
+    if options.get("ignore_class") is not None or options.get("axis", -1) != -1:
+        return "ignore_class and axis are not supported"
+    return None
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def _kinds() -> set[str]:
@@ -193,21 +196,28 @@ _ELSEWHERE = {
 def _optimizer(entry: Any, notes: list[str]) -> optimizers.Optimizer | None:
     if entry is None:
         return None
-    name, options = _named(entry)
-    kinds = {known.lower(): kind for known, kind in optimizers.OPTIMIZERS.items()}
-    kind = kinds.get(name.rpartition(">")[2].lower())
-    instead = "; training on takes adam unless told otherwise"
-    if kind is None:
-        notes.append(f"the optimizer {name} is not kept: supported are {', '.join(optimizers.OPTIMIZERS)}{instead}")
+    name, options = named(entry)
+    try:
+        if not is_of_keras(entry):
+            raise ValueError(NOT_OF_KERAS)
+        return _kept_optimizer(name, options)
+    except (ValueError, TypeError) as error:
+        notes.append(f"the optimizer {printable(name)} is not kept: {error}; training on takes adam{OTHERWISE}")
         return None
+
+
+def _kept_optimizer(name: str, options: dict[str, Any]) -> optimizers.Optimizer:
+    kinds = {known.lower(): kind for known, kind in optimizers.OPTIMIZERS.items()}
+    kind = kinds.get(name.lower())
+    if kind is None:
+        raise ValueError(f"supported are {', '.join(optimizers.OPTIMIZERS)}")
     changing = [
         option
         for option, neutral in _ELSEWHERE.items()
         if option != "name" and options.get(option, neutral) not in (neutral, False)
     ]
     if changing:
-        notes.append(f"the optimizer {name} is not kept: {', '.join(changing)} is not supported{instead}")
-        return None
+        raise ValueError(f"{', '.join(changing)} is not supported")
     known = {item.name for item in dataclasses.fields(kind)}
     taken = {option: _plain(value) for option, value in options.items() if option in known}
     if isinstance(taken.get("learning_rate"), dict):
@@ -216,18 +226,15 @@ def _optimizer(entry: Any, notes: list[str]) -> optimizers.Optimizer | None:
         del taken["momentum"]
     if taken.get("weight_decay") == 0:
         taken["weight_decay"] = None
-    try:
-        return kind(**taken)
-    except (ValueError, TypeError) as error:
-        notes.append(f"the optimizer {name} is not kept: {error}{instead}")
-        return None
+    return kind(**taken)
 
 
 def _schedule(entry: dict[str, Any]) -> schedules.Schedule:
-    name, options = _named(entry)
-    kind = schedules.SCHEDULES.get(name.rpartition(">")[2])
-    if kind is None:
-        raise ValueError(f"unknown schedule {name}")
+    name, options = named(entry)
+    kind = schedules.SCHEDULES.get(name)
+    if not is_of_keras(entry) or kind is None:
+        why = f"supported are {', '.join(schedules.SCHEDULES)}" if is_of_keras(entry) else NOT_OF_KERAS
+        raise ValueError(f"its schedule {printable(name)} cannot be said; {why}")
     known = {item.name for item in dataclasses.fields(kind)}
     # Without a target Keras leaves the steps of a warm-up out
     if options.get("warmup_target") is None:

@@ -315,4 +315,6 @@ def _ends(
     for name, index, tensor in value:
         if not isinstance(name, str) or type(index) is not int or tensor != 0:
             refuse(f"{where}: its {kind} is {shown([name, index, tensor])}; supported is the first of a layer")
-    return [(name, int(index)) for name, index, _ in value], keys if len(value) > 1 else None
+    if len(value) == 1 and (kind == "input" or not may_be_several):
+        keys = None
+    return [(name, int(index)) for name, index, _ in value], keys

@@ -132,7 +132,10 @@ def _in_place(
         ]
         first = shapes[sources[0]]
         owner = place if place.same_as is None else place.same_as
-        spec = read_in_place(layer, at, names, sources, order.channels_first and len(first) == 3)
+        turned = order.channels_first and len(first) == 3
+        # Said before the weights are counted, which are then of other sizes
+        Order(order.channels_first, (first[2], *first[:2]) if turned else first).check(layer)
+        spec = read_in_place(layer, at, names, sources, turned)
         given: Any = tuple(shapes[source] for source in sources) if spec.merges else first
         if owner is not place and (spec.parameter_shapes(given) or spec.state_shapes(given)):
             spec = dataclasses.replace(spec, weights_of=names[positions[id(owner)] - 1])

@@ -89,8 +89,14 @@ def activation_of(layer: Any, function: Any) -> Any:
     try:
         return _FUNCTIONS[function]
     except (KeyError, TypeError):
+        if function is keras.ops.gelu:
+            # Of the same name as one that is supported
+            raise refuse(
+                layer, "activation keras.ops.gelu, which approximates by tanh,", "supported is keras.activations.gelu"
+            ) from None
         name = getattr(function, "__name__", type(function).__name__)
-        raise refuse(layer, f"activation {name}", f"supported are {', '.join(ACTIVATIONS)}") from None
+        own = ", which is not Keras' own," if name in ACTIVATIONS else ""
+        raise refuse(layer, f"activation {name}{own}", f"supported are {', '.join(ACTIVATIONS)}") from None
 
 
 def activation_of_layer(layer: Any) -> Any:

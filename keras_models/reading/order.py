@@ -35,6 +35,7 @@ _ALONG_AXES = (
     keras.layers.UnitNormalization,
     keras.layers.Normalization,
     keras.layers.Permute,
+    keras.layers.PReLU,
     LAYER_SCALE,
 )
 """What works along axes that are counted; channels-first images have other axes in these places."""
@@ -103,8 +104,8 @@ class Order:
         """The shape of one example, channels last."""
         return (*self.shape[1:], self.shape[0]) if self.is_turned else self.shape
 
-    def variables(self, layer: Any, variables: dict[str, Array]) -> dict[str, Array]:
-        """The layer's variables for the same values in channels-last order.
+    def check(self, layer: Any) -> None:
+        """Refuse a layer that cannot work on values in this order.
 
         Raises:
             ValueError: a layer that works along another axis than the channels.
@@ -134,8 +135,14 @@ class Order:
             )
         if self.is_turned and _is_softmax(layer):
             raise refuse(layer, "softmax over the last axis of channels-first images", "put a Flatten in front of it")
-        if self.is_turned and any(value.ndim == len(self.shape) for value in variables.values()):
-            raise refuse(layer, "a value for every place of channels-first images", "build it on channels-last images")
+
+    def variables(self, layer: Any, variables: dict[str, Array]) -> dict[str, Array]:
+        """The layer's variables for the same values in channels-last order.
+
+        Raises:
+            ValueError: see :meth:`check`.
+        """
+        self.check(layer)
         if self.features is None:
             return variables
         if isinstance(layer, keras.layers.Dense):

@@ -30,4 +30,5 @@ class Activation(LayerSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set(activation=one_of("activation", self.activation or "linear", ACTIVATIONS))
+        name = "linear" if self.activation is None else self.activation
+        self._set(activation=one_of("activation", name, ACTIVATIONS))

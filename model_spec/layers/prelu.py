@@ -35,7 +35,8 @@ class PReLU(LayerSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        shared = (self.shared_axes,) if isinstance(self.shared_axes, numbers.Integral) else self.shared_axes or ()
+        shared = () if self.shared_axes is None else self.shared_axes
+        shared = (shared,) if isinstance(shared, numbers.Integral) else shared
         if not isinstance(shared, (tuple, list)):
             raise ValueError(f"shared_axes must be None, an axis or a tuple of axes, got {self.shared_axes!r}")
         axes = {positive_integer(f"shared_axes[{at}]", axis) for at, axis in enumerate(shared)}

@@ -61,6 +61,15 @@ LINES = {
     "convert without a model": ("convert none.keras new.npz", "none.keras"),
     "convert rubbish": ("convert rubbish.keras new.npz", "rubbish.keras"),
     "convert to another ending": ("convert model.npz new.pkl", "new.pkl"),
+    "convert into a folder": ("convert model.npz folder.keras", "a file was expected; give another target"),
+    "convert over its samples": ("convert rubbish.keras x.npz --data x.npz", "x.npz would be overwritten"),
+    "predict over the model": ("predict model.npz x.npz --output model.npz", "model.npz would be overwritten"),
+    "replay over the case": ("replay rubbish.json --pytest rubbish.json", "rubbish.json would be overwritten"),
+    "picture over the data": ("data x.npz --picture x.npz", "x.npz would be overwritten"),
+    "speed over the earlier run": (
+        "speed cnn --compare rubbish.json --output rubbish.json",
+        "rubbish.json would be overwritten, and this command reads it; give --output another place",
+    ),
     "convert without a target": ("convert model.npz", "the following arguments are required: target"),
     "replay without a case": ("replay none.json", "no file none.json"),
     "replay rubbish": ("replay rubbish.json", "rubbish.json"),
@@ -123,6 +132,7 @@ def files(tmp_path_factory):
     np.savez(directory / "x.npz", x=images)
     np.savez(directory / "large.npz", x=np.ones((2, 9, 9, 1)))
     np.savez(directory / "nan.npz", x=images * np.nan)
+    (directory / "folder.keras").mkdir()
     for name in ("rubbish.npz", "rubbish.keras", "rubbish.toml", "rubbish.json"):
         (directory / name).write_text("= rubbish {\n")
     for name, text in {

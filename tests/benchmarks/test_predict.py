@@ -1,6 +1,7 @@
 """`crosscheck predict` says what the outputs of a network mean, and scales pictures as the network wants them."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from core_numpy.input_range import input_range
 from model_spec import (
     Activation,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -239,6 +241,10 @@ def test_fractions_for_a_network_of_whole_numbers_are_said(tmp_path, capsys):
         (["x.npy", "--output", "o.xyz"], "are no picture"),
         (["x.npy", "--output", "none/o.npz"], "no folder none to write o.npz into"),
         (["bomb.npz"], "claims to unpack"),
+        (["raw.npz"], "raw.npz cannot be read as inputs: x is no array as NumPy writes it; save it with np.savez(x="),
+        (["h.h5"], "h.h5 is a file of "),
+        (["x.npy", "--output", "m.npz"], "m.npz would be overwritten, and this command reads it; give --output anothe"),
+        (["x.npy", "--output", "./x.npy"], "x.npy would be overwritten"),
     ],
 )
 def test_bad_inputs(arguments, words, tmp_path, capsys, monkeypatch):
@@ -255,11 +261,26 @@ def test_bad_inputs(arguments, words, tmp_path, capsys, monkeypatch):
     tmp_path.joinpath("cut.npy").write_bytes(
         b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
     )
+    with zipfile.ZipFile("raw.npz", "w") as archive:
+        archive.writestr("x", b"1 2 3")
+    tmp_path.joinpath("h.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     if arguments == ["bomb.npz"]:
         np.savez_compressed("bomb.npz", x=np.zeros((1 << 29), np.uint8))
     assert cli.main(["predict", "m.npz", *arguments]) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.glob("o.*"))
+
+
+def test_several_inputs_come_from_one_file(tmp_path, capsys):
+    layers = (Concatenate(inputs=("a", "b")), Dense(3, activation="softmax"))
+    model = saved(tmp_path / "m.npz", ModelSpec("m", {"a": (2,), "b": (3,)}, layers))
+    x = {"a": np.random.default_rng(0).random((4, 2)), "b": np.random.default_rng(1).random((4, 3))}
+    np.savez(tmp_path / "x.npz", **x)
+    entry = json.loads(said(capsys, tmp_path / "m.npz", tmp_path / "x.npz", "--json", "--limit", "2"))
+    np.testing.assert_allclose(entry["outputs"], model.predict({name: part[:2] for name, part in x.items()}), rtol=1e-6)
+    np.save(tmp_path / "x.npy", x["a"])
+    assert cli.main(["predict", str(tmp_path / "m.npz"), str(tmp_path / "x.npy")]) == 2
+    assert "give an .npz file with an array for each: a, b" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("divisor", ["0", "nan", "inf", "x"])

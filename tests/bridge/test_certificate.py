@@ -1,5 +1,7 @@
 """What a certificate is worth: inputs that reach the units, dead layers said, slices that change nothing."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import core_numpy
 from bridge import conversion
 from bridge.conversion import certificate
 from bridge.conversion.drawn_inputs import draw, draw_for
+from bridge.conversion.memory import bytes_of_one
 from core_numpy import NumpyModel
 from keras_models import KerasModel, read
 from model_spec import BatchNormalization, Conv2D, Dense, Flatten, ModelSpec, Rescaling, weight_files, zoo
@@ -112,6 +115,33 @@ def test_slices_find_what_the_whole_finds(monkeypatch, tmp_path):
     assert sliced.passed
     assert sliced.worst.error_over_bound == pytest.approx(whole.worst.error_over_bound, rel=0.5)
     assert core_numpy.verify(tmp_path / "s.npz").passed
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.Conv2D(16, 3, padding="same"),
+        L.Conv2D(16, 5, padding="same", groups=8),
+        L.DepthwiseConv2D(3, padding="same"),
+        L.DepthwiseConv2D(3, padding="same", depth_multiplier=2),
+        L.SeparableConv2D(16, 3, padding="same"),
+        L.Conv2DTranspose(8, 3, padding="same"),
+        L.MaxPooling2D(3, 1),
+        L.Reshape((-1,)),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_the_memory_of_one_example_is_foreseen(layer):
+    theirs = read(keras.Sequential([keras.Input((16, 16, 32)), layer, L.Flatten(), L.Dense(2)]))
+    ours = NumpyModel(theirs.spec, weights=theirs.weights, engine="reference")
+    x = np.random.default_rng(0).random((8, 16, 16, 32), np.float32)
+    comparison = certificate._Comparison(ours, theirs, x, len(x))
+    comparison.compare(slice(0, 1))
+    tracemalloc.start()
+    comparison.compare(slice(0, len(x)))
+    taken = tracemalloc.get_traced_memory()[1] / len(x)
+    tracemalloc.stop()
+    assert taken / 2 < bytes_of_one(ours) < 2 * taken
 
 
 def test_a_fault_in_one_slice_is_found_where_it_is(monkeypatch, tmp_path):

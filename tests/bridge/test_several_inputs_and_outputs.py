@@ -185,6 +185,39 @@ def test_a_dict_of_inputs_and_models_in_models_are_read(tmp_path):
         read(tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize("suffix", [None, ".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("outputs", "note"),
+    [
+        (
+            lambda y: {"z": y},
+            "Keras gives the output of 'one' in a dict of the one key 'z'; here it is the array",
+        ),
+        (lambda y: [y], ""),
+        (lambda y: y, ""),
+    ],
+)
+def test_a_dict_of_one(outputs, note, suffix, tmp_path):
+    a = keras.Input((4,), name="a")
+    source = theirs = keras.Model({"a": a}, outputs(L.Dense(3)(a)), name="one")
+    if suffix:
+        source = tmp_path / f"one{suffix}"
+        theirs.save(source)
+    assert "; ".join(bridge.convert(source, tmp_path / "one.npz").notes) == note
+    loaded = core_numpy.load(tmp_path / "one.npz")
+    x = np.random.default_rng(0).random((5, 4), np.float32)
+    expected = loaded.predict(x)
+    for given in ({"a": x}, [x], (x,)):
+        np.testing.assert_array_equal(loaded.predict(given), expected)
+        np.testing.assert_array_equal(KerasModel(loaded.spec).predict(given), KerasModel(loaded.spec).predict(x))
+    (given,) = keras.tree.flatten(theirs.predict({"a": x}, verbose=0))
+    np.testing.assert_allclose(given, expected, atol=1e-6)
+    with pytest.raises(ValueError, match="x is a dict of 'a, b', and one array is expected"):
+        loaded.predict({"a": x, "b": x})
+    with pytest.raises(ValueError, match=r"x must have shape \(examples, \*\(4,\)\), got \(1, 1, 5, 4\)"):
+        loaded.predict([x[None]])
+
+
 def model():
     return NumpyModel(SPEC)
 

@@ -159,7 +159,13 @@ def test_another_kernel_is_rounding(core, converted):
     assert run.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("kind", ["missing", "without a certificate", "damaged", "without samples", "of other samples"])
+BOUNDS = {"infinite bounds": ("output_bounds", np.inf), "negative bounds": ("output_bounds", -1.0)}
+BOUNDS |= {"infinite bounds of sums": ("sums", np.inf), "bounds that are no numbers": ("output_bounds", np.nan)}
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "without a certificate", "damaged", "without samples", "of other samples", *BOUNDS]
+)
 def test_what_cannot_be_verified(kind, converted, tmp_path, capsys):
     path = tmp_path / "m.npz"
     if kind == "without a certificate":
@@ -175,6 +181,12 @@ def test_what_cannot_be_verified(kind, converted, tmp_path, capsys):
     elif kind == "of other samples":
         file = weight_files.read(converted, samples=True)
         samples = {**file.samples, "x": np.zeros((4, 3, 3, 1))}
+        spec = model_from_dict(file.meta["spec"])
+        weight_files.save(path, file.arrays, spec, samples, dtype="float32", certificate=file.meta["certificate"])
+    elif kind in BOUNDS:
+        file = weight_files.read(converted, samples=True)
+        name, value = BOUNDS[kind]
+        samples = {**file.samples, name: np.full_like(file.samples[name], value)}
         spec = model_from_dict(file.meta["spec"])
         weight_files.save(path, file.arrays, spec, samples, dtype="float32", certificate=file.meta["certificate"])
     assert cli.main(["verify", str(path)]) == 2

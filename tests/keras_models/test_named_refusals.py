@@ -32,7 +32,60 @@ def same_twice(x):
     return [output, output]
 
 
+def images(*layers):
+    """A model on channels-first images."""
+
+    def build():
+        inputs = keras.Input((3, 6, 5))
+        values = L.Conv2D(4, 3, data_format="channels_first", use_bias=False)(inputs)
+        for layer in layers:
+            values = type(layer).from_config(layer.get_config())(values)
+        return keras.Model(inputs, L.Dense(2)(L.Flatten()(values)))
+
+    return build
+
+
+def inner():
+    return keras.Sequential([keras.Input((4,)), L.Dropout(0.5)], name="inner")
+
+
+def relu(x):
+    return 3 * x
+
+
 CASES = {
+    "dropout in training": (
+        of(lambda x: L.Dense(2)(L.Dropout(0.5, name="d")(x, training=True))),
+        r"layer 'd' \(Dropout\) is called with training=True; supported are calls on the input alone",
+    ),
+    "statistics in training": (
+        of(lambda x: L.BatchNormalization(name="b")(x, training=True)),
+        r"layer 'b' \(BatchNormalization\) is called with training=True",
+    ),
+    "a model in training": (
+        of(lambda x: L.Dense(2)(inner()(x, training=True))),
+        r"layer 'inner' \(Sequential\) is called with training=True",
+    ),
+    "noise in training": (
+        of(lambda x: L.Dense(2)(L.GaussianNoise(0.5, name="n")(x, training=True))),
+        r"layer 'n' \(GaussianNoise\) is called with training=True",
+    ),
+    "statistics of another axis": (
+        images(L.BatchNormalization(name="b")),
+        r"layer 'b' \(BatchNormalization\): axis=-1 is not supported; supported is that of the channels, axis=1",
+    ),
+    "groups of another axis": (
+        images(L.GroupNormalization(3, name="g")),
+        r"layer 'g' \(GroupNormalization\): axis=-1 is not supported; supported is that of the channels, axis=1",
+    ),
+    "slopes of channels-first images": (
+        images(L.PReLU(shared_axes=[1], name="p")),
+        r"layer 'p' \(PReLU\): this layer on channels-first images is not supported; build it on channels-last images",
+    ),
+    "slopes of channels": (
+        images(L.PReLU(shared_axes=[2, 3], name="p")),
+        r"layer 'p' \(PReLU\): this layer on channels-first images is not supported; build it on channels-last images",
+    ),
     "several tensors": (of(parts), r"'split.*' \(Split\)"),
     "input as output": (of(lambda x: [L.Dense(2)(x), x]), "its output 'input_layer.*' is one of its inputs"),
     "output twice": (of(same_twice), "'d' twice; .* once, or (give )?outputs as a (dict|table) with a key for each"),
@@ -62,6 +115,18 @@ def test_refused_by_name(name, source, tmp_path):
         read(given)
 
 
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (keras.ops.gelu, "activation keras.ops.gelu, which approximates by tanh, is not supported; supported is keras"),
+        (relu, "activation relu, which is not Keras' own, is not supported; supported are linear"),
+    ],
+)
+def test_a_function_of_a_name_that_is_supported(function, said):
+    with pytest.raises(ValueError, match=said):
+        read(of(lambda x: L.Dense(2, activation=function)(x))())
+
+
 def test_integers_that_are_scaled_first_are_added():
     spec = ms.ModelSpec(
         "m", (4,), (ms.Rescaling(1 / 255), ms.Add(inputs=("rescaling", "rescaling")), ms.Dense(2)), "uint8"
@@ -84,7 +149,7 @@ def test_functions_are_read_as_the_activations_they_are(function):
 
 def test_functions_of_tensorflow_too():
     assert {tf.nn.relu, tf.nn.softmax, tf.nn.sigmoid, tf.nn.gelu, keras.ops.relu, keras.ops.exp} <= set(_FUNCTIONS)
-    with pytest.raises(ValueError, match="activation gelu is not supported"):
+    with pytest.raises(ValueError, match="activation keras.ops.gelu, which approximates"):
         read(keras.Sequential([keras.Input((4,)), L.Dense(3, activation=keras.ops.gelu)]))
 
 

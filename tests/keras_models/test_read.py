@@ -238,7 +238,7 @@ REFUSED = [
     (lambda: sequential(layers.Dense(2, activation=layers.PReLU())), "this layer as an activation"),
     (
         lambda: sequential(layers.Conv2D(3, 1, data_format="channels_first"), layers.PReLU(), layers.Flatten()),
-        "a value for every place of channels-first images",
+        "this layer on channels-first images is not supported",
     ),
     (lambda: sequential(layers.Dense(2, activation=layers.Softmax(axis=1))), "axis=1"),
     (lambda: sequential(layers.Softmax(axis=(1, 2))), "axis=.1, 2."),

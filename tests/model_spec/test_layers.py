@@ -82,6 +82,12 @@ def test_automatic_names_are_those_of_keras(name):
         (lambda: ms.Dense(True), "units must be an integer of at least 1, got True"),
         (lambda: ms.Dense(2.0), "units must be an integer of at least 1, got 2.0"),
         (lambda: ms.Dense(2, activation="swoosh"), "activation must be one of elu, .*, got 'swoosh'"),
+        *(
+            (lambda value=value, kind=kind: kind(value), "activation must be one of elu, .*, got ")
+            for value in ("", {}, [], 0, False)
+            for kind in (ms.Activation, lambda value: ms.Dense(2, activation=value))
+        ),
+        (lambda: ms.PReLU(shared_axes=""), "shared_axes must be None, an axis or a tuple of axes, got ''"),
         (lambda: ms.Dense(2, use_bias=1), "use_bias must be True or False, got 1"),
         (
             lambda: ms.Dense(2, kernel_initializer="random"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import core_numpy
 import model_spec as ms
 from core_numpy import NumpyModel, WeightFileError
 from model_spec import seals, weight_files
@@ -156,6 +157,27 @@ def rewritten(path, change):
     if "__meta__" in arrays:
         arrays["__meta__"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"engine": "x"}, "engine must be one of auto, fast, reference, got 'x'"),
+        ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
+    ],
+)
+def test_a_wrong_argument_is_no_fault_of_the_file(saved, arguments, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        core_numpy.load(saved, **arguments)
+    assert type(caught.value) is ValueError
+
+
+def test_a_negative_variance_is_not_loaded(saved):
+    model = make()
+    model.set_weights(model.weights | {"batch_normalization/moving_variance": np.array([1.0, -2.0])})
+    model.save_weights(saved)
+    with pytest.raises(WeightFileError, match="batch_normalization/moving_variance has -2, and a variance is at least"):
+        core_numpy.load(saved)
 
 
 CHANGES = {
