@@ -34,6 +34,14 @@ class LayerInputs:
         weights = {name.rpartition("/")[2]: value for name, value in random_weights(spec, seed).items()}
         return cls(x, normal(spec.output_shape), weights)
 
+    def divided(self, spec: ModelSpec) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The variables as (parameters, moving statistics) of the one layer of ``spec``."""
+        states = spec.layers[0].state_shapes(spec.input_shape)
+        return (
+            {name: value for name, value in self.weights.items() if name not in states},
+            {name: value for name, value in self.weights.items() if name in states},
+        )
+
     def in_case(self, case: EdgeCase, spec: ModelSpec, seed: int) -> LayerInputs:
         """The same variables with the inputs of an edge case; ``spec`` has its input shape."""
         drawn = LayerInputs.draw(spec, case.batch or len(self.x), seed + 1)

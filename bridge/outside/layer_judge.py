@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from bridge.conventions.layer_cause import causes
 from bridge.conventions.outcome import Given, close, distance
 from bridge.judge.bounds import Expected, RoundingModel, channel_sums
 from bridge.judge.tensor import VACUOUS, Place, judge
 from bridge.outside.adapters import AdaptedLayer
 from bridge.outside.any_choice import beyond_any_choice, of_any_algorithm
 from bridge.outside.dropped_units import ALIKE, KeptUnits, drops_alike, kept_units, wrong_mask
-from bridge.outside.edge_cases import LARGE, MODERATE, EdgeCase
-from bridge.outside.exact_constants import OtherConstants, other_constants
+from bridge.outside.edge_cases import LARGE, EdgeCase
+from bridge.outside.exact_constants import OtherConstants
 from bridge.outside.external_variables import ForeignLayerError
+from bridge.outside.keras_beside import keras_beside
+from bridge.outside.layer_explanation import Fed, causes_of
 from bridge.outside.layer_inputs import LayerInputs
-from bridge.outside.layer_report import Broken, KerasBeside, LayerReport
+from bridge.outside.layer_overflow import finite_up_to
+from bridge.outside.layer_report import Broken, LayerReport
 from bridge.outside.raised import raised_in_words
 from core_numpy.contract import Array
 from core_numpy.network import Network
@@ -46,7 +47,7 @@ class LayerJudge:
         """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
         self._found: dict[str, Array] = {}
         self._earlier: dict[str, Array] = {}
-        self._last: tuple[LayerInputs, str, RoundingModel | None, LayerInputs | None]
+        self._last: Fed
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
         contiguous = self.case is None or self.case.contiguous
@@ -57,7 +58,7 @@ class LayerJudge:
                 "y", dtype, lambda: self.layer.forward(former, self.training), self.spec.output_shape, len(former)
             )
             if first is None:
-                self._last = (given, dtype, None, before)
+                self._last = Fed(given, dtype, None, before)
                 return
             if self._is_second_step:
                 self.layer.backward(before.cotangent.astype(dtype))
@@ -68,7 +69,7 @@ class LayerJudge:
         y = self._attempt(
             "y", dtype, lambda: self.layer.forward(x, self.training, contiguous), self.spec.output_shape, len(x)
         )
-        self._last = (given, dtype, None, before)
+        self._last = Fed(given, dtype, None, before)
         if y is None:
             return
         for name in states:
@@ -85,7 +86,7 @@ class LayerJudge:
             if y.dtype.itemsize < np.dtype(dtype).itemsize:
                 judged = "float32"
         model = self._model(given, judged, y)
-        self._last = (given, judged, model, before)
+        self._last = Fed(given, judged, model, before)
         place = Place(judged, self.report.mode, "eager", "forward")
         expected = {"y": of_any_algorithm(self.spec.layers[0], model.forward()[str(self.spec.layers[0].name)])}
         if self._overflows(y, expected["y"].value, dtype):
@@ -96,30 +97,15 @@ class LayerJudge:
         if self.with_backward:
             expected |= self._backward(given, model, dtype, replace(place, stage="pullback"), contiguous)
         if with_keras:
-            self._beside(given, judged, expected)
+            keras_beside(self.spec, self.report, self.training, given, judged, expected)
 
     def _overflows(self, found: Array, truth: Array, dtype: str) -> bool:
         """True, with a note, where a textbook form gives no number for an input that it cannot take."""
         if self.case is None or not self.case.only_values or np.isfinite(found).all() or not np.isfinite(truth).all():
             return False
-        limit = next((size for size in (700.0, 350.0, 88.0, 44.0) if self._is_finite_at(size, dtype)), MODERATE)
+        limit = finite_up_to(self.layer, self.spec.input_shape, self.with_backward, dtype)
         words = f"{dtype}: right up to about {limit:g}; beyond, at the latest at {LARGE:g}, it overflows to no number"
         self.report.notes.append(words)
-        return True
-
-    def _is_finite_at(self, size: float, dtype: str) -> bool:
-        layer = self.layer.on_copy()
-        alternating = np.ones(self.spec.input_shape, dtype)
-        alternating.reshape(-1)[::2] = -1
-        for x in (
-            np.full((1, *self.spec.input_shape), size, dtype),
-            np.full((1, *self.spec.input_shape), -size, dtype),
-            size * alternating[None],
-        ):
-            if not np.isfinite(layer.forward(x)).all():
-                return False
-            if self.with_backward and not np.isfinite(layer.backward(np.ones_like(x))).all():
-                return False
         return True
 
     def _statistics(self, model: RoundingModel, place: Place) -> None:
@@ -166,9 +152,7 @@ class LayerJudge:
     ) -> tuple[dict[str, Array], dict[str, Array], KeptUnits | None]:
         """Parameters, moving statistics, and the mask that was seen to be dropped by."""
         layer = self.spec.layers[0]
-        states = layer.state_shapes(self.spec.input_shape)
-        params = {key: value for key, value in given.weights.items() if key not in states}
-        state = {key: value for key, value in given.weights.items() if key in states}
+        params, state = given.divided(self.spec)
         if not isinstance(layer, Dropout) or not self.training:
             return params, state, None
         mask = kept_units(layer, given.x, y)
@@ -315,67 +299,13 @@ class LayerJudge:
         """
         if self.report.verdict == Verdict.AGREE or self.report.searched or not self._found or self.report.hints < 2:
             return
-        given, dtype, model, before = self._last
         self.report.searched = True
-        masks = None
-        if model is None:
-            params, state, _ = self._parts(given, dtype, np.ones((1, *self.spec.output_shape)))
-            if isinstance(self.spec.layers[0], Dropout):
-                return
-        else:
-            params, state, masks = self._parts_of(model)
-        claimed = Given(Network.of(self.spec), params, state, given.x, given.cotangent, self.training, masks)
-        claimed = self._by_the_nearest_constants(claimed)
-        earlier = None
-        if before is not None:
-            earlier = replace(claimed, x=before.x, dy=before.cotangent)
-        tolerance = 1e-9 if dtype == "float64" else 3e-5
-        other = None
-        if right_on is not None and masks is None and right_on.x.shape[1:] == given.x.shape[1:]:
-            other = replace(claimed, x=right_on.x, dy=right_on.cotangent)
-        self.report.explanations += causes(claimed, self._found, tolerance, earlier, right_on=other)
+        self.report.explanations += causes_of(self.spec, self.training, self._last, self._found, right_on)
 
     def tells(self, other: OtherConstants) -> bool:
         """True where the output shows by which constants the layer computes."""
-        model = self._last[2]
+        model = self._last.model
         if model is None:
             return False
         ours = Given(self._network, model.traces[0].params, model.traces[0].state, model.x, np.zeros(0), self.training)
         return distance(ours.last_output, replace(ours, network=other.network).last_output) > 1e-12
-
-    def _by_the_nearest_constants(self, claimed: Given) -> Given:
-        """A slip is looked for beside the constants that the layer computes with."""
-        y = self._found.get("y")
-        claims = [claimed, *(replace(claimed, network=one.network) for one in other_constants(self.spec))]
-        if len(claims) == 1 or y is None or y.shape != (outputs := [one.last_output for one in claims])[0].shape:
-            return claimed
-        return claims[int(np.argmin([distance(y, output) for output in outputs]))]
-
-    def _parts_of(self, model: RoundingModel) -> tuple[dict[str, Array], dict[str, Array], Any]:
-        trace = model.traces[0]
-        masks = trace.context.masks
-        return dict(trace.params), dict(trace.state), None if masks is None else (lambda index: masks)
-
-    def _beside(self, given: LayerInputs, dtype: str, expected: dict[str, Expected]) -> None:
-        """Real Keras on the same numbers, held against the same truth."""
-        if isinstance(self.spec.layers[0], Dropout) and self.training:
-            return  # it would drop other units
-        from keras_models import KerasModel
-
-        name = str(self.spec.layers[0].name)
-        keras = KerasModel(self.spec, dtype=dtype)
-        keras.set_weights({f"{name}/{variable}": value for variable, value in given.weights.items()})
-        x = given.x.astype(dtype)
-        found = {"y": keras.activations(x, training=self.training)[name]}
-        if len(expected) > 1:
-            gradients = keras.pullback(x, given.cotangent.astype(dtype), training=self.training)
-            found["gradient of x"] = gradients.inputs
-            for full, value in gradients.parameters.items():
-                found[f"gradient of {full.rpartition('/')[2]}"] = value
-        for row in self.report.rows:
-            if row.dtype == dtype and row.tensor in found:
-                wanted = expected[row.tensor]
-                place = Place(row.dtype, row.mode, row.path, row.stage)
-                own = judge(found[row.tensor], wanted.value, wanted, place, row.tensor, row.layer)
-                value = float(np.asarray(found[row.tensor])[row.index])
-                self.report.keras[row.dtype, row.tensor] = KerasBeside(own.error_over_bound, value)
