@@ -136,9 +136,10 @@ def find_experiments(names: list[str], data: Data, extended: bool = False) -> li
         if data.is_regression:
             regression.check_end(spec, data.name, data.train[1])
         elif spec.output_shape != (data.classes,):
+            flat = "Flatten() and " if len(spec.output_shape) > 1 else ""
             raise ValueError(
                 f"model {spec.name!r} gives output {spec.output_shape}, data set {data.name!r} has {data.classes} "
-                f"classes; end the network with Dense({data.classes})"
+                f"classes; end the network with {flat}Dense({data.classes})"
                 f"{', or take its numbers for values with --loss mse' if spec.output_shape == (1,) else ''}"
             )
     return found

@@ -62,5 +62,8 @@ def inspect_models(spec: ModelSpec, first: Any, second: Any, x: Array) -> Inspec
 def _histograms(first: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Counts of both in the same bins."""
     first, second = np.asarray(first), np.asarray(second)
-    limits = float(min(first.min(), second.min())), float(max(first.max(), second.max()))
+    both = np.concatenate([first.ravel(), second.ravel()])
+    kept = both[np.isfinite(both)]
+    # Of a training that diverged nothing may be finite
+    limits = (float(kept.min()), float(kept.max())) if kept.size else (0.0, 1.0)
     return histogram(first, limits), histogram(second, limits)

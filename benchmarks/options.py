@@ -146,7 +146,9 @@ def _speed_options(command: argparse.ArgumentParser) -> None:
 
 def _sweep_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("models", nargs="*", default=["all"], help="names, all (mlp cnn lenet), .toml files")
-    command.add_argument("--data", nargs="+", default=["digits"], help="data sets, by name or path")
+    command.add_argument(
+        "--data", nargs="+", help="data sets, by name or path (default: what the networks' files name, or digits)"
+    )
     command.add_argument("--backends", nargs="+", default=["numpy", "keras"], choices=["numpy", "keras"])
     command.add_argument("--seeds", type=_positive, default=3, help="seeds of each, from 0 (default: 3)")
     command.add_argument("--limit", type=_positive, help="use only the first N training rows")

@@ -50,7 +50,7 @@ def cells_of(
     Raises:
         ValueError: a network, data set, backend or field that there is not, or one twice; before anything is run.
     """
-    from benchmarks.experiments import VALIDATION_SPLIT, find_experiments, load_data
+    from benchmarks.experiments import VALIDATION_SPLIT, asks_for_values, find_experiments, load_data
 
     _refuse_repeated("data sets", list(data))
     _refuse_repeated("backends", list(backends))
@@ -58,9 +58,10 @@ def cells_of(
         one_of("backends", backend, BACKENDS)
     with_table(TrainingSpec(), training)
     version = source_version()
+    as_values = asks_for_values(list(models), training.get("loss"))
     cells = []
     for name in data:
-        loaded = load_data(name, limit)
+        loaded = load_data(name, limit, as_values)
         experiments = find_experiments(list(models), loaded)
         _refuse_repeated("networks", [experiment.spec.name for experiment in experiments])
         for spec, of_file, _ in experiments:
@@ -71,7 +72,8 @@ def cells_of(
             if loaded.is_regression:
                 regression.check_loss(asked.loss, name)
             checked = to_dict(asked)
-            common = {"name": spec.name, "spec": to_json(spec), "data": name, "digest": _digest(name)}
+            common: dict[str, Any] = {"name": spec.name, "spec": to_json(spec), "data": name, "digest": _digest(name)}
+            common["as_values"] = as_values
             for seed in range(seeds):
                 for backend in backends:
                     arguments = common | {"limit": limit, "backend": backend, "seed": seed, "training": checked}
@@ -136,6 +138,7 @@ def train(
     spec: str,
     data: str,
     digest: str | None,
+    as_values: bool,
     limit: int | None,
     backend: str,
     seed: int,
@@ -146,7 +149,7 @@ def train(
     from benchmarks.experiments import load_data
     from model_spec.serialization import from_dict
 
-    loaded = load_data(data, limit)
+    loaded = load_data(data, limit, as_values)
     _refuse_other_data(data, digest)
     with _one_thread(backend == "keras"):
         model = _model(backend, spec, seed)
@@ -154,11 +157,12 @@ def train(
         return {**figures_on(model, *loaded.test)[0], "epochs": len(history.epoch)}
 
 
-def parity(name: str, spec: str, data: str, digest: str | None, seed: int) -> dict[str, Any]:
+def parity(name: str, spec: str, data: str, digest: str | None, as_values: bool, seed: int) -> dict[str, Any]:
     """One cell: forward and backward of both backends, with random weights of this seed."""
+    from benchmarks.experiments import load_data
     from bridge import compare
 
-    (x, y), _ = datasets.examples(data, PARITY_ROWS)
+    x, y = load_data(data, PARITY_ROWS, as_values).train
     _refuse_other_data(data, digest)
     with _one_thread(True):
         report = compare(

@@ -19,6 +19,7 @@ from keras_models.layers.normalization import adopt_statistics
 from keras_models.losses import keras_loss, keras_metrics
 from keras_models.optimizers import keras_optimizer
 from keras_models.runtime import floatx
+from keras_models.states import dropout_call, dropout_layers, set_dropout_call
 from model_spec import Callback, Gradients, History, ModelSpec, TrainingSpec, checkpoints, fitting, inputs, losses
 from model_spec.keras_names import KerasNames
 from model_spec.schedules import Schedule
@@ -83,10 +84,15 @@ class KerasModel(KerasNames):
         self._training_lock = TrainingLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_calls"}
+        # Keras' own copies forget how often a Dropout has been called
+        kept = {name: value for name, value in vars(self).items() if name != "_calls"}
+        return kept | {"_dropout_calls": [dropout_call(layer) for layer in dropout_layers(self.keras_model)]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        calls = state.pop("_dropout_calls", [])
         vars(self).update(state, _calls=threading.RLock())
+        for layer, call in zip(dropout_layers(self.keras_model), calls, strict=False):
+            set_dropout_call(layer, call)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -196,7 +202,8 @@ class KerasModel(KerasNames):
         with self._changing():
             self._compile(self._loss, y)
             figures = self.keras_model.evaluate(self._given(x), y, batch_size=size, verbose=0, return_dict=True)
-        return {name: float(value) for name, value in figures.items()}
+        # Keras gives them by the alphabet
+        return {name: float(figures[name]) for name in sorted(figures, key=lambda name: name != "loss")}
 
     def activations(
         self, x: Any, training: bool = False, dropout_call: int = 0, preactivations: bool = False

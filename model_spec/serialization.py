@@ -97,10 +97,17 @@ def from_dict(entry: Any) -> Any:
     if unknown:
         near = nearest(unknown[0], known)
         raise ValueError(f"{kind} has no option {_listed(unknown)}{near}; it has {', '.join(sorted(known))}")
+    needed = {item.name for item in dataclasses.fields(classes[kind]) if _is_required(item)}
+    if missing := sorted(needed - set(options)):
+        raise ValueError(f"{kind} lacks {_listed(missing)}; give {', '.join(f'{name} = ...' for name in missing)}")
     try:
         return classes[kind](**options)
     except (TypeError, AttributeError, KeyError, OverflowError) as error:  # values of kinds that no layer takes
         raise ValueError(f"{kind}: {printable(str(error))}") from None
+
+
+def _is_required(item: dataclasses.Field[Any]) -> bool:
+    return item.init and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
 
 
 def _listed(names: list[str]) -> str:
@@ -223,7 +230,7 @@ def read_table(path: Path) -> Any:
     """
     try:
         if path.suffix == ".toml":
-            return untrusted.parse_toml(untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode("utf-8"))
+            return untrusted.parse_toml(untrusted.read_bytes(path, untrusted.LARGEST_TOML).decode("utf-8-sig"))
         return untrusted.parse_json(untrusted.read_bytes(path, untrusted.LARGEST_TEXT))
     except FileNotFoundError:
         raise FileError(f"no file {path}; give a zoo name or the path of a .toml or .json model") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 from model_spec import losses, optimizers
 from model_spec.code import ShownAsCode
-from model_spec.names import nearest
+from model_spec.names import nearest, shown
 from model_spec.validation import (
     boolean,
     non_negative_integer,
@@ -108,7 +108,10 @@ class TrainingSpec(ShownAsCode):
         for name, value in clean.items():
             object.__setattr__(self, name, value)
         if self.early_stopping is not None and not isinstance(self.early_stopping, EarlyStopping):
-            raise ValueError(f"early_stopping must be None or an EarlyStopping, got {self.early_stopping!r}")
+            raise ValueError(
+                f"early_stopping must be None or an EarlyStopping, in a file {{patience = 3}} or false, "
+                f"got {shown(self.early_stopping)}"
+            )
 
     def replace(self, **overrides: Any) -> TrainingSpec:
         """A copy with some fields changed; unknown names are refused with the list of known ones."""

@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Collection
 from typing import Any
 
-from model_spec.names import shown
+from model_spec.names import nearest, shown
 
 _LARGEST = 2**63 - 1
 """What an axis, a number of rows or a counter can be on any machine."""
@@ -122,7 +122,8 @@ def boolean(name: str, value: Any) -> bool:
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     """Return ``value`` if it is one of the ``allowed`` words."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(allowed))}, got {shown(value)}")
+        near = nearest(value, allowed) if isinstance(value, str) else ""
+        raise ValueError(f"{name} must be one of {', '.join(sorted(allowed))}, got {shown(value)}{near}")
     return str(value)
 
 

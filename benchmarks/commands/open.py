@@ -31,6 +31,8 @@ def page_of(path: Path) -> Path:
     if path.suffix == ".html" and path.is_file():
         return path
     pages = [page for directory in (path, path / LATEST) for name in PAGES if (page := directory / name).is_file()]
+    # The newest run may be one without a page, such as a training alone
+    pages = pages or [page for name in PAGES for page in path.glob(f"*/{name}") if page.is_file()]
     if not pages:
         raise ValueError(f"no report in {printable(str(path))}; crosscheck compare writes one into runs")
     return max(pages, key=lambda page: page.stat().st_mtime_ns)

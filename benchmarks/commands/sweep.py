@@ -11,9 +11,14 @@ from model_spec.verdict import json_text
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from benchmarks import console, sweep
+    from benchmarks.experiments import data_named
 
     training = {name: getattr(options, name) for name in OF_TRAINING}
-    cells = sweep.cells_of(options.models, options.data, options.backends, options.seeds, training, options.limit)
+    data, limit = options.data, options.limit
+    if data is None:
+        named, limit = data_named(options.models, None, limit)
+        data = [named]
+    cells = sweep.cells_of(options.models, data, options.backends, options.seeds, training, limit)
     with progress(options) as show:
         result = sweep.run(cells, options.directory, options.jobs, options.dask, show)
     if options.json:

@@ -15,10 +15,13 @@ BINS = 50
 
 
 def histogram(values: Array, limits: tuple[float, float] | None = None) -> dict[str, Any]:
-    """{"counts": [...], "low": ..., "high": ...} of 50 bins of equal width."""
+    """{"counts": [...], "low": ..., "high": ...} of 50 bins of equal width; what is not finite is in none of them."""
     # Bins between neighbouring float32 numbers have edges in float64 alone
     values = np.asarray(values, np.float64)
-    low, high = limits or (float(values.min()), float(values.max()))
+    values = values[np.isfinite(values)]
+    low, high = limits or (float(values.min(initial=np.inf)), float(values.max(initial=-np.inf)))
+    if not low <= high:
+        low, high = 0.0, 1.0
     high = high if high - low > 1e-12 * max(abs(low), abs(high)) else low + 1
     counts, _ = np.histogram(values, BINS, (low, high))
     return {"counts": counts.tolist(), "low": low, "high": high}

@@ -43,7 +43,30 @@ def described(kind: str, options: Options, arguments: Sequence[Any]) -> Describe
     """
     if kind not in _OPERATIONS:
         raise ValueError(f"this operation is not supported; {_INSTEAD.get(kind, _SUPPORTED)}")
-    return _OPERATIONS[kind](options, list(arguments))
+    read = _OptionsRead(options)
+    found = _OPERATIONS[kind](read, list(arguments))
+    for name, value in options.items():
+        # What nobody has looked at would be dropped without a word
+        if name not in read.names and value is not None and value is not False:
+            raise ValueError(f"{name}={value} is not supported; leave it out")
+    return found
+
+
+class _OptionsRead(dict[str, Any]):
+    """Options that know which of them were looked at."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        self.names.add(name)
+        return super().get(name, default)
 
 
 def as_layer(call: OperationCall) -> Any:
@@ -222,7 +245,7 @@ def _pooling(image: Any, steps: Any) -> Callable[..., Described]:
         same = {"keepdims": bool(options.get("keepdims")), "data_format": "channels_last"}
         if axes in ((1, 2), (2, 1), (-3, -2), (-2, -3)):
             return image, same
-        if axes in ((1,), (-2,)) and options.get("initial") is None:
+        if axes in ((1,), (-2,)):
             return steps, same
         raise ValueError(
             f"axis={axis} is not supported; supported are (1, 2), the places of an image, and 1, the steps"

@@ -330,6 +330,11 @@ def test_latest_leads_to_the_newest_run_and_open_opens_it(tmp_path, capsys, monk
     assert main(["open", str(tmp_path)]) == 0
     names = [Path(address).relative_to(tmp_path.resolve().as_uri()).as_posix() for address in opened]
     assert names == ["mlp-2/report.html", "mlp/report.html", "side_by_side.html"]
+    # A training alone has no page; the newest one is that of another run
+    (tmp_path / "side_by_side.html").unlink()
+    common.run_directory(tmp_path, "mlp-training")
+    assert main(["open", str(tmp_path)]) == 0
+    assert opened[-1].endswith("mlp-2/report.html")
 
 
 def test_a_file_called_latest_stays(tmp_path):

@@ -142,6 +142,11 @@ def test_histograms_of_values_that_hardly_differ(high):
     assert sum(counts) == 2
 
 
+def test_histograms_leave_out_what_is_not_finite():
+    assert sum(histogram(np.array([1.0, np.nan, 2.0, np.inf]))["counts"]) == 2
+    assert sum(histogram(np.full(3, np.nan))["counts"]) == 0
+
+
 def test_names_of_networks_do_not_cover_one_another():
     close = [(f"network_{at}, {side}", 2.0 + at / 50, 0.97) for at in range(5) for side in ("NumPy", "Keras")]
     figure = plots.accuracy_against_time([*close, ("worse, NumPy", 9.0, 0.8), ("diverged, Keras", 3.0, np.nan)])

@@ -76,6 +76,23 @@ def test_both_backends_train_and_agree(tmp_path):
     assert again.to_dict() == result.to_dict()
 
 
+def test_the_data_of_a_network_s_file_are_swept(tmp_path, monkeypatch, capsys):
+    x = np.random.default_rng(0).random((40, 3), np.float32)
+    np.savez(tmp_path / "own.npz", x=x, y=np.arange(40))
+    layers = 'layers = [{type = "Dense", units = 1}]'
+    text = (
+        f'name = "mine"\ninput_shape = [3]\n{layers}\n[training]\nloss = "mse"\n[data]\npath = "own.npz"\nlimit = 20\n'
+    )
+    (tmp_path / "mine.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    taken = []
+    monkeypatch.setattr(sweep, "run", lambda cells, *rest: taken.extend(cells) or SweepResult([], 0))
+    main(["sweep", "mine.toml", "--seeds", "1", "--backends", "numpy", "--quiet"])
+    train, parity = (cell.arguments for cell in taken)
+    assert (train["data"], train["limit"], train["as_values"]) == ("own.npz", 20, True)
+    assert sweep.parity(**parity)["verdict"] == "AGREE"
+
+
 def test_a_failing_cell_is_reported_and_stops_nothing(tmp_path, capsys):
     cells = sweep.cells_of(["mlp"], ["digits"], ["numpy"], 2, TRAINING, 50)
     broken = Task(cells[0].function, {**cells[0].arguments, "data": "nowhere.npz"}, cells[0].version)

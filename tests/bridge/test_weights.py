@@ -1,12 +1,15 @@
 """Weights cross both ways, all or nothing."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from bridge import copy_weights, random_weights
 from core_numpy import NumpyModel
 from keras_models import KerasModel
-from model_spec import BatchNormalization, Conv2D, Dense, Flatten, ModelSpec, zoo
+from model_spec import BatchNormalization, Conv2D, Dense, Dropout, Flatten, ModelSpec, zoo
 
 NETWORK = ModelSpec("bn", (6, 6, 1), (Conv2D(3, 3), BatchNormalization(), Flatten(), Dense(4, activation="softmax")))
 
@@ -38,3 +41,16 @@ def test_random_weights_leave_no_variable_at_a_special_value():
         assert np.all(value != 0), name
         assert np.all(value != 1), name
         assert np.array_equal(value, value.astype(np.float32)), name
+
+
+@pytest.mark.parametrize("backend", [NumpyModel, KerasModel])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_trains_on_with_the_masks_that_come_next(backend, copied):
+    layers = (Dense(8), Dropout(0.5), Dense(3, activation="softmax"))
+    model = backend(ModelSpec("drops", (4,), layers), seed=3)
+    x, y = np.random.default_rng(0).standard_normal((40, 4)), np.arange(40) % 3
+    model.fit(x, y, epochs=1, verbose=0)
+    other = copied(model)
+    ours, theirs = (one.fit(x, y, epochs=1, verbose=0).history["loss"] for one in (other, model))
+    assert ours == pytest.approx(theirs, rel=1e-6)  # other masks change the second digit
+    assert list(other.evaluate(x, y)) == ["loss", "accuracy"]

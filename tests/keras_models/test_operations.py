@@ -57,6 +57,8 @@ REFUSED = {
     "division": (lambda x, y: x / y, "'true_divide.*' .* supported is to divide by a number"),
     "division of a number": (lambda x, y: 1 / y, "supported is to divide by a number"),
     "constant": (lambda x, y: y * np.ones(3, "float32"), r"constant of shape \(3,\)"),
+    "largest with a start": (lambda x, y: ops.max(y, axis=(1, 2), initial=0.0), "initial=0.0 is not supported"),
+    "largest of steps with a start": (lambda x, y: ops.max(y, axis=1, initial=0.0), "initial=0.0 is not supported"),
     "gelu by tanh": (lambda x, y: ops.gelu(y), "approximate=True is not supported"),
     "mean of channels": (lambda x, y: ops.mean(y, axis=-1), "axis=.*-1.* is not supported; supported are .1, 2."),
     "slice": (lambda x, y: y[:, 1:], "operation 'get_item.*' .GetItem.: .*Cropping2D"),

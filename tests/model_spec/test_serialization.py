@@ -179,13 +179,20 @@ def test_a_file_written_by_hand(tmp_path):
     )
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(HAND_WRITTEN, encoding="utf-8-sig")
+    assert ms.load_model(str(path)).name == "mine"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ('"softmax"', '"sofmax"', r"activation must be one of .*, got 'sofmax' \(did you mean 'softmax'\?\)"),
         ('name = "mine"', 'nam = "mine"', "missing: name, unknown: nam"),
         ("filters = 4", "filter = 4", r"model 'mine', layer 0: Conv2D has no option filter .*; it has activation, "),
         ("units = 10", "units = 0", "layer 2: units must be an integer of at least 1, got 0"),
-        ("units = 10\n", "", r"layer 2: Dense: .*missing 1 required positional argument: 'units'"),
+        ("units = 10\n", "", r"layer 2: Dense lacks units; give units = \.\.\."),
         ('"Flatten"', '"Flat"', "layer 1: unknown type 'Flat' .*; known are Dense, Conv2D"),
         ('type = "Flatten"', "", "layer 1: expected a table with a type such as 'Dense', got {}"),
         ('type = "Flatten"', "type = [1]", r"layer 1: unknown type \[1\]"),
