@@ -43,6 +43,7 @@ def test_random_weights_leave_no_variable_at_a_special_value():
         assert np.array_equal(value, value.astype(np.float32)), name
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of h5py in Keras
 @pytest.mark.parametrize("backend", [NumpyModel, KerasModel])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copy_trains_on_with_the_masks_that_come_next(backend, copied):
