@@ -215,6 +215,11 @@ def _classes(where: str, parts: list[Array], rows: OwnRows) -> tuple[list[Array]
             known = np.union1d(known, y)
     if len(known) > _MOST_CLASSES:
         raise ValueError(f"{where}: y has {len(known)} different values; {_ASKS_FOR_CLASSES}")
+    if known.dtype.kind in "uif" and len(known) > len(parts[0]) / 2 > 5:
+        notes.append(
+            f"y has {len(known)} different numbers in {len(parts[0])} rows: if they are values to predict, take "
+            f"--loss mse and a network that ends with Dense(1)"
+        )
     # Classes without rows are outputs that are never right; numbers far apart are names
     if known.dtype.kind not in "US" and int(known[0]) == 0 and int(known[-1]) < 2 * len(known):
         return [y.astype(np.int64) for y in parts], rows.class_names, notes

@@ -152,7 +152,10 @@ def _table(path: Path) -> OwnRows:
         raise ValueError(f"{path}: columns {shown(words)} are no numbers; encode or leave out such columns")
     empty = [str(column) for column in frame.columns if frame[column].isna().any()]
     if empty:
-        raise ValueError(f"{path}: columns {shown(empty)} have empty cells; fill them or leave these rows out")
+        raise ValueError(
+            f"{path}: columns {shown(empty)} have empty cells (or words such as NA and None, which are read as such); "
+            f"fill them or leave these rows out"
+        )
     x = features.to_numpy(np.float64)
     notes = (
         f"labels are the column {shown(columns[label])}, inputs the other {features.shape[1]} columns",

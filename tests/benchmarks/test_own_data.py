@@ -154,6 +154,12 @@ def test_what_looks_wrong_with_a_table_is_said(cells, note, tmp_path):
         assert any(note in one for one in notes)
 
 
+@pytest.mark.parametrize(("y", "is_said"), [(np.arange(len(IMAGES)) * 7 - 100, True), (LABELS, False)])
+def test_nearly_as_many_classes_as_rows_are_said(y, is_said, tmp_path):
+    notes = own_data.read(str(archive(tmp_path, x=IMAGES, y=y))).notes
+    assert any("if they are values to predict, take --loss mse" in note for note in notes) == is_said
+
+
 def test_a_folder_without_pictures_is_said(tmp_path):
     folder = pictures(tmp_path / "pictures")
     (folder / "zebra").mkdir()
