@@ -1,8 +1,9 @@
 """Inputs a conversion is compared on where none are given: drawn until they reach every unit of the network, if any do.
 
 A unit whose output is the same for all inputs shows nothing of its weights. Inputs of the range the network is made for
-(see ``core_numpy.input_range``) come first; where they leave units unmoved, inputs of other scales and offsets are
-tried, each value for itself and whole examples brighter and darker, and those that move the most more units are added.
+(see ``core_numpy.input_range``) come first, and beside them some of both signs: what starts at zero shows there alone.
+Where both leave units unmoved, inputs of other scales and offsets are tried, each value for itself and whole examples
+brighter and darker, and those that move the most more units are added.
 """
 
 from __future__ import annotations
@@ -83,26 +84,33 @@ def draw_for(model: NumpyModel, seed: int, count: int, rows: int) -> DrawnInputs
     """
     spec, weights = model.spec, model.weights
     first = _first(spec, weights)
-    x = first.draw(spec, np.random.default_rng(seed), count)
+    kinds = [first, _Kind(-first.high, first.high)] if count > 1 and _takes_signs(spec) else [first]
     tried = min(rows, _TRIED_ROWS)
+    x = _sample(first, spec, seed, max(tried, 2) if count > 1 else 1)
     start = model.activations(x[:1])
-    moved = _moved(model, x[: max(tried, 2)] if count > 1 else x, start, tried)
-    kinds = [first]
+    moved = _moved(model, x, start, tried)
+    for kind in kinds[1:]:
+        more = _moved(model, _sample(kind, spec, seed, tried), start, tried)
+        moved = [old | new for old, new in zip(moved, more, strict=True)]
     if not _all(moved):
         found = [(kind, _moved(model, _sample(kind, spec, seed, tried), start, tried)) for kind in _others(first)]
-        while len(kinds) <= min(_ADDED, count - 1):
+        most = min(len(kinds) + _ADDED, count)
+        while len(kinds) < most:
             gains = [sum(int((new & ~old).sum()) for new, old in zip(more, moved, strict=True)) for _, more in found]
             best = int(np.argmax(gains))
             if not gains[best]:
                 break
             kinds.append(found[best][0])
             moved = [old | new for old, new in zip(moved, found[best][1], strict=True)]
-    if len(kinds) == 1:
-        return DrawnInputs(x, (str(first),))
     # The first kind gets what does not divide
     shares = [count - count // len(kinds) * (len(kinds) - 1)] + [count // len(kinds)] * (len(kinds) - 1)
     parts = [_sample(kind, spec, seed, share) for kind, share in zip(kinds, shares, strict=True)]
     return DrawnInputs(np.concatenate(parts), tuple(str(kind) for kind in kinds))
+
+
+def _takes_signs(spec: ModelSpec) -> bool:
+    """Whether inputs below zero come through the cast in front of the network."""
+    return spec.input_dtype in (None, "float16") or str(spec.input_dtype).startswith("int")
 
 
 def unmoved_layers(model: NumpyModel, x: Array, rows: int) -> list[str]:

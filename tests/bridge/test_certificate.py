@@ -43,8 +43,9 @@ def test_inputs_are_drawn_that_reach_all_units(bias):
 def test_inputs_stay_as_they_are_where_they_reach_all_units():
     model = NumpyModel(ModelSpec("m", (4,), (Dense(3, activation="tanh"),)))
     drawn = draw_for(model, 5, 64, 64)
-    assert drawn.ranges == ("0..1",)
-    np.testing.assert_array_equal(drawn.x, draw(model.spec, 5))
+    assert drawn.ranges == ("0..1", "-1..1")
+    np.testing.assert_array_equal(drawn.x[:32], draw(model.spec, 5, 32))
+    assert drawn.x[32:].min() < -0.9
 
 
 def test_negative_inputs_are_found():
