@@ -35,10 +35,11 @@ def check_loss(
 ) -> LossReport:
     """Judge a loss by what its specification says: its value and its gradient with respect to what it is given.
 
-    It is fed random outputs and targets in float64 and float32; then large logits, or probabilities of 0 and 1. Where
-    the claim does not say whether it takes logits or probabilities, and classes or one-hot rows, all are tried, and
-    what it was found to take is in the report. Probabilities are taken as they are: both -t / p and Keras' gradient,
-    which divides by their sum, are right.
+    It is fed random outputs and targets in float64 and float32; then large logits, or probabilities of 0 and 1. A
+    divergence and a hinge are fed targets of 0 and 1 too: a note says where a value is not Keras'. Where the claim
+    does not say whether it takes logits or probabilities, and classes or one-hot rows, all are tried, and what it was
+    found to take is in the report. Probabilities are taken as they are: both -t / p and Keras' gradient, which divides
+    by their sum, are right.
 
     Args:
         my_loss: an object with ``forward(outputs, targets)`` and ``backward()``, under these or other common names; a
@@ -79,7 +80,13 @@ def check_loss(
     one_of("reduction", reduction, ("mean", "sum"))
     one_of("gradient_of", gradient_of, ("outputs", "logits"))
     one_of("layout", layout, ("rows", "columns"))
-    positive_integer("outputs", outputs)
+    if positive_integer("outputs", outputs) == 1 and isinstance(
+        rule, (rules.CategoricalCrossentropy, rules.KLDivergence)
+    ):
+        raise ValueError(
+            f"outputs must be at least 2 for {type(rule).__name__}, got 1: a single share is always 1 and its loss 0; "
+            f'a loss of one probability is "binary_crossentropy"'
+        )
     positive_integer("batch", batch)
     from_logits = getattr(rule, "from_logits", None) if from_logits is None else from_logits
     best: LossReport | None = None

@@ -176,6 +176,12 @@ def test_what_it_raises_is_reported_with_its_line():
     assert str(report).count("raised KeyError") == 1 and "(8 cases)" in str(report)
 
 
+@pytest.mark.parametrize("claim", [CE, "sparse_categorical_crossentropy", "kl_divergence"])
+def test_shares_of_one_output_are_refused(claim):
+    with pytest.raises(ValueError, match="outputs must be at least 2 for .*, got 1: a single share is always 1"):
+        check_loss(divergence, claim, outputs=1)
+
+
 def test_what_fits_nothing_gets_glue():
     with pytest.raises(ValueError, match="class Adapter"):
         check_loss(object(), MSE)
