@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,7 @@ class OptimizerState:
         learning_rate: the rate in force, for rules without a schedule; a callback may change it.
         vectors: {"momentum": vector}, whose parts the slots of all parameters are.
         last_parameters, last_gradients: of the last step, and the vectors whose parts they are.
+        update: another step in place of the rule's own, with the same arguments; None for that.
     """
 
     rule: rules.Optimizer
@@ -74,6 +76,7 @@ class OptimizerState:
     vectors: Slots = field(default_factory=dict)
     last_parameters: LastVector = field(default_factory=LastVector)
     last_gradients: LastVector = field(default_factory=LastVector)
+    update: Callable[..., None] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # In a copy the slots are no longer parts of these vectors
@@ -154,7 +157,8 @@ class OptimizerState:
         kind = w.dtype.type
         if self.rule.weight_decay is not None:
             w -= w * kind(self.rule.weight_decay) * kind(rate)
-        UPDATE_RULES[type(self.rule)].update(self.rule, w, g, {**slots, **self.shared}, kind(rate), t)
+        update = self.update or UPDATE_RULES[type(self.rule)].update
+        update(self.rule, w, g, {**slots, **self.shared}, kind(rate), t)
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ Slots = dict[str, Array]
 # Keras casts the decay of Nadam's momentum to the variable's dtype, which on TensorFlow goes through float32; the
 # running product multiplies by the full number.
 NADAM_PRODUCT_DECAY = 0.96
-_NADAM_STEP_DECAY = float(np.float32(0.96))
+NADAM_STEP_DECAY = float(np.float32(NADAM_PRODUCT_DECAY))
 
 
 def sgd(rule: rules.SGD, w: Array, g: Array, slots: Slots, rate: Any, t: int) -> None:
@@ -118,14 +118,16 @@ def nadam_momentum(rule: rules.Nadam, t: int, kind: Any, decay: float) -> Any:
     return kind(rule.beta_1) * (1 - kind(0.5) * kind(decay) ** kind(t))
 
 
-def nadam(rule: rules.Nadam, w: Array, g: Array, slots: Slots, rate: Any, t: int) -> None:
+def nadam(
+    rule: rules.Nadam, w: Array, g: Array, slots: Slots, rate: Any, t: int, decay: float = NADAM_STEP_DECAY
+) -> None:
     """w -= rate * m_hat / (sqrt(v_hat) + epsilon), epsilon outside the root and after the correction.
 
     m_hat = u' m / (1 - p u') + (1 - u) g / (1 - p), u and u' the momenta of this and the next step, p the product of
     all momenta so far (the shared slot "u_product").
     """
     kind = w.dtype.type
-    u, following = (nadam_momentum(rule, step, kind, _NADAM_STEP_DECAY) for step in (t, t + 1))
+    u, following = (nadam_momentum(rule, step, kind, decay) for step in (t, t + 1))
     product = slots["u_product"]
     m, v = slots["momentum"], slots["velocity"]
     # 1 - beta of rounded betas, as Keras' Nadam has it: at first it cancels with 1 - beta**t

@@ -179,7 +179,9 @@ class Course:
             change = np.linalg.lstsq(np.stack(slopes, axis=1), self.found - here, rcond=None)[0]
             if not np.isfinite(change).all():
                 return None
-            values = values + change
+            # A step beyond 0 is too long for an epsilon: behind it the root holds no number
+            beyond = np.array([name == "epsilon" for name in names]) & (values + change <= 0)
+            values = np.where(beyond, values / 10, values + change)
         return self._rounded(run, names, constants) if self.fits(run(constants)) else None
 
     def _rounded(

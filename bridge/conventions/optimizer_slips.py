@@ -135,7 +135,8 @@ def _sentences(taken: Course, conventions: Sequence[tuple[str, Update]]) -> Iter
     ):
         for names, (words, update), how in itertools.product(chosen, with_bases, _HOW[:2]):
             solved = _solved_for(taken, lambda each: taken.run(update, each, how), names)  # noqa: B023
-            if solved:
+            # Two signs that cancel are none
+            if solved and not (how.sign < 0 and "gradient is multiplied by -" in solved):
                 yield " and ".join(part for part in (words, how.words, solved) if part)
 
 
@@ -154,6 +155,9 @@ def _solved(rule: rules.Optimizer, name: str, value: float) -> str:
     if name in _WORDS:
         return _WORDS[name].format(value=f"{value:.6g}")
     claimed = float(getattr(rule, name))
+    epsilon = getattr(rule, "epsilon", 0.0)
+    if name == "initial_accumulator_value" and abs(claimed - value - epsilon) < 1e-3 * epsilon:
+        return "epsilon is left out"
     if name == "epsilon" and value < _LEAST_EPSILON < claimed:
         return f"epsilon below {_LEAST_EPSILON:g} in place of {claimed:g}"
     label = name.replace("_", " ")

@@ -76,12 +76,15 @@ class ForeignNetwork:
             held[at] = np.array(value, self.dtype, order="C").reshape(np.shape(held[at]))
 
     def _is_turned(self, name: str, value: Any) -> bool:
-        """True for a kernel (outputs, inputs): by its shape, where that says nothing by biases that are columns."""
+        """True for a kernel (outputs, inputs): by its shape; a square one by columns of biases or by other kernels."""
         wanted, shape = self.spec.variable_shapes[name], np.shape(value)
         if len(wanted) != 2:
             return False
         if wanted[0] != wanted[1]:
             return shape == wanted[::-1]
+        others = {self.spec.variable_shapes[name]: np.shape(held[at]) for name, (held, at) in self._slots.items()}
+        if any(len(ours) == 2 and ours[0] != ours[1] and theirs == ours[::-1] for ours, theirs in others.items()):
+            return True
         return any(np.ndim(bias) == 2 and np.shape(bias)[1] == 1 for bias in self._biases)
 
     def _to_keras(self, name: str, value: Any) -> Array:
@@ -94,27 +97,44 @@ class ForeignNetwork:
     def predict(self, x: Any, batch_size: int | None = None) -> Array:
         """Outputs (examples, outputs), whichever way the network takes its examples."""
         values = check_x(x, self.spec.input_shape, self.dtype)
-        wanted = (len(values), *self.spec.output_shape)
-        rows = values.reshape(len(values), -1)
+        count, more = len(values), self._more(values)
+        rows, wanted = values.reshape(count, -1), (count, *self.spec.output_shape)
+        flat, whole = more.reshape(len(more), -1), (len(more), *self.spec.output_shape)
         ways: list[Callable[[], Any]] = [
             lambda: np.stack([np.ravel(self._predict(row[:, None])) for row in rows]),
-            lambda: np.asarray(self._predict(rows.T)).T,
-            lambda: np.asarray(self._predict(values)),
+            lambda: _first(np.asarray(self._predict(flat.T)).T, whole, count),
+            lambda: _first(np.asarray(self._predict(more)), whole, count),
             lambda: np.stack([np.ravel(self._predict(row)) for row in rows]),
         ]
         if self._takes_columns(rows):
             ways.insert(0, ways.pop(1))
         return self._first_that_fits(ways, lambda found: found.shape == wanted, f"outputs of shape {wanted}")
 
+    def _more(self, batch: Array) -> Array:
+        """The batch, longer where its length is a size of the network: a batch the other way round would fit too."""
+        sizes, count = {size for shape in self.spec.variable_shapes.values() for size in shape}, len(batch)
+        while count in sizes:
+            count += 1
+        return np.concatenate([batch, np.repeat(batch[:1], count - len(batch), axis=0)])
+
     def _takes_columns(self, rows: Array) -> bool:
         """Whether its backprop takes a batch of columns: then that is what is judged, not one example at a time."""
         try:
-            # A copy: a backprop may take a step
-            gradient = getattr(copy.deepcopy(self._network), self._gradient_name)
-            targets = np.zeros((int(np.prod(self.spec.output_shape)), len(rows)), self.dtype)
-            return len(rows) > 1 and bool(self._sorted(gradient(rows.T, targets)))
+            targets = np.zeros((len(rows), int(np.prod(self.spec.output_shape))), self.dtype)
+            return len(rows) > 1 and bool(self._try(rows, targets, np.transpose))
         except Exception:  # whatever a foreign network raises
             return False
+
+    def _try(self, x: Array, y: Array, turn: Callable[[Array], Array]) -> dict[str, Array]:
+        """Gradients of a batch whose length is none of the network's sizes; raises where it does not take it so."""
+        # A copy: a backprop may take a step
+        gradient = getattr(copy.deepcopy(self._network), self._gradient_name)
+        return self._sorted(gradient(turn(self._more(x)), turn(self._more(y))))
+
+    def _of_batch(self, x: Array, y: Array, turn: Callable[[Array], Array] = np.asarray) -> dict[str, Array]:
+        if len(self._more(x)) != len(x):
+            self._try(x, y, turn)
+        return self._scaled(self._sorted(self._gradient(turn(x), turn(y))), len(x))
 
     def _first_that_fits(self, ways: Sequence[Callable[[], Any]], fits: Callable[[Any], bool], what: str) -> Any:
         errors: list[Exception] = []
@@ -142,13 +162,12 @@ class ForeignNetwork:
         value += sum(penalty(one, self.weights[name])[0] for name, one in regularized_parameters(self.spec).items())
         rows = values.reshape(len(values), -1)
         wanted = targets if targets.ndim > 1 else np.eye(outputs.shape[-1])[targets]
-        count = len(rows)
         # A batch first: one that is right example by example may be wrong on several
         ways: tuple[Callable[[], Any], ...] = (
-            lambda: self._scaled(self._sorted(self._gradient(rows.T, wanted.T)), count),
+            lambda: self._of_batch(rows, wanted, np.transpose),
             lambda: self._mean([self._gradient(a[:, None], t[:, None]) for a, t in zip(rows, wanted, strict=True)]),
-            lambda: self._scaled(self._sorted(self._gradient(values, wanted)), count),
-            lambda: self._scaled(self._sorted(self._gradient(values, targets)), count),
+            lambda: self._of_batch(values, wanted),
+            lambda: self._of_batch(values, targets),
         )
         return Gradients(value, self._first_that_fits(ways, bool, "gradients of its weights and biases"), None, {})
 
@@ -171,6 +190,11 @@ class ForeignNetwork:
             except (IndexError, TypeError, KeyError):
                 continue
         raise ForeignLayerError("backprop gave no lists of gradients in the shapes of biases and weights")
+
+
+def _first(found: Array, whole: tuple[int, ...], count: int) -> Array:
+    """The outputs of the first examples, where those of all have this shape; else none."""
+    return found[:count] if found.shape == whole else found[:0]
 
 
 def _list_of(network: Any, names: tuple[str, ...], what: str) -> list[Any]:

@@ -14,7 +14,7 @@ from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.report import ENVELOPE, FLOOR
 from bridge.outside.calling import in_order
 from bridge.outside.external_optimizer import METHODS, ExternalOptimizerError, step_of
-from bridge.outside.optimizer_steps import computes_in_float32, distances, drawn_steps, rounded, taken
+from bridge.outside.optimizer_steps import computes_in_float32, distances, drawn_steps, keeps_float32, rounded, taken
 from bridge.outside.raised import raised_in_words
 from bridge.outside.taken import need_claim, need_own
 from core_numpy.contract import Array
@@ -126,9 +126,9 @@ def check_optimizer(
 
     It is fed random float64 gradients, one of which is zero in every step, and compared after every step with the
     specification's rule. How far rounding may take it is measured: by the rule itself, fed gradients that are moved by
-    one unit in the last place. Where it answers or takes its steps in float32, it is judged by float32's rounding, with
-    a note. Where it differs, the known conventions of other frameworks and books are tried from the first step on. A
-    note says where it writes into the gradients it is given.
+    one unit in the last place. Where it answers, takes its steps or keeps its moments in float32, it is judged by
+    float32's rounding, with a note. Where it differs, the known conventions of other frameworks and books are tried
+    from the first step on. A note says where it writes into the gradients it is given.
 
     Args:
         my_optimizer: a fresh object with ``update(parameters, gradients)`` (or ``step``), dicts or lists of arrays,
@@ -179,11 +179,12 @@ def check_optimizer(
     judged = replace(report, **distances(claim, start, gradients, found))
     if judged.first_outside is None:
         return judged
-    for words, rule in rounded(claim):
-        other = replace(report, notes=[*report.notes, words], **distances(rule, start, gradients, found))
+    for words, rule, update in rounded(claim):
+        apart = distances(rule, start, gradients, found, update=update)
+        other = replace(report, notes=[*report.notes, words], **apart)
         if other.first_outside is None:
             return other
-    report, in_float32 = judged, computes_in_float32(start, found)
+    report, in_float32 = judged, computes_in_float32(start, found) or keeps_float32(my_optimizer, start)
     if in_float32 is not None:
         single = distances(claim, start, gradients, found, "float32")
         report = replace(report, dtype="float32", notes=[*report.notes, in_float32], **single)

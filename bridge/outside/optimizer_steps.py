@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from bridge.judge.bounds import UNIT_ROUNDOFF
 from bridge.lockstep.training import deviation
 from core_numpy.contract import Array
 from core_numpy.optimizers import OptimizerState
+from core_numpy.update_rules import NADAM_PRODUCT_DECAY, NADAM_STEP_DECAY, nadam
 from model_spec import optimizers as rules
 from model_spec.verdict import largest
 
@@ -73,13 +76,17 @@ def distances(
     gradients: list[Parameters],
     found: list[Parameters],
     dtype: str = "float64",
+    update: Callable[..., None] | None = None,
 ) -> dict[str, Any]:
-    """How far the found course is from a rule's in float64, and the rule's own in a precision from that."""
-    right, own = _by_rule(rule, start, gradients), _cast(start, dtype)
+    """How far the found course is from a rule's in float64, and the rule's own in a precision from that.
+
+    ``update`` is a step in place of the rule's own.
+    """
+    right, own = _by_rule(rule, start, gradients, update), _cast(start, dtype)
     fed = [_cast(step, dtype) for step in gradients]
-    moved = [_by_rule(rule, own, [_nudged(step) for step in fed])]
+    moved = [_by_rule(rule, own, [_nudged(step) for step in fed], update)]
     if dtype != "float64":
-        moved.append(_by_rule(rule, own, fed))
+        moved.append(_by_rule(rule, own, fed, update))
     rate = OptimizerState.start(rule, {}).current_learning_rate()
     return {
         "distances": {
@@ -96,15 +103,21 @@ def distances(
 _CONSTANTS = ("momentum", "rho", "beta_1", "beta_2", "epsilon", "learning_rate")
 
 
-def rounded(claim: rules.Optimizer) -> Iterator[tuple[str, rules.Optimizer]]:
-    """The claim with constants rounded to float32, as Keras keeps some: all of them, then each alone."""
+def rounded(claim: rules.Optimizer) -> Iterator[tuple[str, rules.Optimizer, Callable[..., None] | None]]:
+    """The claim with constants rounded to float32, as Keras keeps some, or exact where Keras rounds them.
+
+    Words, a rule, and a step in place of its own: all constants, then each alone.
+    """
+    if isinstance(claim, rules.Nadam):
+        words = f"{NADAM_PRODUCT_DECAY} is exact throughout; Keras rounds it to float32 in the step's own momentum"
+        yield f"{words}, {NADAM_STEP_DECAY:.12g}", claim, partial(nadam, decay=NADAM_PRODUCT_DECAY)
     held = {name: getattr(claim, name, None) for name in _CONSTANTS}
     single = {name: float(np.float32(value)) for name, value in held.items() if isinstance(value, float)}
     single = {name: value for name, value in single.items() if value != held[name]}
     for chosen in dict.fromkeys([tuple(single), *((name,) for name in single)]):
         if chosen:
             said = ", ".join(f"{name.replace('_', ' ')} {held[name]:g} to {single[name]:.12g}" for name in chosen)
-            yield f"it rounds to float32, as Keras may: {said}", replace(claim, **{n: single[n] for n in chosen})
+            yield f"it rounds to float32, as Keras may: {said}", replace(claim, **{n: single[n] for n in chosen}), None
 
 
 _TOLD, _PROOF = 100, 10
@@ -124,6 +137,34 @@ def computes_in_float32(start: Parameters, found: list[Parameters]) -> str | Non
     return None
 
 
+def keeps_float32(optimizer: Any, start: Parameters) -> str | None:
+    """A note where it keeps float32 arrays of a parameter's size, as its moments, or None."""
+    sizes, waiting, seen = {value.size for value in start.values()}, [optimizer], set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, np.ndarray):
+            if each.dtype == np.float32 and each.size in sizes:
+                return "fed float64, the optimizer keeps arrays of its own in float32"
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, (list, tuple)):
+            waiting += each
+        elif not isinstance(each, (type, ModuleType)):
+            waiting += [cell.cell_contents for cell in getattr(each, "__closure__", None) or () if _is_filled(cell)]
+            waiting += [getattr(each, "__self__", None), getattr(each, "__dict__", None)]
+    return None
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # a name that is not bound yet
+        return False
+
+
 def _are_float32(values: Array, rounding: Array) -> bool:
     single = values.astype(np.float32)
     told = np.spacing(np.abs(single)) > _TOLD * rounding
@@ -131,8 +172,14 @@ def _are_float32(values: Array, rounding: Array) -> bool:
     return bool(told.sum() >= _PROOF and (np.abs(values - single) <= rounding)[told].all())
 
 
-def _by_rule(claim: rules.Optimizer, start: Parameters, gradients: list[Parameters]) -> list[Parameters]:
+def _by_rule(
+    claim: rules.Optimizer,
+    start: Parameters,
+    gradients: list[Parameters],
+    update: Callable[..., None] | None = None,
+) -> list[Parameters]:
     optimizer = OptimizerState.start(claim, start)
+    optimizer.update = update
 
     def take(parameters: Parameters, step: Parameters) -> Parameters:
         optimizer.step(parameters, step)

@@ -4,123 +4,12 @@ import numpy as np
 import pytest
 
 from bridge import check_loss
-from tests.bridge.slips.losses import BCE, CE, MSE, WRONG, Loss, binary, cross_entropy, sigmoid, softmax
+from model_spec.losses import Huber
+from tests.bridge.right_losses import RIGHT, hinge, hinge_of_bits, log_softmax
+from tests.bridge.slips.losses import BCE, CE, MSE, WRONG, Loss, binary, sigmoid, softmax
 
 
-class SoftmaxWithLoss:
-    def forward(self, x, t):
-        self.t, self.y = t, softmax(x)
-        return -np.log(self.y[np.arange(len(t)), t]).sum() / len(t)
-
-    def backward(self, dout=1):
-        dx = self.y.copy()
-        dx[np.arange(len(self.t)), self.t] -= 1
-        return dx / len(self.t) * dout
-
-
-class TwoStatic:
-    @staticmethod
-    def loss(y_true, y_pred):
-        return np.mean(np.power(y_true - y_pred, 2))
-
-    @staticmethod
-    def gradient(y_true, y_pred):
-        return 2 * (y_pred - y_true) / y_true.size
-
-
-def log_softmax(z):
-    shifted = z - z.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-RIGHT = {
-    "softmax with loss": (SoftmaxWithLoss, "sparse_categorical_crossentropy", {}),
-    "static methods, targets first": (TwoStatic, "mean_squared_error", {}),
-    "cross-entropy of probabilities": (
-        lambda: Loss(cross_entropy, lambda p, t: -t / p / len(p)),
-        "categorical_crossentropy",
-        {},
-    ),
-    "Keras' gradient of shares": (
-        lambda: Loss(cross_entropy, lambda p, t: (1 / p.sum(axis=1, keepdims=True) - t / p) / len(p)),
-        "categorical_crossentropy",
-        {},
-    ),
-    "p - t, said to be that of the logits": (
-        lambda: Loss(cross_entropy, lambda p, t: (p - t) / len(p)),
-        "categorical_crossentropy",
-        {"gradient_of": "logits"},
-    ),
-    "from logits": (
-        lambda: Loss(lambda z, t: -(t * log_softmax(z)).sum(axis=1).mean(), lambda z, t: (softmax(z) - t) / len(z)),
-        "categorical_crossentropy",
-        {},
-    ),
-    "sum, said to be one": (
-        lambda: Loss(lambda p, t: cross_entropy(p, t) * len(p), lambda p, t: -t / p),
-        "categorical_crossentropy",
-        {"reduction": "sum"},
-    ),
-    "binary": (
-        lambda: Loss(binary, lambda p, t: (p - t) / (p * (1 - p)) / p.size),
-        "binary_crossentropy",
-        {},
-    ),
-    "binary from logits": (
-        lambda: Loss(
-            lambda z, t: (np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))).mean(),
-            lambda z, t: (sigmoid(z) - t) / z.size,
-        ),
-        "binary_crossentropy",
-        {},
-    ),
-    "half squares": (
-        lambda: Loss(lambda y, t: 0.5 * ((y - t) ** 2).sum() / len(y), lambda y, t: (y - t) / len(y)),
-        "half_sum_squared_error",
-        {},
-    ),
-    "one value an example": (
-        lambda: Loss(lambda y, t: ((y - t) ** 2).mean(axis=1), lambda y, t: 2 * (y - t) / y.size),
-        "mean_squared_error",
-        {},
-    ),
-    "value and gradient": (
-        lambda: lambda y, t: (((y - t) ** 2).mean(), 2 * (y - t) / y.size),
-        "mse",
-        {},
-    ),
-    "KL divergence of shares": (
-        lambda: lambda p, t: ((t * np.log(t / p)).sum() / len(t), -t / p / len(t)),
-        "kl_divergence",
-        {},
-    ),
-    "hinge of signs": (
-        lambda: lambda y, t: (np.maximum(1 - t * y, 0).mean(), np.where(t * y < 1, -t, 0) / y.size),
-        "hinge",
-        {},
-    ),
-    "answers in float32": (
-        lambda: lambda y, t: (np.float32(((y - t) ** 2).mean()), (2 * (y - t) / y.size).astype("f4")),
-        "mse",
-        {},
-    ),
-    "a number beside a gradient in float32": (
-        lambda: lambda y, t: (float(np.square(y - t, dtype="f4").mean()), (2 * (y - t) / y.size).astype("f4")),
-        "mse",
-        {},
-    ),
-    "a pair of functions": (
-        lambda: (
-            lambda y_pred, y_true: ((y_pred - y_true) ** 2).mean(),
-            lambda y_pred, y_true: 2 * (y_pred - y_true) / y_pred.size,
-        ),
-        "mse",
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", list(RIGHT))
 def test_right_losses_pass(name, seed):
     make, claim, options = RIGHT[name]
@@ -148,6 +37,18 @@ def with_gradient_of_all_pairs(y_pred, y_true):
     return flattened(y_pred, y_true), 2 * (y_pred.ravel() - y_true) / y_pred.size
 
 
+def half_squares(y, t):
+    return np.square(y - t).mean() / 2, (y - t) / y.size
+
+
+def sums_one_example(y, t):
+    return (np.square(y - t).sum() if len(y) == 1 else np.square(y - t).mean()), 2 * (y - t) / y.size
+
+
+def divergence(p, t):
+    return (t * np.log(t / p)).sum() / len(t), -t / p / len(t)
+
+
 def with_flat_gradient(p, t):
     return binary(p, t), ((p - t) / (p * (1 - p)) / p.size).ravel()
 
@@ -165,6 +66,10 @@ SAID = {
     "and so is the gradient": (with_gradient_of_all_pairs, MSE, ONE, BROADCAST, "no gradient was given"),
     "bits": (lambda y_pred, y_true: binary(y_pred.ravel(), y_true), BCE, ONE, BROADCAST, "columns"),
     "a flat gradient": (with_flat_gradient, BCE, ONE, "gradient has shape (8,)", "no gradient was given"),
+    "one example": (sums_one_example, MSE, {}, "loss on one example", "layout"),
+    "NaN of targets": (divergence, "kl_divergence", {}, "a target of 0 gives nan, where 0 log 0 is 0", "explained"),
+    "signs alone": (hinge, "hinge", {}, "Keras takes them for -1 and 1, by 2 t - 1", "explained"),
+    "bits are signs": (hinge_of_bits, "hinge", {}, "AGREE", "Keras takes them"),
     "columns": (flattened, MSE, ONE | {"layout": "columns"}, "right for columns alone: where an", "explained"),
 }
 
@@ -186,6 +91,14 @@ def test_wrong_losses_are_refused_with_the_cause(name, seed):
     assert all(each in said for each in words), said
     assert "epsilon" not in said or any("log(p" in each for each in words)
     assert "once more" not in said
+
+
+@pytest.mark.parametrize("delta", [0.01, 1.0, 5.0])
+def test_half_squares_are_no_huber_whatever_its_delta(delta):
+    for seed in range(20):
+        report = check_loss(half_squares, Huber(delta), seed=seed)
+        assert not report.passed
+    assert "the square everywhere: there is no line beyond delta" in report.explanations[0]
 
 
 def test_logits_that_overflow_are_refused():
@@ -261,6 +174,12 @@ def test_what_it_raises_is_reported_with_its_line():
     report = check_loss(broken, MSE)
     assert not report.passed and "raised KeyError in broken, line " in str(report)
     assert str(report).count("raised KeyError") == 1 and "(8 cases)" in str(report)
+
+
+@pytest.mark.parametrize("claim", [CE, "sparse_categorical_crossentropy", "kl_divergence"])
+def test_shares_of_one_output_are_refused(claim):
+    with pytest.raises(ValueError, match="outputs must be at least 2 for .*, got 1: a single share is always 1"):
+        check_loss(divergence, claim, outputs=1)
 
 
 def test_what_fits_nothing_gets_glue():

@@ -6,6 +6,7 @@ import pytest
 from bridge import check_optimizer
 from model_spec import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from model_spec.schedules import ExponentialDecay
+from tests.bridge.slips.optimizers import Steps, adagrad, rmsprop
 from tests.bridge.slips.options import Of
 
 RULES = [
@@ -122,6 +123,45 @@ def test_what_the_books_write(optimizer, claim, words):
     assert report.passed is (words is None), str(report)
     assert words is None or words in report.explanation
     assert words is None or f"follows another convention: {words}" in str(report)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("formula", "first", "claim", "words"),
+    [
+        (rmsprop(eps=1e-15), 0, RMSprop(0.01), "epsilon below 1e-11 in place of 1e-07"),
+        (rmsprop(eps=1e-9), 0, RMSprop(0.01), "epsilon 1e-09 in place of 1e-07"),
+        (adagrad(eps=0.0), 0.1, Adagrad(0.1), "epsilon is left out"),
+        (adagrad(), 0.2, Adagrad(0.1), "initial accumulator value 0.2 in place of 0.1"),
+    ],
+)
+def test_another_epsilon_is_said_to_be_one(formula, first, claim, words, seed):
+    assert check_optimizer(Steps(formula, first), claim, seed=seed).explanation == words
+
+
+class WrittenNadam:
+    """Nadam as docs/reference.md writes it, in float64 throughout."""
+
+    def __init__(self, share):
+        self.count, self.product, self.share, self.slots = 0, 1.0, share, {}
+
+    def update(self, params, grads):
+        self.count += 1
+        now, following = (0.9 * (1 - 0.5 * self.share**t) for t in (self.count, self.count + 1))
+        self.product *= now
+        for name, w in params.items():
+            g, (m, v) = grads[name], self.slots.setdefault(name, (np.zeros_like(w), np.zeros_like(w)))
+            m += 0.1 * (g - m)
+            v += 0.001 * (g * g - v)
+            step = following * m / (1 - following * self.product) + (1 - now) * g / (1 - self.product)
+            w -= 0.01 * step / (np.sqrt(v / (1 - 0.999**self.count)) + 1e-7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nadam_with_exact_constants_is_right_too(seed):
+    report = check_optimizer(WrittenNadam(0.96), Nadam(0.01), seed=seed)
+    assert report.passed and "note: 0.96 is exact throughout; Keras rounds it to float32" in str(report)
+    assert not check_optimizer(WrittenNadam(0.96 + 1e-7), Nadam(0.01), seed=seed).passed
 
 
 def test_a_gradient_that_is_always_zero_is_among_those_tried():

@@ -20,6 +20,22 @@ class Momentum:
             params[name] += self.v[name]
 
 
+class SingleMoments:
+    """Adam whose moments are in float32; what it computes from them is in float64."""
+
+    def __init__(self, rate=0.01):
+        self.count, self.moments, self.rate = 0, {}, rate
+
+    def update(self, params, grads):
+        self.count += 1
+        rate = self.rate * np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
+        for name, w in params.items():
+            m, v = self.moments.setdefault(name, [np.zeros(w.shape, "f4"), np.zeros(w.shape, "f4")])
+            m += 0.1 * (grads[name] - m)
+            v += 0.001 * (grads[name] ** 2 - v)
+            w -= rate * m / (np.sqrt(v) + 1e-7)
+
+
 class InFloat32(Of):
     def update(self, params, grads):
         params = {name: value.astype("f4") for name, value in params.items()}
@@ -27,12 +43,15 @@ class InFloat32(Of):
         return params
 
 
+KEEPS = "fed float64, the optimizer keeps arrays of its own in float32"
 ANSWERS = "fed float64, the optimizer answers in float32"
 STEPS = "fed float64, the optimizer computes its steps in float32"
 # What computes in float32 by float32's bounds: (optimizer, claim, note, explanation or None where it is right)
 SINGLE = {
     "steps": (lambda w, g: w - np.float32(0.1) * g.astype("f4"), SGD(0.1), STEPS, None),
     "momentum": (Momentum(), SGD(0.1, momentum=0.9), STEPS, None),
+    "moments": (SingleMoments(), Adam(0.01), KEEPS, None),
+    "moments and another rate": (SingleMoments(0.02), Adam(0.01), KEEPS, "learning rate 0.02 in place of 0.01"),
     "answers": (lambda w, g: (w - 0.1 * g).astype("f4"), SGD(0.1), ANSWERS, None),
     **{repr(rule): (InFloat32(rule), rule, ANSWERS, None) for rule in (Adam(0.001), RMSprop(0.01), AdamW(0.01))},
     "no momentum": (Momentum(0.0), SGD(0.1, momentum=0.9), STEPS, "momentum ignored (plain gradient descent)"),
