@@ -123,3 +123,13 @@ def test_dropout_and_batch_normalization_are_judged_in_a_network(dropout):
     assert any("backward of 'dropout' raised TypeError in backward, line " in part for part in report.left_out)
     if not report.passed:
         assert "'dropout' of ForeignModel: y is 3/4 of the true value: 1 - rate = 0.75" in str(report)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_dropout_whose_own_draw_drops_all_is_no_bug(seed):
+    spec = ModelSpec("net", (8,), (Dropout(0.8),))
+    dropout = books.Dropout(0.8)
+    dropout.random = np.random.default_rng(seed)
+    layers = bridge.model_from_layers([dropout], spec)
+    report = bridge.compare_models(NumpyModel(spec, seed=seed, dtype="float64"), layers, np.ones((1, 8)))
+    assert not [row for row in report.rows if row.verdict == "BUG"], str(report)
