@@ -143,8 +143,8 @@ class LayerJudge:
         params, state, masks = self._parts(given, dtype, y)
         name = str(self.spec.layers[0].name)
         source = None if masks is None else (lambda index: masks)
-        network = self._network
-        return RoundingModel(network, {name: params}, {name: state}, dtype, given.x, self.training, source)
+        network, x = self._network, given.x
+        return RoundingModel(network, {name: params}, {name: state}, dtype, x, self.training, source, by_moments=True)
 
     @property
     def _network(self) -> Network:
