@@ -131,7 +131,7 @@ class _Started(Layer):
 
 def _started(given: Given, found: Outcome) -> tuple[str, Given] | None:
     """The number that a maximum starts at, read off the least that it gives."""
-    if not isinstance(given.layer.spec, _MAXIMA):
+    if not isinstance(given.layer.spec, (*_MAXIMA, specs.MaxPooling1D, specs.GlobalMaxPooling1D)):
         return None
     start = float(found["y"].min())
     return f"it starts its maximum at {number(start)}, not at -infinity", given.with_layer(_Started(given.layer, start))

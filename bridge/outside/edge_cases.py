@@ -80,6 +80,7 @@ def larger_images(layer: specs.LayerSpec, shape: Shape) -> EdgeCase | None:
 
 
 _WINDOWS = (specs.Conv2D, specs.MaxPooling2D, specs.AveragePooling2D)
+_MAXIMA = (specs.MaxPooling2D, specs.GlobalMaxPooling2D, specs.MaxPooling1D, specs.GlobalMaxPooling1D)
 _ANY_SIZE = (*_WINDOWS, specs.GlobalAveragePooling2D, specs.GlobalMaxPooling2D, specs.ZeroPadding2D)
 
 
@@ -114,13 +115,14 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
     if isinstance(layer, specs.Activation):
         if activation == "softmax":
             yield EdgeCase("equal logits", make=lambda x: np.zeros_like(x))
-    elif activation == "softmax":
+    elif activation == "softmax" or isinstance(layer, specs.Softmax):
         yield EdgeCase("large logits", make=_spread(LARGE))
-    if isinstance(layer, (specs.MaxPooling2D, specs.GlobalMaxPooling2D)):
-        yield EdgeCase("all-zero images", make=lambda x: np.zeros_like(x))
-        yield EdgeCase("images of whole numbers, with ties", make=lambda x: np.clip(np.rint(x), -1, 1))
-        yield EdgeCase("negative images", make=lambda x: -np.abs(x) - 1)
-        yield EdgeCase(f"negative images below {-LARGE:g}", make=lambda x: -np.abs(x) - LARGE)
+    if isinstance(layer, _MAXIMA):
+        images = "images" if len(shape) == 3 else "sequences"
+        yield EdgeCase(f"all-zero {images}", make=lambda x: np.zeros_like(x))
+        yield EdgeCase(f"{images} of whole numbers, with ties", make=lambda x: np.clip(np.rint(x), -1, 1))
+        yield EdgeCase(f"negative {images}", make=lambda x: -np.abs(x) - 1)
+        yield EdgeCase(f"negative {images} below {-LARGE:g}", make=lambda x: -np.abs(x) - LARGE)
     if isinstance(layer, (*_WINDOWS, specs.GlobalAveragePooling2D)) and len(shape) == 3:
         yield EdgeCase("constant images", make=_constant_images)
     if isinstance(layer, specs.BatchNormalization) and training:

@@ -294,6 +294,11 @@ def test_a_dropout_needs_no_backward_in_inference():
     assert not check_layer(stale, Dropout(0.3), input_shape=(5,)).passed
 
 
+def test_a_backward_of_nested_lists_is_right():
+    lists = Function(lambda x: relu(x).tolist(), lambda x, y, dy: (dy * (x > 0)).tolist())
+    assert check_layer(lists, Activation("relu"), (5,)).passed
+
+
 def test_an_elu_that_overflows_is_a_note():
     elu = Function(
         lambda x: (x > 0) * x + (x <= 0) * np.expm1(np.minimum(x, 0)) + 0 * np.exp(x),
