@@ -131,7 +131,7 @@ def _is_one_for_all(rate: float, kept: Array) -> bool:
 
 
 def drops_alike(rate: float, first: Array, second: Array) -> bool:
-    """Whether two masks, or outputs, have the same zeros, and so many units are not by chance."""
+    """Whether two masks have the same zeros, and so many independent units have not by chance."""
     by_chance = np.log(rate**2 + (1 - rate) ** 2) * first.size if 0 < rate < 1 else 0.0
     return bool(by_chance < np.log(_CHANCE)) and np.array_equal(first != 0, second != 0)
 

@@ -61,7 +61,8 @@ class LayerJudge:
             if first is None:
                 self._last = Fed(given, dtype, None, before)
                 return
-            self._first = first
+            if isinstance(self.spec.layers[0], Dropout):
+                self._first = kept_units(self.spec.layers[0], former, first).kept
             if self._is_second_step:
                 self.layer.backward(before.cotangent.astype(dtype))
                 self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
@@ -78,7 +79,11 @@ class LayerJudge:
             if name in held and not np.array_equal(held[name], self.layer.weights[name], equal_nan=True):
                 self._broken(Broken(name, dtype, "a forward in inference mode moves it; only training may"))
         layer = self.spec.layers[0]
-        if first is not None and isinstance(layer, Dropout) and drops_alike(layer.rate, first, y):
+        if (
+            self._first is not None
+            and isinstance(layer, Dropout)
+            and drops_alike(layer.rate, self._first, kept_units(layer, x, y).kept)
+        ):
             self._broken(Broken("dropout mask", dtype, ALIKE))
         judged = dtype
         if y.dtype != dtype:
@@ -233,7 +238,7 @@ class LayerJudge:
         layer, first = self.spec.layers[0], self._first
         if not isinstance(layer, Dropout) or first is None or np.array_equal(dx != 0, wanted != 0):
             return
-        if drops_alike(layer.rate, first, dx):
+        if drops_alike(layer.rate, first, kept_units(layer, np.ones_like(dx), dx).kept):
             self._broken(
                 Broken("gradient of x", dtype, "backward drops the units of an earlier forward: its mask stays")
             )

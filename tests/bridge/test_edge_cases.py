@@ -393,6 +393,14 @@ def test_units_that_the_claim_drops_together_may_be():
     assert report.passed, str(report)
 
 
+def test_few_units_that_are_dropped_together_may_be_the_same_twice():
+    for seed in range(20):
+        layer = Drops(TOGETHER["examples"][0])
+        layer.random = np.random.default_rng(seed)
+        report = check_layer(layer, Dropout(0.3, (None, 1, 1, 1)), (3, 4, 6), training=True)
+        assert report.passed, str(report)
+
+
 def test_a_mask_that_stays_behind_is_named():
     class FirstPulled(Drops):
         def backward(self, dy):
