@@ -75,14 +75,21 @@ def causes(
             *reshaping_slips.SLIPS,
             *variables_and_inputs.parameters(),
             *variables_and_inputs.order(),
-            *(() if before is None else variables_and_inputs.previous(before)),
             *precision_slips.precision(),
         ]
-        tried = _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
-        if right_on is not None:
-            tried = _not_refuted(tried, changes, right_on, tolerance)
+        refuted = set() if right_on is None else _refuted(changes, right_on, tolerance)
+        if before is not None:
+            # What was right on a first call says nothing of them
+            changes += variables_and_inputs.previous(before)
+        tried = [
+            one
+            for one in _outcomes(changes, given, found, time.monotonic() + _SINGLES * seconds)
+            if one[0] not in refuted and not _is_the_same(one[2], truth)
+        ]
         whole = _nearest(found, tried, tolerance)
-        related = _related(given, found, truth, wrong, tolerance)
+        # A factor, a term or an order would have been wrong on the other feed as well; a shape need not
+        by_shape = right_on is not None and before is None
+        related = _related(given, found, truth, wrong, tolerance, by_shape)
         if not whole and all(words is not None for words in related.values()):
             return _said(related)
         whole = whole or _in_one_direction(found, wrong, tried, tolerance)
@@ -91,19 +98,22 @@ def causes(
             whole = whole[:1] if precision_slips.BOTH in whole[0] else whole
             first, *others = list(dict.fromkeys(whole))[:2]
             return [", or ".join([first, *(other.removeprefix(variables_and_inputs.OTHERS) for other in others)])]
-        pair = _pair(changes, tried, given, found, wrong, tolerance, seconds)
+        pair = _pair(changes, tried, refuted, found, wrong, tolerance, seconds, by_shape)
         # Words for what comes later say little while what comes first has none
         said = _said(related) if related[wrong[0]] is not None else []
         return pair or said or _not_finite(found, truth)
 
 
-def _not_refuted(
-    tried: list[tuple[str, Given, Outcome]], changes: list[Change], right_on: Given, tolerance: float
-) -> list[tuple[str, Given, Outcome]]:
-    """Without the changes that would have been wrong on the other feed."""
+def _refuted(changes: list[Change], right_on: Given, tolerance: float) -> set[str]:
+    """The sentences of which no change would have been right on the other feed."""
     truth = right_on.outcome()
-    refuted = {words for words, _, gives in _outcomes(changes, right_on, truth) if _wrong(gives, truth, tolerance)}
-    return [one for one in tried if one[0] not in refuted]
+    tried = [(words, bool(_wrong(gives, truth, tolerance))) for words, _, gives in _outcomes(changes, right_on, truth)]
+    return {words for words, wrong in tried if wrong} - {words for words, wrong in tried if not wrong}
+
+
+def _is_the_same(gives: Outcome, before: Outcome) -> bool:
+    """Whether a change changes nothing: it explains nothing."""
+    return gives.keys() == before.keys() and not _wrong(gives, before, 1e-13)
 
 
 def _nearest(found: Outcome, tried: list[tuple[str, Given, Outcome]], tolerance: float) -> list[str]:
@@ -182,12 +192,12 @@ def _outcomes(
 
 
 def _related(
-    given: Given, found: Outcome, wanted: Outcome, wrong: list[str], tolerance: float
+    given: Given, found: Outcome, wanted: Outcome, wrong: list[str], tolerance: float, by_shape: bool
 ) -> dict[str, str | None]:
-    """For each wrong tensor, its relation to the right one."""
+    """For each wrong tensor, its relation to the right one; ``by_shape`` leaves out those of one shape."""
     return {
         name: relation(name, found[name], wanted[name], tolerance, _surroundings(given, wanted, name))
-        if name in wanted
+        if name in wanted and not (by_shape and found[name].shape == wanted[name].shape)
         else None
         for name in wrong
     }
@@ -224,11 +234,12 @@ def _surroundings(given: Given, wanted: Outcome, name: str) -> Surroundings:
 def _pair(
     changes: list[Change],
     tried: list[tuple[str, Given, Outcome]],
-    given: Given,
+    refuted: set[str],
     found: Outcome,
     wrong: list[str],
     tolerance: float,
     seconds: float,
+    by_shape: bool,
 ) -> list[str]:
     """Two slips that together explain everything, or [] where none of the pairs tried in time does."""
     deadline = time.monotonic() + seconds
@@ -238,16 +249,18 @@ def _pair(
         left = _wrong(found, gives, tolerance)
         if len(left) >= len(wrong):
             break
-        related = _related(other, found, gives, left, tolerance)
+        related = _related(other, found, gives, left, tolerance, by_shape)
         if all(each is not None for each in related.values()):
             return [words, *_said(related)]
-    for words, other, _ in ranked:
+    for words, other, first in ranked:
         for change in changes:
             if time.monotonic() > deadline:
                 return []
             for second, _, gives in _outcomes([change], other, found):
                 if (
                     second != words
+                    and second not in refuted
+                    and not _is_the_same(gives, first)
                     and not (words.startswith(_ANOTHER) and second.startswith(_ANOTHER))
                     and not _wrong(found, gives, tolerance)
                 ):

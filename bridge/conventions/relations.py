@@ -204,7 +204,7 @@ def _terms(found: Array, truth: Array, tolerance: float, around: Surroundings) -
             yield f"lacks {name}"
         elif abs(factor - 1) < 1e-6:
             yield f"has {name} added once too often"
-        else:
+        elif around.batch > 1:  # of one example, a number of its own may be any sum over it
             yield f"has {number(factor)} times {name} added"
 
 

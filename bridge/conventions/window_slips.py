@@ -10,6 +10,7 @@ import numpy as np
 
 from bridge.conventions.backward_slips import Back, Grads, behind
 from bridge.conventions.outcome import Change, Given, Outcome
+from bridge.conventions.relations import number
 from core_numpy.contract import Array, Context, Layer, Variables
 from core_numpy.layers import build_layer
 from core_numpy.layers.conv2d import Conv2D
@@ -65,15 +66,15 @@ def symmetric(given: Given, found: Outcome) -> tuple[str, Given] | None:
 
 
 def _windows() -> Iterator[Change]:
-    for number in range(12):
+    for which in range(12):
 
-        def change(given: Given, found: Outcome, number: int = number) -> tuple[str, Given] | None:
+        def change(given: Given, found: Outcome, which: int = which) -> tuple[str, Given] | None:
             if not isinstance(given.layer.spec, (specs.Conv2D, specs.MaxPooling2D, specs.AveragePooling2D)):
                 return None
             others = list(_specs_with_same_output(given))
-            if number >= len(others):
+            if which >= len(others):
                 return None
-            words, spec = others[number]
+            words, spec = others[which]
             if spec == given.layer.spec:
                 return None
             claimed: Any = given.layer.spec
@@ -106,6 +107,34 @@ def _zero_border(given: Given, found: Outcome) -> tuple[str, Given] | None:
     if type(given.layer) is not MaxPooling2D or given.layer.spec.padding == "valid":
         return None
     return "the zeros of its border take part in the maximum", given.with_layer(_ZeroBorder(given.layer.spec))
+
+
+class _Started(Layer):
+    """A maximum over cells and a number: where the number is larger, no cell gets a gradient."""
+
+    def __init__(self, inner: Layer, start: float) -> None:
+        super().__init__(inner.spec)
+        object.__setattr__(self, "_own", (inner, start))
+
+    def forward(self, params: Variables, state: Variables, x: Array, context: Context) -> tuple[Array, Any]:
+        inner, start = self._own  # type: ignore[attr-defined]
+        y, cache = inner.forward(params, state, x, context)
+        return np.maximum(y, start), (cache, y >= start)
+
+    def backward(
+        self, params: Variables, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        inner, _ = self._own  # type: ignore[attr-defined]
+        result: tuple[Array | None, dict[str, Array]] = inner.backward(params, cache[0], dy * cache[1])
+        return result
+
+
+def _started(given: Given, found: Outcome) -> tuple[str, Given] | None:
+    """The number that a maximum starts at, read off the least that it gives."""
+    if not isinstance(given.layer.spec, (*_MAXIMA, specs.MaxPooling1D, specs.GlobalMaxPooling1D)):
+        return None
+    start = float(found["y"].min())
+    return f"it starts its maximum at {number(start)}, not at -infinity", given.with_layer(_Started(given.layer, start))
 
 
 def _other_pooling(given: Given, found: Outcome) -> tuple[str, Given] | None:
@@ -228,6 +257,7 @@ _MAXIMA = (specs.MaxPooling2D, specs.GlobalMaxPooling2D)
 SLIPS: tuple[Change, ...] = (
     *_windows(),
     _zero_border,
+    _started,
     _other_pooling,
     behind("backward pays the whole gradient to each cell of a tie", _MAXIMA, _every_tie),
     behind("windows that overlap overwrite each other's gradient: = in place of +=", _WINDOWS, _assigned),

@@ -77,7 +77,8 @@ def compare_models(
                 f"the models drop by different seeds {sorted(seeds)}; "
                 f"build both with one dropout_seed to compare training mode"
             )
-        model = truth_of(reference, x, training, network, by_tiles=_is_fast(a, b))
+        by_moments = any(getattr(side, "by_moments", False) for side in (a, b))
+        model = truth_of(reference, x, training, network, by_tiles=_is_fast(a, b), by_moments=by_moments)
         place = Place(dtype, mode, path, "forward")
         first_row = len(report.rows)
         report.rows += _compare_forward(a, b, x, model, training, place)

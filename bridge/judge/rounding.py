@@ -50,11 +50,13 @@ class Rounding:
         unit_roundoff: half the distance from 1 to the next number.
         underflow: the largest number that may be flushed to zero.
         by_tiles: whether one of them takes the gradients of convolutions by Winograd's tiles.
+        by_moments: whether one of them takes a variance as the mean of squares less the square of the mean.
     """
 
     unit_roundoff: float
     underflow: float = 0.0
     by_tiles: bool = False
+    by_moments: bool = False
 
     @classmethod
     def of(cls, dtype: str, by_tiles: bool = False) -> Rounding:
@@ -88,6 +90,19 @@ class Rounding:
     def column_sum(self, terms: Array, drifting: Array) -> Array:
         """:meth:`running_sum` down each column of terms, (rows, columns) -> (columns,)."""
         return self.running_sum(np.square(terms).sum(axis=0), partial_sums(terms), drifting)
+
+    def moments(self, x: Array, drifting: Array) -> Array | float:
+        """Variance of what E(x^2) - E(x)^2 rounds down each column, beyond the sum of centred squares; 0 if not used.
+
+        Both means are rounded sums and quotients, of terms that are far larger than what is left of them; the error of
+        the mean m goes into m^2 as 2 m, and the square and the difference are rounded.
+        """
+        if not self.by_moments:
+            return 0.0
+        mean, of_squares = x.mean(axis=0), np.square(x).mean(axis=0)
+        left = self.column_sum(np.square(x), drifting) / len(x) ** 2 + self.unit * np.square(of_squares)
+        right = 4 * np.square(mean) * (self.column_sum(x, drifting) / len(x) ** 2 + self.unit * np.square(mean))
+        return np.asarray(left + right + self.unit * (mean**4 + np.square(of_squares - np.square(mean))))
 
     def function(self, y: Array) -> Array:
         """Variance of a library function (exp, tanh, ...) whose result is within about two units of y's last place."""

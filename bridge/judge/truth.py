@@ -15,19 +15,25 @@ from model_spec.losses import Loss
 
 
 def truth_of(
-    model: Any, x: Array, training: bool, network: Network | None = None, by_tiles: bool = False
+    model: Any,
+    x: Array,
+    training: bool,
+    network: Network | None = None,
+    by_tiles: bool = False,
+    by_moments: bool = False,
 ) -> RoundingModel:
     """Expected values, with their rounding errors, of a model with ``.spec``, ``.weights`` and ``.dtype`` on x.
 
     The layers are those of the specification, unless a network is given. ``by_tiles`` says that one of the judged
-    models takes the gradients of convolutions by Winograd's tiles. Masks are those of the model's
+    models takes the gradients of convolutions by Winograd's tiles, ``by_moments`` that one may take a variance as the
+    mean of squares less the square of the mean. Masks are those of the model's
     ``dropout_seed`` at its first call; nothing is rebuilt from other seeds.
     """
     params, state = as_float64(model.spec, model.weights)
     dtype = str(model.dtype)
     masks = keras_masks(model.dropout_seed, 0, stream_dtype=dtype) if training else None
     layers = Network.of(model.spec) if network is None else network
-    return RoundingModel(layers, params, state, dtype, x.astype(np.float64), training, masks, by_tiles)
+    return RoundingModel(layers, params, state, dtype, x.astype(np.float64), training, masks, by_tiles, by_moments)
 
 
 def true_loss_gradients(truth: RoundingModel, y: Array, loss: Loss) -> ExpectedGradients:

@@ -236,9 +236,15 @@ class AdaptedLayer:
             # A copy, so that nothing the layer does reaches the caller's values
             slot.write(np.array(laid_out, dtype if current is None else current.dtype, order="C").reshape(shape))
             if not np.array_equal(self._variable_to_keras(name, slot.read()), value):
+                held = getattr(slot.read(), "dtype", None)
+                needed = (
+                    f'they are {dtype} and it holds {held}: give dtype="{held}" with the network'
+                    if held is not None and held.kind == "f" and held.itemsize < np.dtype(dtype).itemsize
+                    else f"it needs a writable float32 or float64 array, got {held}"
+                )
                 raise ValueError(
                     f"{type(self.layer).__name__}.{slot.label} does not hold the values of {name!r} that were written; "
-                    f"it needs a writable float32 or float64 array, got {getattr(slot.read(), 'dtype', None)}"
+                    f"{needed}"
                 )
 
     def snapshot(self) -> dict[str, Any]:

@@ -216,6 +216,8 @@ def split_gradients(
                 if np.shape(ordered[0]) == dx_shape and _fit(ordered[1:], shapes):
                     return ordered[0], dict(zip(shapes, ordered[1:], strict=True))
             return parts[0], dict(zip(shapes, parts[1:], strict=True))
+    if _is_plain_list(result) and _shape(result) == dx_shape:
+        return np.asarray(result), {}
     if result is None or isinstance(result, (tuple, list)):
         raise ForeignLayerError(
             f"backward must return dx, one array (or dx and the gradients of {', '.join(shapes) or 'no parameters'}, "
@@ -232,6 +234,14 @@ def _fit(parts: list[Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def _is_plain_list(result: Any) -> bool:
     """A list of numbers that stands for one array."""
     return isinstance(result, list) and bool(result) and not isinstance(result[0], np.ndarray)
+
+
+def _shape(result: Any) -> tuple[int, ...]:
+    """That of nested lists; of lists that make no array, ()."""
+    try:
+        return np.shape(result)
+    except ValueError:
+        return ()
 
 
 def _from_dict(

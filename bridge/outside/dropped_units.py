@@ -68,23 +68,61 @@ def wrong_mask(layer: Dropout, kept: Array, forward: Callable[[Array], Array], s
         masks += [kept_units(layer, ones, forward(ones)).kept for _ in range(2)]
     except Exception:  # a layer made for one batch size may raise anything
         pass
-    for mask in masks[:2]:
+    # Units that are dropped together have a share by chance: where there are many, it is seen whether they are
+    for mask in masks[1:2] or masks:
         if _is_one_for_all(layer.rate, mask):
             return "all examples of the batch lose the same units"
-        if _is_another_share(layer.rate, mask):
+        if words := _dropped_together(layer.rate, mask):
+            return words
+        if is_another_share(layer.rate, 1 - float(mask.mean()), mask.size):
             said = f"{1 - mask.mean():.3g} of {mask.size} values were dropped, the rate is {layer.rate:g}"
             return said + _why_such_a_share(layer.rate, forward, shape, dtype)
     return ALIKE if len(masks) > 2 and drops_alike(layer.rate, *masks[1:]) else ""
 
 
-def _is_another_share(rate: float, kept: Array) -> bool:
-    """Whether the rate drops such a share by no chance, by Chernoff's bound.
+def is_another_share(rate: float, share: float, count: int) -> bool:
+    """Whether the rate drops such a share of so many independent units by no chance, by Chernoff's bound.
 
     Of n units a share s or one further away has a chance of at most 2 exp(-n (s ln(s/r) + (1-s) ln((1-s)/(1-r)))).
     """
-    share = 1 - float(kept.mean())
     unlikely = sum(part * np.log(part / wanted) for part, wanted in ((share, rate), (1 - share, 1 - rate)) if part > 0)
-    return bool(kept.size * unlikely > -np.log(_CHANCE / 2))
+    return bool(count * unlikely > -np.log(_CHANCE / 2))
+
+
+def _dropped_together(rate: float, kept: Array) -> str:
+    """Words for neighbours along an axis that are dropped alike more often than independent ones, or "".
+
+    Two independent units are alike with a chance of r^2 + (1-r)^2; pairs without a common unit are independent too.
+    Where the rate itself is another one, that is no reason to say so: the larger of the two chances counts.
+    """
+    share = 1 - float(kept.mean())
+    by_chance = max(each**2 + (1 - each) ** 2 for each in (rate, share))
+    if not 0 < by_chance < 1:
+        return ""
+    whole, said = [], ""
+    for axis in range(kept.ndim - 1, -1, -1):
+        along = np.moveaxis(kept, axis, 0)
+        for start in (0, 1):
+            first, second = along[start:-1:2], along[start + 1 :: 2]
+            alike = float((first == second).mean()) if first.size else 0.0
+            if alike > by_chance and is_another_share(by_chance, alike, first.size):
+                said = said or (
+                    f"neighbours along {_axis(kept, axis)} are dropped together: {alike:.3g} of {first.size} pairs are "
+                    f"alike, of independent ones {by_chance:.3g} would be"
+                )
+        if len(along) > 1 and (along == along[:1]).all():
+            whole.append(axis)
+    if said and whole:
+        shape = ", ".join("1" if axis in whole else str(size) for axis, size in enumerate(kept.shape[1:], start=1))
+        axes = " and ".join(_axis(kept, axis) for axis in reversed(whole))
+        one = " (whole examples)" if len(whole) == kept.ndim - 1 else ""
+        return f"all units along {axes} are dropped together{one}: its mask is of shape (examples, {shape})"
+    return said
+
+
+def _axis(kept: Array, axis: int) -> str:
+    names = {2: ("features",), 4: ("rows", "columns", "channels")}.get(kept.ndim, ())
+    return f"axis {axis} ({('examples', *names)[axis]})" if axis <= len(names) else f"axis {axis}"
 
 
 def _is_one_for_all(rate: float, kept: Array) -> bool:
@@ -93,7 +131,7 @@ def _is_one_for_all(rate: float, kept: Array) -> bool:
 
 
 def drops_alike(rate: float, first: Array, second: Array) -> bool:
-    """Whether two masks, or outputs, have the same zeros, and so many units are not by chance."""
+    """Whether two masks have the same zeros, and so many independent units have not by chance."""
     by_chance = np.log(rate**2 + (1 - rate) ** 2) * first.size if 0 < rate < 1 else 0.0
     return bool(by_chance < np.log(_CHANCE)) and np.array_equal(first != 0, second != 0)
 

@@ -80,6 +80,7 @@ def larger_images(layer: specs.LayerSpec, shape: Shape) -> EdgeCase | None:
 
 
 _WINDOWS = (specs.Conv2D, specs.MaxPooling2D, specs.AveragePooling2D)
+_MAXIMA = (specs.MaxPooling2D, specs.GlobalMaxPooling2D, specs.MaxPooling1D, specs.GlobalMaxPooling1D)
 _ANY_SIZE = (*_WINDOWS, specs.GlobalAveragePooling2D, specs.GlobalMaxPooling2D, specs.ZeroPadding2D)
 
 
@@ -106,14 +107,22 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
             yield EdgeCase(f"values up to {MODERATE:g}", make=_spread(MODERATE))
             if activation != "exponential":  # which no number is beyond 709, or 88 in float32
                 yield EdgeCase(f"values up to {LARGE:g}", make=_spread(LARGE), only_values=activation != "softmax")
+    elif isinstance(layer, (specs.ReLU, specs.LeakyReLU, specs.ELU)):
+        beyond = _beyond_bends(layer)
+        yield EdgeCase("zeros among the inputs", make=_half_zero)
+        yield EdgeCase(f"values up to {max(MODERATE, beyond):g}", make=_spread(max(MODERATE, beyond)))
+        yield EdgeCase(f"values up to {max(LARGE, beyond):g}", make=_spread(max(LARGE, beyond)), only_values=True)
+    if isinstance(layer, specs.Activation):
         if activation == "softmax":
             yield EdgeCase("equal logits", make=lambda x: np.zeros_like(x))
-    elif activation == "softmax":
+    elif activation == "softmax" or isinstance(layer, specs.Softmax):
         yield EdgeCase("large logits", make=_spread(LARGE))
-    if isinstance(layer, (specs.MaxPooling2D, specs.GlobalMaxPooling2D)):
-        yield EdgeCase("all-zero images", make=lambda x: np.zeros_like(x))
-        yield EdgeCase("images of whole numbers, with ties", make=lambda x: np.clip(np.rint(x), -1, 1))
-        yield EdgeCase("negative images", make=lambda x: -np.abs(x) - 1)
+    if isinstance(layer, _MAXIMA):
+        images = "images" if len(shape) == 3 else "sequences"
+        yield EdgeCase(f"all-zero {images}", make=lambda x: np.zeros_like(x))
+        yield EdgeCase(f"{images} of whole numbers, with ties", make=lambda x: np.clip(np.rint(x), -1, 1))
+        yield EdgeCase(f"negative {images}", make=lambda x: -np.abs(x) - 1)
+        yield EdgeCase(f"negative {images} below {-LARGE:g}", make=lambda x: -np.abs(x) - LARGE)
     if isinstance(layer, (*_WINDOWS, specs.GlobalAveragePooling2D)) and len(shape) == 3:
         yield EdgeCase("constant images", make=_constant_images)
     if isinstance(layer, specs.BatchNormalization) and training:
@@ -131,6 +140,7 @@ def edge_cases(layer: specs.LayerSpec, shape: Shape, training: bool) -> Iterator
     if isinstance(layer, specs.Dropout):
         if training:
             yield EdgeCase("a second call", second_call=True)
+            yield EdgeCase("a second step", second_call=True, second_step=True)
         return
     if not (isinstance(layer, specs.BatchNormalization) and training):
         yield EdgeCase("one example", batch=1, may_raise=True)
@@ -146,6 +156,11 @@ _OF_ANY_SIZE = (
     *(specs.GlobalMaxPooling2D, specs.Flatten, specs.Reshape, specs.ZeroPadding2D, specs.Rescaling, specs.PReLU),
 )
 """Layers that scale with what they are given, so that large numbers are as good as any."""
+
+
+def _beyond_bends(layer: specs.LayerSpec) -> float:
+    """Twice as far as the places where the function of the claim bends."""
+    return 2 * max(abs(getattr(layer, name, None) or 0.0) for name in ("max_value", "threshold"))
 
 
 def _dead_example(x: Array) -> Array:

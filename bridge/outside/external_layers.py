@@ -9,6 +9,7 @@ import numpy as np
 
 from bridge.judge.bounds import value_name
 from bridge.outside.adapters import AdaptedLayer
+from bridge.outside.dropped_units import examples_that_show, is_another_share
 from bridge.outside.external_variables import ForeignLayerError
 from bridge.outside.layouts import SeveralLayoutsError, axes_of, chosen_layouts
 from core_numpy.contract import Array, Context
@@ -56,12 +57,20 @@ class DroppingLayer:
         together = x[0].size // int(np.prod(self.claim.mask_shape(x.shape[1:])))
         count = max(int(self.shown.sum()) // together, 1)
         share = float((~self.own[self.shown]).mean()) if self.shown.any() else self.rate
-        if abs(share - self.rate) > 6 * np.sqrt(self.rate * (1 - self.rate) / count):
+        given = x
+        for _ in range(examples_that_show(self.claim, x.shape[1:])):
+            if (self.own & self.shown).any():
+                break
+            # A draw that keeps nothing does not show the factor
+            given = np.ones_like(x)
+            y = self.layer.forward(given, training)
+            self.own, self.shown = y != 0, given != 0
+        if 0 < self.rate < 1 and is_another_share(self.rate, share, count):
             raise ForeignLayerError(
                 f"it dropped {share:.3g} of {count} values, the rate is {self.rate:g}; use check_layer"
             )
         self.kept = masks.keep_mask((len(x), *self.claim.mask_shape(x.shape[1:])), self.rate, x.dtype)
-        return x * self.kept * self._scale(y, x)
+        return x * self.kept * self._scale(y, given)
 
     def backward(self, dy: Array) -> Array:
         if self.kept is None:

@@ -33,7 +33,10 @@ class ForeignModel:
         dtype: what they are fed.
         steps: the from-scratch steps they stand for.
         layers: one for each step.
+        by_moments: True, as a foreign normalization may take E(x^2) - E(x)^2 for the variance.
     """
+
+    by_moments = True
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class LayerJudge:
         """Feed the layer in one precision and judge all it gives; ``before`` is fed to it first, for a second call."""
         self._found: dict[str, Array] = {}
         self._earlier: dict[str, Array] = {}
+        self._first: Array | None = None
         self._last: Fed
         self.layer.set_weights(given.weights, dtype, self.training)
         x = given.x.astype(dtype)
@@ -60,6 +61,8 @@ class LayerJudge:
             if first is None:
                 self._last = Fed(given, dtype, None, before)
                 return
+            if isinstance(self.spec.layers[0], Dropout):
+                self._first = kept_units(self.spec.layers[0], former, first).kept
             if self._is_second_step:
                 self.layer.backward(before.cotangent.astype(dtype))
                 self._earlier = {name: self.layer.gradient(name) for name in self.layer.parameter_shapes}
@@ -76,7 +79,11 @@ class LayerJudge:
             if name in held and not np.array_equal(held[name], self.layer.weights[name], equal_nan=True):
                 self._broken(Broken(name, dtype, "a forward in inference mode moves it; only training may"))
         layer = self.spec.layers[0]
-        if first is not None and isinstance(layer, Dropout) and drops_alike(layer.rate, first, y):
+        if (
+            self._first is not None
+            and isinstance(layer, Dropout)
+            and drops_alike(layer.rate, self._first, kept_units(layer, x, y).kept)
+        ):
             self._broken(Broken("dropout mask", dtype, ALIKE))
         judged = dtype
         if y.dtype != dtype:
@@ -96,6 +103,7 @@ class LayerJudge:
         self._statistics(model, place)
         if self.with_backward:
             expected |= self._backward(given, model, dtype, replace(place, stage="pullback"), contiguous)
+        self._judge_mask(given, y, judged)
         if with_keras:
             keras_beside(self.spec, self.report, self.training, given, judged, expected)
 
@@ -140,8 +148,8 @@ class LayerJudge:
         params, state, masks = self._parts(given, dtype, y)
         name = str(self.spec.layers[0].name)
         source = None if masks is None else (lambda index: masks)
-        network = self._network
-        return RoundingModel(network, {name: params}, {name: state}, dtype, given.x, self.training, source)
+        network, x = self._network, given.x
+        return RoundingModel(network, {name: params}, {name: state}, dtype, x, self.training, source, by_moments=True)
 
     @property
     def _network(self) -> Network:
@@ -155,15 +163,17 @@ class LayerJudge:
         params, state = given.divided(self.spec)
         if not isinstance(layer, Dropout) or not self.training:
             return params, state, None
-        mask = kept_units(layer, given.x, y)
+        return params, state, kept_units(layer, given.x, y)
 
-        again = self.layer.on_copy()
-        wrong = wrong_mask(
-            layer, mask.kept, lambda ones: again.forward(ones, self.training), self.spec.input_shape, dtype
-        )
+    def _judge_mask(self, given: LayerInputs, y: Array, dtype: str) -> None:
+        """Judge what a Dropout drops; after backward, as a layer that cannot be copied then forgets what it dropped."""
+        layer = self.spec.layers[0]
+        if not isinstance(layer, Dropout) or not self.training:
+            return
+        again, kept = self.layer.on_copy(), kept_units(layer, given.x, y).kept
+        wrong = wrong_mask(layer, kept, lambda ones: again.forward(ones, self.training), self.spec.input_shape, dtype)
         if wrong:
             self._broken(Broken("dropout mask", dtype, wrong))
-        return params, state, mask
 
     def _backward(
         self, given: LayerInputs, model: RoundingModel, dtype: str, place: Place, contiguous: bool
@@ -210,6 +220,7 @@ class LayerJudge:
             self._judge(tensor, found, replace(wanted, variance=wanted.variance + model.rounding.unit * rounded), place)
         if dx is not None and pulled.inputs is not None and not self._overflows(dx, pulled.inputs.value, dtype):
             self._judge("gradient of x", dx, pulled.inputs, place)
+            self._keeps_its_mask(dx, pulled.inputs.value, place.dtype)
             for sums in pulled.conserved.values():
                 self._sums(dx, sums, place)
             if self.case is not None:
@@ -221,6 +232,17 @@ class LayerJudge:
     @property
     def _is_second_step(self) -> bool:
         return self.with_backward and self.case is not None and self.case.second_step
+
+    def _keeps_its_mask(self, dx: Array, wanted: Array, dtype: str) -> None:
+        """Report a Dropout whose backward drops what an earlier forward dropped."""
+        layer, first = self.spec.layers[0], self._first
+        if not isinstance(layer, Dropout) or first is None or np.array_equal(dx != 0, wanted != 0):
+            return
+        if drops_alike(layer.rate, first, kept_units(layer, np.ones_like(dx), dx).kept):
+            self._broken(
+                Broken("gradient of x", dtype, "backward drops the units of an earlier forward: its mask stays")
+            )
+            self.report.searched = True  # the cause is said
 
     def _piles_up(self, name: str, found: Array, wanted: Array) -> bool:
         """Whether a gradient holds that of the step before as well: a fault, unless the layer means it."""

@@ -94,6 +94,11 @@ ACTIVATIONS = {
         lambda x, y, dy: dy - np.exp(y) * dy.sum(axis=1, keepdims=True),
     ),
     "exponential": ("exponential", np.exp, lambda x, y, dy: dy * y),
+    "exponential, by powers of 2": (
+        "exponential",
+        lambda x: np.exp2(x * x.dtype.type(np.log2(np.e))),
+        lambda x, y, dy: dy * y,
+    ),
     "exponential, of x": ("exponential", lambda x: np.exp(x), lambda x, y, dy: dy * np.exp(x)),
 }  # fmt: skip
 
@@ -101,8 +106,8 @@ ACTIVATIONS = {
 class Examples:
     """Layer normalization; mean of squares, and one of three backwards."""
 
-    def __init__(self, squares=False, back="sums"):
-        self.gamma, self.beta, self.squares, self.back = np.ones(6), np.zeros(6), squares, back
+    def __init__(self, squares=False, back="sums", size=6):
+        self.gamma, self.beta, self.squares, self.back = np.ones(size), np.zeros(size), squares, back
 
     def forward(self, x):
         mean = x.mean(axis=-1, keepdims=True)
@@ -189,6 +194,12 @@ CONV = (Conv2D(4, 3), (5, 6, 2))
 LAYERS = {
     "layer normalization": (Examples, LayerNormalization(), (6,), {}),
     "layer normalization, mean of squares": (lambda: Examples(squares=True), LayerNormalization(), (6,), {}),
+    "layer normalization of 3, mean of squares": (
+        lambda: Examples(squares=True, size=3),
+        LayerNormalization(),
+        (4, 5, 3),
+        {},
+    ),
     "layer normalization, small steps": (lambda: Examples(back="steps"), LayerNormalization(), (6,), {}),
     "depthwise by windows": (lambda: Depthwise(False), DepthwiseConv2D(3), (5, 6, 2), {}),
     "depthwise by cells": (lambda: Depthwise(True), DepthwiseConv2D(3), (5, 6, 2), {}),

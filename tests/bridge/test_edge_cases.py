@@ -1,10 +1,13 @@
 """Everyday and edge inputs: what is wrong there alone is refused with its cause, what cannot be blamed is a note."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from bridge import check_layer
 from model_spec import (
+    ELU,
     Activation,
     AveragePooling2D,
     BatchNormalization,
@@ -12,7 +15,9 @@ from model_spec import (
     Dense,
     Dropout,
     GlobalMaxPooling2D,
+    LeakyReLU,
     MaxPooling2D,
+    ReLU,
     UnitNormalization,
 )
 from tests.bridge.slips.parts import Affine, Function, Pooling
@@ -20,6 +25,11 @@ from tests.bridge.slips.parts import Affine, Function, Pooling
 
 def relu(x):
     return np.maximum(x, 0)
+
+
+def softmax(x):
+    shares = np.exp(x - x.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
 
 
 class SamePool:
@@ -100,6 +110,39 @@ class UnitAtLeast:
         return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)
 
 
+class Started:
+    """A maximum that starts at a number: of windows of 2, or of the whole image."""
+
+    def __init__(self, start, whole=False):
+        self.start, self.whole = start, whole
+
+    def forward(self, x):
+        n, h, w, c = self.shape = x.shape
+        size = (h, w) if self.whole else (2, 2)
+        blocks = x[:, : h // size[0] * size[0], : w // size[1] * size[1]]
+        self.part = blocks.shape
+        blocks = blocks.reshape(n, h // size[0], size[0], w // size[1], size[1], c)
+        y = np.maximum(blocks.max((2, 4), keepdims=True), self.start)
+        self.won = (blocks == y) / np.maximum((blocks == y).sum((2, 4), keepdims=True), 1)
+        y = y[:, :, 0, :, 0]
+        return y[:, 0, 0] if self.whole else y
+
+    def backward(self, dy):
+        dy = dy[:, None, None] if self.whole else dy
+        dx = np.zeros(self.shape, dy.dtype)
+        dx[:, : self.part[1], : self.part[2]] = (self.won * dy[:, :, None, :, None]).reshape(self.part)
+        return dx
+
+
+def bounded(low, high, slope=0.0):
+    """max(x, slope x) within two bounds."""
+    inner = lambda x: np.where(x > 0, x, slope * x)  # noqa: E731
+    return Function(
+        lambda x: np.clip(inner(x), low, high),
+        lambda x, y, dy: dy * np.where(x > 0, 1.0, slope) * ((inner(x) > low) & (inner(x) < high)),
+    )
+
+
 class DropsByNormal:
     """Compares ``draw(shape)`` with the rate, 0.3."""
 
@@ -117,6 +160,24 @@ class DropsByNormal:
 
 
 WRONG = {
+    "no largest value": (bounded(-np.inf, np.inf), ReLU(6), (5,), "y on values up to 30"),
+    "no largest value beyond 30": (bounded(-np.inf, np.inf), ReLU(5000), (5,), "y on values up to 10000"),
+    "a leaky slope with a floor": (bounded(-10, np.inf, 0.1), LeakyReLU(0.1), (5,), "y on values up to 1000"),
+    "a leaky slope with a cap": (bounded(-np.inf, 20, 0.1), LeakyReLU(0.1), (5,), "y on values up to 30"),
+    "a maximum from -5": (Started(-5), MaxPooling2D(2), (4, 4, 2), "it starts its maximum at -5, not at -infinity"),
+    "a global maximum from -20": (
+        Started(-20, True),
+        GlobalMaxPooling2D(),
+        (4, 4, 2),
+        "it starts its maximum at -20, not at -infinity",
+    ),
+    "a maximum from 0": (Started(0), MaxPooling2D(2), (4, 4, 2), "it starts its maximum at 0, not at -infinity"),
+    "a global maximum from -1": (
+        Started(-1, True),
+        GlobalMaxPooling2D(),
+        (4, 4, 2),
+        "it starts its maximum at -1, not at -infinity",
+    ),
     "values clipped at 50": (Bounded(output=50), Dense(3), (4,), "y on values and gradients up to 1000"),
     "gradients clipped at 50": (Bounded(gradient=50), Dense(3), (4,), "gradient of x on values and gradients"),
     "no epsilon": (
@@ -231,3 +292,127 @@ def test_a_dropout_needs_no_backward_in_inference():
     stale = DropsByNormal(np.random.default_rng(0).random)
     stale.mask = 2.0
     assert not check_layer(stale, Dropout(0.3), input_shape=(5,)).passed
+
+
+def test_a_backward_of_nested_lists_is_right():
+    lists = Function(lambda x: relu(x).tolist(), lambda x, y, dy: (dy * (x > 0)).tolist())
+    assert check_layer(lists, Activation("relu"), (5,)).passed
+
+
+def test_an_elu_that_overflows_is_a_note():
+    elu = Function(
+        lambda x: (x > 0) * x + (x <= 0) * np.expm1(np.minimum(x, 0)) + 0 * np.exp(x),
+        lambda x, y, dy: dy * np.where(x > 0, 1, np.exp(np.minimum(x, 0))),
+    )
+    with np.errstate(all="ignore"):
+        report = check_layer(elu, ELU(), (5,))
+    assert report.passed and "float64: right up to about 700" in str(report)
+
+
+class StaleX(Affine):
+    """Keeps the first x of each size."""
+
+    kept = None
+
+    def forward(self, x):
+        y = super().forward(x)
+        if self.kept is None or len(self.kept) != len(x):
+            self.kept = x
+        self.x = self.kept
+        return y
+
+
+def whole_pairs(x, dy, W, b):
+    even = len(dy) // 2 * 2
+    return x[:even].T @ dy[:even]
+
+
+SAID = {
+    "a change that changes nothing": (
+        StaleX(),
+        Dense(5),
+        (6,),
+        ["backward works with the x of the first call: stale values"],
+    ),
+    "zeros of one example": (Affine(dW=whole_pairs), Dense(5), (6,), []),
+    "a term of one example": (
+        Function(softmax, lambda x, y, dy: y * (dy - (len(x) > 1) * (y * dy).sum(-1, keepdims=True))),
+        Activation("softmax"),
+        (5,),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(SAID))
+def test_what_explains_nothing_is_not_said(name):
+    layer, claim, shape, said = SAID[name]
+    report = check_layer(layer, claim, shape)
+    assert not report.passed and report.explanations == said
+
+
+class Drops:
+    """Draws one number for each place of ``mask``, a shape with 1 for what is dropped together."""
+
+    def __init__(self, mask=lambda shape: shape, first=False, held=None):
+        self.mask, self.first, self.held = mask, first, held
+        self.random, self.kept = np.random.default_rng(0), None
+
+    def forward(self, x, training=True):
+        drawn = self.random.random(self.mask(x.shape))
+        if drawn.ndim == x.ndim and drawn.shape[-1] == x.shape[-1] // 2:
+            drawn = drawn.repeat(2, -1)
+        if not self.first or self.kept is None or len(self.kept) != len(x):
+            self.kept = np.broadcast_to(drawn >= 0.3, x.shape) / 0.7
+        self.now = np.broadcast_to(drawn >= 0.3, x.shape) / 0.7
+        return x * self.now
+
+    def backward(self, dy):
+        return dy * self.kept
+
+
+TOGETHER = {
+    "channels": (lambda shape: (*shape[:-1], 1), "all units along axis 3 (channels) are dropped together"),
+    "rows": (lambda shape: (*shape[:2], 1, 1), "along axis 2 (columns) and axis 3 (channels) are dropped together"),
+    "maps": (lambda shape: (shape[0], 1, 1, shape[3]), "of shape (examples, 1, 1, 6)"),
+    "examples": (lambda shape: (shape[0], 1, 1, 1), "are dropped together (whole examples)"),
+    "pairs": (lambda shape: (*shape[:-1], 3), "neighbours along axis 3 (channels) are dropped together"),
+}
+
+
+@pytest.mark.parametrize("name", list(TOGETHER))
+def test_units_that_are_dropped_together_are_named(name):
+    mask, words = TOGETHER[name]
+    report = check_layer(Drops(mask), Dropout(0.3), (4, 5, 6), training=True)
+    assert not report.passed and words in str(report)
+    assert "values were dropped" not in str(report)
+
+
+def test_units_that_the_claim_drops_together_may_be():
+    report = check_layer(Drops(TOGETHER["rows"][0]), Dropout(0.3, (None, None, 1, 1)), (4, 5, 6), training=True)
+    assert report.passed, str(report)
+
+
+def test_few_units_that_are_dropped_together_may_be_the_same_twice():
+    for seed in range(20):
+        layer = Drops(TOGETHER["examples"][0])
+        layer.random = np.random.default_rng(seed)
+        report = check_layer(layer, Dropout(0.3, (None, 1, 1, 1)), (3, 4, 6), training=True)
+        assert report.passed, str(report)
+
+
+def test_a_mask_that_stays_behind_is_named():
+    class FirstPulled(Drops):
+        def backward(self, dy):
+            if self.held is None or self.held.shape != dy.shape:
+                self.held = self.now
+            return dy * self.held
+
+    for layer in (Drops(first=True), FirstPulled()):
+        report = check_layer(layer, Dropout(0.3), (20,), training=True)
+        assert "backward drops the units of an earlier forward: its mask stays" in str(report)
+
+
+def test_a_right_dropout_that_cannot_be_copied_is_right():
+    report = check_layer(Drops(held=threading.Lock()), Dropout(0.3), (20,), training=True)
+    assert report.passed, str(report)

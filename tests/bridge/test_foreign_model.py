@@ -5,8 +5,9 @@ import pytest
 
 import bridge
 from core_numpy import NumpyModel
-from model_spec import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ModelSpec
+from model_spec import BatchNormalization, Conv2D, Dense, Dropout, Flatten, LayerNormalization, MaxPooling2D, ModelSpec
 from tests.bridge import book_layers as books
+from tests.bridge.right_forms_more import Examples
 
 SPEC = ModelSpec(
     "course_net",
@@ -123,3 +124,34 @@ def test_dropout_and_batch_normalization_are_judged_in_a_network(dropout):
     assert any("backward of 'dropout' raised TypeError in backward, line " in part for part in report.left_out)
     if not report.passed:
         assert "'dropout' of ForeignModel: y is 3/4 of the true value: 1 - rate = 0.75" in str(report)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_dropout_whose_own_draw_drops_all_is_no_bug(seed):
+    spec = ModelSpec("net", (8,), (Dropout(0.8),))
+    dropout = books.Dropout(0.8)
+    dropout.random = np.random.default_rng(seed)
+    layers = bridge.model_from_layers([dropout], spec)
+    report = bridge.compare_models(NumpyModel(spec, seed=seed, dtype="float64"), layers, np.ones((1, 8)))
+    assert not [row for row in report.rows if row.verdict == "BUG"], str(report)
+
+
+def test_a_network_of_float32_layers_is_told_its_dtype():
+    spec = ModelSpec("net", (6,), (Dense(5),))
+    layers = [books.Affine(np.zeros((6, 5), np.float32), np.zeros(5, np.float32))]
+    reference = NumpyModel(spec, seed=0, dtype="float64")
+    with pytest.raises(ValueError, match='float64 and it holds float32: give dtype="float32"'):
+        bridge.copy_weights(reference, bridge.model_from_layers(layers, spec))
+    bridge.copy_weights(reference, bridge.model_from_layers(layers, spec, dtype="float32"))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_variance_by_moments_is_right_in_a_network(seed):
+    spec = ModelSpec("net", (4, 5, 3), (LayerNormalization(),))
+    layer = Examples(squares=True, size=3)
+    layer.gamma, layer.beta = np.ones(3, np.float32), np.zeros(3, np.float32)
+    x = np.random.default_rng(seed).normal(0.5, 1.5, size=(4, 4, 5, 3))
+    report = bridge.compare_models(
+        NumpyModel(spec, seed=seed), bridge.model_from_layers([layer], spec, dtype="float32"), x
+    )
+    assert report.passed, str(report)

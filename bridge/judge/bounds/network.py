@@ -102,6 +102,7 @@ class RoundingModel:
         training: whether dropout and batch statistics are on.
         masks: the very masks they drop by.
         by_tiles: whether one of them takes the gradients of convolutions by Winograd's tiles.
+        by_moments: whether one of them takes a variance as the mean of squares less the square of the mean.
     """
 
     def __init__(
@@ -114,11 +115,12 @@ class RoundingModel:
         training: bool = False,
         masks: MaskSources | None = None,
         by_tiles: bool = False,
+        by_moments: bool = False,
     ) -> None:
         self.network = network
         self.params = params
         self.x = x
-        self.rounding = Rounding.of(dtype, by_tiles)
+        self.rounding = replace(Rounding.of(dtype, by_tiles), by_moments=by_moments)
         self.traces: list[LayerTrace] = []
         values, variances = [x], [np.zeros_like(x)]
         with_errors = _tensors_with_errors(network.steps)

@@ -101,7 +101,7 @@ def _form_variance(rounding: Rounding, name: str, x: Array) -> Array:
 
 
 _RELATIVE = ("softsign", "exponential")
-"""Functions of which every form is exact to a few roundings of its result, and so is their slope."""
+"""Functions of which no form goes through values larger than its result, nor does their slope."""
 
 _BY_DIFFERENCES = ("relu6", "selu", "silu", "gelu", "hard_sigmoid", "hard_silu", "mish", *_RELATIVE)
 """Functions whose second derivative is taken by differences, in float64."""
@@ -111,9 +111,12 @@ _SATURATED = 10.0
 """Beyond it, left of zero, exp(x), erf(x) and their like are nothing beside 1, in either precision or nearly so."""
 
 
-def _own_error(rounding: Rounding, name: str, value: Array, largest: Array | float) -> Array:
+def _own_error(rounding: Rounding, name: str, x: Array, value: Array, largest: Array | float) -> Array:
     """Variance of a function's or slope's own rounding: of its result, and of the largest value on the way to it."""
     form: Array | float = 0.0 if name in _RELATIVE else _FORM * rounding.unit * np.square(largest)
+    if name == "exponential":
+        # exp2(x log2(e)): the product and its constant are rounded; the exponent's absolute error is a relative one
+        form = 2 * rounding.unit * np.square(x * value)
     return rounding.function(value) + form
 
 
@@ -134,7 +137,7 @@ def _slope(name: str, x: Array) -> Array:
 def _smooth_forward(rounding: Rounding, name: str, trace: LayerTrace) -> Array:
     jumps, _ = _at_kinks(rounding, name, trace)
     return (np.square(_slope(name, trace.x)) + jumps) * trace.x_variance + _own_error(
-        rounding, name, trace.y, np.clip(np.abs(trace.x), 1.0, _SATURATED)
+        rounding, name, trace.x, trace.y, np.clip(np.abs(trace.x), 1.0, _SATURATED)
     )
 
 
@@ -146,7 +149,7 @@ def _smooth_backward(
     step = 1e-5 * np.maximum(1, np.abs(x))
     curvature = np.where(unsure, 0, (_slope(name, x + step) - _slope(name, x - step)) / (2 * step))
     error = np.square(curvature) * trace.x_variance + _own_error(
-        rounding, name, slope, 1.0 if name == "gelu" else np.maximum(np.abs(x), 1.0)
+        rounding, name, x, slope, 1.0 if name == "gelu" else np.maximum(np.abs(x), 1.0)
     )
     if name == "softsign":
         error = error + 4 * rounding.unit * slope  # (1 - |y|)^2, of a y that is rounded at about 1

@@ -30,7 +30,7 @@ class BatchNormalizationRule:
         if cache.uses_batch:
             groups = ColumnGroups.of(x)
             carried = carried + np.square(scale) * self._mean_variance(rounding, groups, x, variance)
-            relative = self._deviation_variance(rounding, groups, x - mean, variance, inverse)
+            relative = self._deviation_variance(rounding, groups, x - mean, variance, inverse, mean)
             carried = carried + np.square(normalized * gamma) * relative
         return (carried + rounding.unit * local).reshape(trace.x.shape)
 
@@ -41,13 +41,14 @@ class BatchNormalizationRule:
 
     @staticmethod
     def _deviation_variance(
-        rounding: Rounding, groups: ColumnGroups, centred: Array, variance: Array, inverse: Array
+        rounding: Rounding, groups: ColumnGroups, centred: Array, variance: Array, inverse: Array, mean: Array
     ) -> Array:
         """Relative variance of sqrt(var + epsilon): a fourth of that of its square."""
         count = len(centred)
         carried = groups.carried(variance, 2 * centred)
         collected = rounding.column_sum(np.square(centred), groups.drifting(centred))
-        return (carried + collected) / count**2 * inverse**4 / 4
+        own = (carried + collected) / count**2 + rounding.moments(centred + mean, groups.drifting(centred))
+        return own * inverse**4 / 4
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         _, cache = trace.layer.forward(trace.params, trace.state, trace.x, trace.context)
@@ -76,7 +77,7 @@ class BatchNormalizationRule:
                 sum_kinks["beta"] + np.square(normalized) * sum_kinks["gamma"]
             )
             local = local + 4 * (np.square(sums["beta"]) + np.square(normalized * sums["gamma"])) / count**2
-            relative = self._deviation_variance(rounding, of_x, normalized / inverse, x_variance, inverse)
+            relative = self._deviation_variance(rounding, of_x, normalized / inverse, x_variance, inverse, mean)
             carried = carried + np.square(dx.reshape(normalized.shape)) * relative
         return BackwardError(
             (carried + rounding.unit * squared_scale * local).reshape(dx.shape),
@@ -110,7 +111,7 @@ class BatchNormalizationRule:
         if cache.uses_batch:
             # Every row has the same error of the mean and of the deviation
             of_mean = self._mean_variance(rounding, of_x, x, x_variance)
-            relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse)
+            relative = self._deviation_variance(rounding, of_x, x - mean, x_variance, inverse, mean)
             carried["gamma"] += np.square(sums["beta"] * inverse) * of_mean + np.square(sums["gamma"]) * relative
         drifting = of_dy.drifting(dy)
         own = {
@@ -134,7 +135,7 @@ class BatchNormalizationRule:
             Mode(inverse * gamma, self._mean_variance(rounding, groups, x, variance)),
             Mode(
                 (normalized * gamma).reshape(trace.x.shape),
-                self._deviation_variance(rounding, groups, x - mean, variance, inverse),
+                self._deviation_variance(rounding, groups, x - mean, variance, inverse, mean),
             ),
         )
 
@@ -150,7 +151,7 @@ class BatchNormalizationRule:
         scale = inverse * trace.params.get("gamma", np.ones_like(inverse))
         x, variance = trace.x.reshape(normalized.shape), trace.x_variance.reshape(normalized.shape)
         _, sum_variances = self._sums(rounding, trace, cotangent)
-        relative = self._deviation_variance(rounding, ColumnGroups.of(x), x - mean, variance, inverse)
+        relative = self._deviation_variance(rounding, ColumnGroups.of(x), x - mean, variance, inverse, mean)
         return (
             Mode(scale / count, sum_variances["beta"]),
             Mode((scale * normalized / count).reshape(dx.shape), sum_variances["gamma"]),

@@ -108,7 +108,8 @@ class LayerNormalizationRule:
         centred = of.x - of.mean
         carried = groups.carried(variance, 2 * centred)
         collected = rounding.column_sum(np.square(centred), groups.drifting(centred))
-        return (carried + collected) / len(centred) ** 2 * of.inverse**4 / 4
+        own = (carried + collected) / len(centred) ** 2 + rounding.moments(of.x, groups.drifting(of.x))
+        return own * of.inverse**4 / 4
 
     def backward(self, rounding: Rounding, trace: LayerTrace, cotangent: Cotangent, dx: Array) -> BackwardError:
         of = _Columns(trace)
