@@ -116,14 +116,18 @@ def compare_models(
 def _holding_weights(sides: tuple[Any, Any], report: ParityReport) -> Iterator[None]:
     """Put back the weights of a side that takes a step while its gradients are asked for, and note it."""
     before = [side.weights if offers(side, HoldsWeights) else {} for side in sides]
-    yield
-    for side, name, held in zip(sides, report.sides, before, strict=True):
-        now = side.weights if held else {}
-        if all(np.array_equal(held[one], now[one], equal_nan=True) for one in report.spec.parameter_shapes if held):
-            continue
-        note = f"{name} changes its weights while its gradients are asked for; they were put back: let a step follow"
-        report.notes += [] if note in report.notes else [note]
-        side.set_weights(held)
+    try:
+        yield
+    finally:
+        for side, name, held in zip(sides, report.sides, before, strict=True):
+            now = side.weights if held else {}
+            if all(np.array_equal(held[one], now[one], equal_nan=True) for one in report.spec.parameter_shapes if held):
+                continue
+            note = (
+                f"{name} changes its weights while its gradients are asked for; they were put back: let a step follow"
+            )
+            report.notes += [] if note in report.notes else [note]
+            side.set_weights(held)
 
 
 def _observe(

@@ -243,6 +243,25 @@ def test_a_step_in_backprop_is_said_and_the_weights_are_put_back():
     assert "of NumpyModel" not in str(report)
 
 
+class SteppingAndRaising(Lists):
+    """Its backprop takes the step, and then fails."""
+
+    def backprop(self, x, y):
+        for w in self.weights:
+            w += 1
+        raise OverflowError("too far")
+
+
+def test_the_weights_are_put_back_where_backprop_raises_as_well():
+    reference = NumpyModel(NETWORK, seed=1, dtype="float64")
+    foreign = model_from_network(SteppingAndRaising([6, 6, 3]), NETWORK)
+    bridge.copy_weights(reference, foreign)
+    with pytest.raises(ValueError, match="raised OverflowError in backprop"):
+        bridge.compare_models(foreign, reference, X, Y, loss="half_sum_squared_error")
+    for name, value in reference.weights.items():
+        np.testing.assert_array_equal(foreign.weights[name], value)
+
+
 def test_what_is_no_network_of_lists_is_refused():
     with pytest.raises(ValueError, match="has 3 arrays for the kernels, the specification 2"):
         model_from_network(Lists([6, 6, 4, 3]), NETWORK)
